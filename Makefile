@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The front door. Each target does its own set-up on a fresh Debian or Ubuntu (tools/setup.sh) and
+# builds in build/<preset>. CMakePresets.json has the presets for whoever prefers cmake itself.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+PRESET ?= dev
+STRICT ?= 0
+SCENARIOS ?= scenarios/
+FILTER ?=
+ARGS ?=
+FUZZ_SECONDS ?= 20
+FUZZ_TARGETS ?=
+export JOBS STRICT FUZZ_SECONDS FUZZ_TARGETS
+
+strict := $(if $(filter-out 0,$(STRICT)),--strict)
+filter := $(if $(FILTER),--filter '$(FILTER)')
+
+.PHONY: help setup build run test interop bench lint format clang asan valgrind fuzz coverage \
+        clean distclean
+
+help: ## this list
+	@echo "lastref: is every session released on time, whatever happens?"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "variables, as in: make run FILTER=timeout STRICT=1"
+	@awk -F ' ## ' '/^# [A-Z_]+ +## / { sub(/^# /, "", $$1); printf "  %-15s %s\n", $$1, $$2 }' Makefile
+
+# JOBS         ## how much at once (default: the processors)
+# STRICT       ## 1: whatever could not be run is a failure (run, test, interop)
+# SCENARIOS    ## run: files or folders (default: scenarios/)
+# FILTER       ## run: only cases whose title contains this; test: only tests whose name matches
+# ARGS         ## run, interop, bench: further options, handed on as they are
+# PRESET       ## build: which preset of CMakePresets.json (default: dev)
+# FUZZ_SECONDS ## fuzz: time for each target (default: 20)
+# FUZZ_TARGETS ## fuzz: only these, without their fuzz_ (default: all)
+
+run: ## judge the scenarios: build/release/bin/lastref run scenarios/
+	@tools/setup.sh base
+	@tools/build.sh release lastref
+	build/release/bin/lastref run $(SCENARIOS) --known-failures scenarios/known_failures.txt \
+	    $(filter) $(strict) $(ARGS)
+
+test: ## unit, golden and scenario tests (minutes)
+	@tools/setup.sh base test
+	@tools/build.sh dev
+	ctest --test-dir build/dev -L '^(unit|golden|scenario)$$' $(if $(FILTER),-R '$(FILTER)') \
+	    --output-on-failure --no-tests=error -j $(JOBS)
+
+interop: ## all roles against real TVM of both dialects (downloads about 850 MB the first time)
+	@tools/setup.sh base interop
+	@tools/build.sh release
+	tests/interop/run.sh $(strict) $(ARGS)
+
+bench: ## speed beside a bare-socket program and real TVM; writes bench.json
+	@tools/setup.sh base
+	@tools/build.sh release
+	bench/run.sh $(ARGS)
+
+lint: ## clang-format, clang-tidy and the rules of the house
+	@tools/setup.sh base test lint
+	@tools/lint.sh
+
+format: ## let clang-format rewrite the sources
+	@tools/setup.sh lint
+	@tools/lint.sh --format
+
+clang: ## build everything with clang too, warnings are errors
+	@tools/setup.sh base test clang
+	@tools/build.sh dev-clang
+
+asan: ## all tests under the address, leak and undefined behaviour sanitizers
+	@tools/setup.sh base test
+	@tools/run_asan.sh
+
+valgrind: ## all tests under valgrind: errors, leaks, descriptors
+	@tools/setup.sh base test valgrind
+	@tools/run_valgrind.sh
+
+fuzz: ## every fuzz target for FUZZ_SECONDS
+	@tools/setup.sh base clang fuzz
+	@tools/run_fuzz.sh
+
+coverage: ## lines and branches that the tests reach: build/coverage/html
+	@tools/setup.sh base test coverage
+	@tools/run_coverage.sh
+
+setup: ## install what all of the above need
+	@tools/setup.sh all
+
+build: ## build one preset (PRESET)
+	@tools/setup.sh base
+	@tools/build.sh $(PRESET)
+
+clean: ## remove what was built, but not the Python environments of interop
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name tvm -exec rm -rf {} +; fi
+
+distclean: ## remove all of build/
+	rm -rf build
