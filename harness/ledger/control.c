@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What crosses a control link: registrations, matchkeys, requests, grants, and what a tracker says
+ * it holds. */
+#include "ledger/ledger_internal.h"
+
+#include <stdio.h>
+
+/* ---- questions ---- */
+
+static void see_request(struct lr_ledger_link *link, lr_time at, const struct lr_tracker_msg *msg) {
+    struct lr_ledger *ledger = link->ledger;
+    struct lr_ledger_session *session = lr_ledger_session_new(ledger, at);
+    struct lr_ledger_queue *queue = lr_ledger_queue_of(ledger, msg->key);
+    char key[LR_SESSION_TEXT_MAX];
+    if (session == NULL || queue == NULL) {
+        return;
+    }
+    struct lr_account *account = &session->account;
+    account->requested_at = at;
+    account->request_link = link->number;
+    account->client_pid = link->client_pid;
+    account->observable = true;
+    lr_ledger_copy(account->key, msg->key);
+    lr_ledger_copy(account->client, lr_text_of(link->client));
+    lr_ledger_copy(account->client_address, lr_text_of(link->client_address));
+    session->priority = msg->priority;
+    session->priority_rest = msg->priority_rest;
+    link->last_request = account->number;
+    lr_list_append(&link->requests, &session->of_link);
+    lr_ledger_queue_wait(queue, session, at);
+    lr_ledger_say(ledger, at, account->number, link->number, "%s -> %s: REQUEST %s priority %lld",
+                  link->client, link->service, lr_text_quote(key, sizeof key, msg->key),
+                  (long long)msg->priority);
+}
+
+static void see_info(struct lr_ledger_link *link, lr_time at, const struct lr_tracker_msg *msg) {
+    char key[LR_SESSION_TEXT_MAX];
+    link->proxy = lr_text_starts_with(msg->key, "server:proxy");
+    lr_ledger_say(link->ledger, at, 0, link->number, "%s -> %s: UPDATE_INFO %s port %u",
+                  link->client, link->service, lr_text_quote(key, sizeof key, msg->key),
+                  (unsigned int)msg->port);
+}
+
+static void see_put(struct lr_ledger_link *link, lr_time at, lr_time begun_at,
+                    const struct lr_tracker_msg *msg) {
+    char matchkey[LR_SESSION_TEXT_MAX];
+    lr_ledger_say(link->ledger, at, 0, link->number, "%s -> %s: PUT %s port %u", link->client,
+                  link->service, lr_text_quote(matchkey, sizeof matchkey, msg->matchkey),
+                  (unsigned int)msg->port);
+    lr_ledger_offer_put(link->ledger, at, begun_at, link, msg);
+}
+
+static void see_question(struct lr_ledger_link *link, const struct lr_seen *seen) {
+    const struct lr_tracker_msg *msg = seen->msg;
+    lr_time at = seen->at;
+    switch (msg->code) {
+    case LR_TRACKER_REQUEST:
+        see_request(link, at, msg);
+        break;
+    case LR_TRACKER_UPDATE_INFO:
+        see_info(link, at, msg);
+        break;
+    case LR_TRACKER_PUT:
+        see_put(link, at, seen->begun_at, msg);
+        break;
+    case LR_TRACKER_STOP:
+        lr_ledger_say(link->ledger, at, 0, link->number, "%s -> %s: STOP", link->client,
+                      link->service);
+        break;
+    default: /* PING, SUMMARY and GET_PENDING_MATCHKEYS are polls, which would drown the rest */
+        break;
+    }
+}
+
+/* ---- grants ---- */
+
+/* Whose grant is it: of the requests that wait on this link, the oldest under the matchkey's key.
+ */
+static struct lr_ledger_session *find_waiting(struct lr_ledger_link *link,
+                                              const struct lr_ledger_offer *offer,
+                                              struct lr_text matchkey) {
+    struct lr_text key = offer != NULL ? lr_text_of(offer->queue->key) : lr_matchkey_key(matchkey);
+    LR_LIST_EACH (node, &link->requests) {
+        struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_link);
+        if (session->queue != NULL && lr_text_equal(lr_text_of(session->queue->key), key)) {
+            return session;
+        }
+    }
+    return lr_list_empty(&link->requests)
+               ? NULL
+               : LR_CONTAINER_OF(link->requests.next, struct lr_ledger_session, of_link);
+}
+
+static void check_turn(struct lr_ledger *ledger, lr_time at,
+                       const struct lr_ledger_session *session) {
+    const struct lr_tree_node *node = lr_tree_first(&session->queue->waiting);
+    const struct lr_ledger_session *first =
+        LR_CONTAINER_OF(node, const struct lr_ledger_session, of_queue);
+    if (first != session && lr_time_add(first->account.requested_at, LR_LEDGER_ORDER_NS) < at) {
+        lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, session->account.number,
+                       "granted to %s at priority %lld, while %s waits at priority %lld and came "
+                       "first there",
+                       session->account.client, (long long)session->priority, first->account.client,
+                       (long long)first->priority);
+    }
+}
+
+static void check_offer(struct lr_ledger *ledger, lr_time at, uint32_t number,
+                        const struct lr_ledger_offer *offer) {
+    bool over = at > lr_time_add(offer->withdrawn_at, LR_LEDGER_ORDER_NS);
+    if (offer->state == LR_OFFER_WITHDRAWN && over) {
+        char ago[32];
+        lr_ledger_find(ledger, at, LR_FINDING_ORPHAN, number,
+                       "matchkey %s is granted, but its server's connection ended %s before",
+                       offer->matchkey,
+                       lr_text_duration(ago, sizeof ago, at - offer->withdrawn_at));
+    } else if (offer->state == LR_OFFER_GRANTED) {
+        lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, number, "matchkey %s is granted twice",
+                       offer->matchkey);
+    } else if (offer->state == LR_OFFER_REPLACED && over) {
+        lr_ledger_find(ledger, at, LR_FINDING_ORPHAN, number,
+                       "matchkey %s is granted, but its server has put another in its place",
+                       offer->matchkey);
+    }
+}
+
+/* Joins the session to the server whose matchkey it got. */
+static void take_offer(struct lr_ledger *ledger, lr_time at, struct lr_ledger_session *session,
+                       struct lr_ledger_offer *offer) {
+    check_offer(ledger, at, session->account.number, offer);
+    bool usable = offer->state == LR_OFFER_FREE || offer->state == LR_OFFER_TAKEN;
+    session->offer = offer;
+    if (usable) {
+        lr_ledger_offer_set(offer, at, LR_OFFER_GRANTED);
+        offer->session = session;
+        lr_ledger_session_join(session, offer->server);
+    }
+    session->account.register_link = offer->link->number;
+    lr_ledger_copy(session->account.server, lr_text_of(offer->server->name));
+}
+
+static void see_grant(struct lr_ledger_link *link, lr_time at,
+                      const struct lr_tracker_answer *answer) {
+    struct lr_ledger *ledger = link->ledger;
+    struct lr_ledger_offer *offer = lr_ledger_offer_find(ledger, answer->matchkey);
+    struct lr_ledger_session *session = find_waiting(link, offer, answer->matchkey);
+    if (session == NULL || session->queue == NULL) {
+        return;
+    }
+    struct lr_account *account = &session->account;
+    if (session->withdrawn_at != LR_TIME_NEVER) {
+        if (at > lr_time_add(session->withdrawn_at, LR_LEDGER_ORDER_NS)) {
+            lr_ledger_find(ledger, at, LR_FINDING_PENDING, account->number,
+                           "%s is granted to %s, whose connection has ended",
+                           offer == NULL ? "a server" : offer->matchkey, account->client);
+        }
+    } else {
+        check_turn(ledger, at, session);
+    }
+    lr_list_remove(&session->of_link);
+    lr_ledger_queue_leave(session, at);
+    account->granted_at = at;
+    lr_ledger_copy(account->matchkey, answer->matchkey);
+    (void)snprintf(account->server_address, sizeof account->server_address, "%.*s:%u",
+                   answer->host.size < 64 ? (int)answer->host.size : 64, answer->host.data,
+                   (unsigned int)answer->port);
+    lr_ledger_copy(account->server, lr_text_of(account->server_address));
+    session->grant_unused = true;
+    ledger->unused_grants++;
+    if (offer != NULL) {
+        take_offer(ledger, at, session, offer);
+    }
+    lr_ledger_say(ledger, at, account->number, link->number, "%s -> %s: grants %s at %s",
+                  link->service, link->client, account->matchkey, account->server_address);
+}
+
+/* ---- answers ---- */
+
+static void see_summary(struct lr_ledger_link *link, lr_time at, lr_time asked_at,
+                        const struct lr_tracker_answer *answer) {
+    size_t count = lr_summary_queue_count(answer);
+    for (size_t i = 0; i < count; i++) {
+        struct lr_summary_queue said;
+        if (lr_summary_queue_at(answer, i, &said) == LR_OK) {
+            lr_ledger_queue_compare(link->ledger, at, asked_at, &said);
+        }
+    }
+}
+
+static void see_answer(struct lr_ledger_link *link, const struct lr_seen *seen) {
+    const struct lr_tracker_answer *answer = seen->answer;
+    switch (seen->to) {
+    case LR_TRACKER_REQUEST:
+        if (answer->matchkey.size > 0) {
+            see_grant(link, seen->at, answer);
+        } else if (!lr_list_empty(&link->requests)) {
+            struct lr_ledger_session *session =
+                LR_CONTAINER_OF(link->requests.next, struct lr_ledger_session, of_link);
+            lr_list_remove(&session->of_link);
+            lr_ledger_queue_leave(session, seen->at);
+            lr_ledger_say(link->ledger, seen->at, session->account.number, link->number,
+                          "%s -> %s: refuses the request", link->service, link->client);
+        }
+        break;
+    case LR_TRACKER_SUMMARY:
+        see_summary(link, seen->at, seen->asked_at, answer);
+        break;
+    case LR_TRACKER_GET_PENDING_MATCHKEYS:
+        lr_ledger_offers_pending(link->ledger, link, seen->asked_at, answer);
+        break;
+    case LR_TRACKER_FAIL:
+    case LR_TRACKER_SUCCESS:
+    case LR_TRACKER_PING:
+    case LR_TRACKER_STOP:
+    case LR_TRACKER_PUT:
+    case LR_TRACKER_UPDATE_INFO:
+        break;
+    }
+}
+
+void lr_ledger_see_control(struct lr_ledger_link *link, const struct lr_seen *seen) {
+    if (seen->kind == LR_SEEN_QUESTION) {
+        see_question(link, seen);
+    } else if (seen->kind == LR_SEEN_ANSWER) {
+        see_answer(link, seen);
+    }
+}
+
+/* ---- ends ---- */
+
+void lr_ledger_control_gone(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link,
+                            bool by_client) {
+    if (link->gone_at != LR_TIME_NEVER) {
+        return;
+    }
+    link->gone_at = at;
+    lr_ledger_offers_withdraw(ledger, at, link);
+    /* They stay on the link's list: a grant may still come for them, and must not. */
+    LR_LIST_EACH (node, &link->requests) {
+        struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_link);
+        session->withdrawn_at = at;
+        session->account.observable = false;
+        lr_ledger_queue_leave(session, at);
+        if (session->queue != NULL && by_client) {
+            session->queue->dead++;
+        }
+    }
+}

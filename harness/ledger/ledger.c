@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger/ledger_internal.h"
+
+#include <string.h>
+
+void lr_ledger_fail(struct lr_ledger *ledger) {
+    ledger->health = LR_ENOMEM;
+}
+
+void *lr_ledger_grow(struct lr_ledger *ledger, void *array, size_t *capacity, size_t count,
+                     size_t item_size) {
+    if (count < *capacity) {
+        return array;
+    }
+    size_t wanted = *capacity == 0 ? 16 : *capacity * 2;
+    void *grown = NULL;
+    if (wanted <= SIZE_MAX / item_size) {
+        grown = lr_alloc_resize(ledger->alloc, array, *capacity * item_size, wanted * item_size);
+    }
+    if (grown == NULL) {
+        lr_ledger_fail(ledger);
+        return NULL;
+    }
+    *capacity = wanted;
+    return grown;
+}
+
+void lr_ledger_copy(char out[LR_SESSION_TEXT_MAX], struct lr_text text) {
+    size_t size = text.size < LR_SESSION_TEXT_MAX ? text.size : LR_SESSION_TEXT_MAX - 1;
+    if (size > 0) {
+        memcpy(out, text.data, size);
+    }
+    out[size] = '\0';
+}
+
+char *lr_ledger_string(struct lr_ledger *ledger, struct lr_text text) {
+    char *string = lr_alloc_string(ledger->alloc, text.data, text.size);
+    if (string == NULL) {
+        lr_ledger_fail(ledger);
+    }
+    return string;
+}
+
+enum lr_status lr_ledger_new(struct lr_ledger **out, struct lr_alloc *alloc,
+                             const struct lr_trace *trace) {
+    struct lr_ledger *ledger = LR_NEW(alloc, struct lr_ledger);
+    *out = ledger;
+    if (ledger == NULL) {
+        return LR_ENOMEM;
+    }
+    ledger->alloc = alloc;
+    if (trace != NULL) {
+        ledger->trace = *trace;
+    }
+    lr_list_init(&ledger->hosts);
+    lr_ledger_offers_init(ledger);
+    lr_ledger_servers_init(ledger);
+    lr_ledger_queues_init(ledger);
+    return LR_OK;
+}
+
+static void deinit_hosts(struct lr_ledger *ledger) {
+    LR_LIST_EACH (node, &ledger->hosts) {
+        struct lr_ledger_host *host = LR_CONTAINER_OF(node, struct lr_ledger_host, node);
+        lr_list_remove(node);
+        LR_FREE(ledger->alloc, host);
+    }
+}
+
+void lr_ledger_free(struct lr_ledger *ledger) {
+    if (ledger == NULL) {
+        return;
+    }
+    /* Links and sessions first: they are in the lists of servers and the trees of queues. */
+    lr_ledger_links_deinit(ledger);
+    lr_ledger_sessions_deinit(ledger);
+    lr_ledger_offers_deinit(ledger);
+    lr_ledger_servers_deinit(ledger);
+    lr_ledger_queues_deinit(ledger);
+    deinit_hosts(ledger);
+    lr_ledger_timeline_deinit(ledger);
+    lr_alloc_free(ledger->alloc, ledger->findings,
+                  ledger->finding_capacity * sizeof *ledger->findings);
+    LR_FREE(ledger->alloc, ledger);
+}
+
+enum lr_status lr_ledger_health(const struct lr_ledger *ledger) {
+    return ledger->health;
+}
+
+/* ---- processes ---- */
+
+static struct lr_ledger_host *find_host(struct lr_ledger *ledger, const char *name, int64_t pid) {
+    LR_LIST_EACH (node, &ledger->hosts) {
+        struct lr_ledger_host *host = LR_CONTAINER_OF(node, struct lr_ledger_host, node);
+        if (host->pid == pid && strcmp(host->name, name) == 0) {
+            return host;
+        }
+    }
+    return NULL;
+}
+
+/* A server's process is gone: so is all it held. */
+static void release_sessions_of(struct lr_ledger *ledger, lr_time at, const char *name) {
+    for (size_t i = 0; i < ledger->session_count; i++) {
+        struct lr_ledger_session *session = ledger->sessions[i];
+        if (session->account.connected_at != LR_TIME_NEVER &&
+            strcmp(session->account.server, name) == 0) {
+            lr_ledger_session_release(ledger, at, session, "its server's process has ended");
+        }
+    }
+}
+
+void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, int64_t pid,
+                       bool running) {
+    char name[LR_SESSION_TEXT_MAX];
+    lr_ledger_copy(name, lr_text_of(host));
+    struct lr_ledger_host *known = find_host(ledger, name, pid);
+    if (known == NULL) {
+        known = LR_NEW(ledger->alloc, struct lr_ledger_host);
+        if (known == NULL) {
+            lr_ledger_fail(ledger);
+            return;
+        }
+        memcpy(known->name, name, sizeof name);
+        known->pid = pid;
+        lr_list_append(&ledger->hosts, &known->node);
+    }
+    known->running = running;
+    lr_ledger_say(ledger, at, 0, 0, "%s: process %lld %s", name, (long long)pid,
+                  running ? "started" : "ended");
+    if (!running) {
+        release_sessions_of(ledger, at, name);
+    }
+}
+
+/* ---- causes ---- */
+
+static const char *const cause_names[LR_CAUSE_COUNT] = {
+    [LR_CAUSE_NONE] = "nothing",
+    [LR_CAUSE_CLOSE] = "close",
+    [LR_CAUSE_SCOPE] = "end of scope",
+    [LR_CAUSE_LAST_REFERENCE] = "last reference",
+    [LR_CAUSE_FIN] = "fin",
+    [LR_CAUSE_RST] = "rst",
+    [LR_CAUSE_CUT] = "end inside a packet",
+    [LR_CAUSE_DEATH] = "death",
+    [LR_CAUSE_SILENCE] = "silence",
+    [LR_CAUSE_TIMEOUT] = "timeout",
+    [LR_CAUSE_TRACKER_LOSS] = "tracker loss",
+    [LR_CAUSE_SERVER_LOSS] = "server loss",
+    [LR_CAUSE_HANDSHAKE] = "handshake not finished",
+    [LR_CAUSE_STALLED] = "stalled",
+    [LR_CAUSE_UNUSED] = "unused",
+};
+
+const char *lr_cause_name(enum lr_cause cause) {
+    return cause_names[cause];
+}
+
+bool lr_cause_of(struct lr_text name, enum lr_cause *cause) {
+    for (int i = LR_CAUSE_NONE + 1; i < LR_CAUSE_COUNT; i++) {
+        if (lr_text_equal(name, lr_text_of(cause_names[i]))) {
+            *cause = (enum lr_cause)i;
+            return true;
+        }
+    }
+    return false;
+}

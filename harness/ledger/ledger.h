@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The account of every session: what was seen of it on the wire and in the system, when, and what
+ * that means. The world tells it what crosses the links; it decodes (both dialects, any chunking)
+ * and believes nothing that an implementation says of itself. Causes come from the script; releases
+ * from the wire and the system alone. */
+#ifndef LR_LEDGER_LEDGER_H
+#define LR_LEDGER_LEDGER_H
+
+#include "base/alloc.h"
+#include "base/list.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "rpc/value.h"
+#include "trace/trace.h"
+
+struct lr_ledger;
+
+/* Which service a link leads to: a tracker's port or a server's. */
+enum lr_plane { LR_PLANE_CONTROL, LR_PLANE_DATA };
+
+/* Direction on a link; "to the service" is what the side that connected sends. */
+enum lr_direction { LR_TO_SERVICE, LR_FROM_SERVICE };
+
+/* One end of a link, as far as it is known. */
+struct lr_endpoint {
+    const char *host;    /* the script's name for it, borrowed; NULL: not one of the world's */
+    const char *address; /* "127.0.0.1:4711", borrowed until return; copied */
+    int64_t pid;         /* a foreign program's process; 0 where it is ours or not known */
+};
+
+LR_NODISCARD enum lr_status lr_ledger_new(struct lr_ledger **out, struct lr_alloc *alloc,
+                                          const struct lr_trace *trace);
+void lr_ledger_free(struct lr_ledger *ledger);
+/* The ledger works on without memory as far as it can, and remembers that it could not: LR_ENOMEM
+ * then. A case with such a ledger is invalid. */
+enum lr_status lr_ledger_health(const struct lr_ledger *ledger);
+
+/* ---- what the world tells ---- */
+
+/* A connection was established. Returns its number in the ledger (0: out of memory), by which it is
+ * spoken of below. */
+uint32_t lr_ledger_link_opened(struct lr_ledger *ledger, lr_time at, enum lr_plane plane,
+                               const struct lr_endpoint *client, const struct lr_endpoint *service);
+/* The side that connected became known later (a process found by its port). */
+void lr_ledger_link_client(struct lr_ledger *ledger, uint32_t number,
+                           const struct lr_endpoint *client);
+void lr_ledger_link_bytes(struct lr_ledger *ledger, lr_time at, uint32_t number,
+                          enum lr_direction direction, const uint8_t *bytes, size_t size);
+/* FIN in |direction|. */
+void lr_ledger_link_fin(struct lr_ledger *ledger, lr_time at, uint32_t number,
+                        enum lr_direction direction);
+/* RST in |direction|: sent by the side that |direction| comes from. Ends the link. */
+void lr_ledger_link_reset(struct lr_ledger *ledger, lr_time at, uint32_t number,
+                          enum lr_direction direction);
+/* The link is gone (both FINs, a reset, or a local timeout): |reason| is a literal or NULL. */
+void lr_ledger_link_closed(struct lr_ledger *ledger, lr_time at, uint32_t number,
+                           const char *reason);
+/* A fault of ours did something to a link. |what| is copied. What the fault itself sends towards
+ * the client is not told as an end FROM_SERVICE: that would be the server's own. */
+void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number, const char *what);
+/* A foreign program started or ended. */
+void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, int64_t pid,
+                       bool running);
+
+/* ---- what the script tells ---- */
+
+enum lr_cause {
+    LR_CAUSE_NONE,
+    LR_CAUSE_CLOSE,
+    LR_CAUSE_SCOPE,
+    LR_CAUSE_LAST_REFERENCE,
+    LR_CAUSE_FIN,
+    LR_CAUSE_RST,
+    LR_CAUSE_CUT, /* end inside a packet */
+    LR_CAUSE_DEATH,
+    LR_CAUSE_SILENCE,
+    LR_CAUSE_TIMEOUT,
+    LR_CAUSE_TRACKER_LOSS,
+    LR_CAUSE_SERVER_LOSS,
+    LR_CAUSE_HANDSHAKE,
+    LR_CAUSE_STALLED,
+    LR_CAUSE_UNUSED,
+    LR_CAUSE_COUNT
+};
+const char *lr_cause_name(enum lr_cause cause); /* "close", "end of scope", .. */
+bool lr_cause_of(struct lr_text name, enum lr_cause *cause);
+
+/* ---- the account ---- */
+
+enum { LR_SESSION_TEXT_MAX = 96 };
+
+/* What was seen of one session. Times are LR_TIME_NEVER until seen. */
+struct lr_account {
+    uint32_t number; /* 1, 2, .. in the order of their first sight */
+    char key[LR_SESSION_TEXT_MAX];
+    char matchkey[LR_SESSION_TEXT_MAX];
+    char client[LR_SESSION_TEXT_MAX]; /* host name of the world, or address; of the data link if
+                                         there is one */
+    char server[LR_SESSION_TEXT_MAX];
+    char client_address[LR_SESSION_TEXT_MAX]; /* of the data link, else of the REQUEST's */
+    char server_address[LR_SESSION_TEXT_MAX]; /* of the data link, else as granted */
+    int64_t client_pid;
+    uint32_t request_link;  /* control link that asked; 0 for a direct connect */
+    uint32_t data_link;     /* 0 before it is connected */
+    uint32_t register_link; /* control link of the server that served; 0: none seen */
+    lr_time requested_at;   /* REQUEST */
+    lr_time granted_at;
+    lr_time connected_at;   /* the client's TCP connection to the server */
+    lr_time accepted_at;    /* the server's answer to the handshake */
+    lr_time initialised_at; /* the answer to InitServer */
+    uint64_t timeout_ns;    /* -timeout of the handshake; LR_TIME_NEVER: none */
+    uint64_t calls;         /* questions of the client answered */
+    bool in_call;           /* a question waits for its answer */
+    lr_time last_packet_at; /* idle since: the last bytes in either direction */
+    uint64_t bytes[2];      /* by direction */
+    lr_time shutdown_at[2];
+    lr_time fin_at[2];
+    lr_time reset_at[2];
+    lr_time closed_at;         /* the data link is gone: both FINs, a reset, or a local end */
+    bool cut_inside_packet[2]; /* a direction ended within a packet */
+    lr_time exception_at;      /* the last Exception packet */
+    char exception[LR_SESSION_TEXT_MAX];
+    /* When the server first showed that it has let go: FIN or RST from its side, the first byte of
+     * its next PUT, without a tracker the next handshake it accepts, or the end of its process. A
+     * client's RST or FIN alone shows nothing of the server. */
+    lr_time released_at;
+    /* The slot offered again: its server's next PUT, whole, or without a tracker the next handshake
+     * accepted. Of a direct connect that was not accepted, and so took no slot: released_at. */
+    lr_time requestable_at;
+    unsigned int released_count; /* more than one: released twice */
+    enum lr_dialect dialect;
+    bool dialect_known;
+    bool observable; /* false: the link has ended, no tracker is told, and nobody has
+                        tried since: nothing shows the release, or the slot */
+};
+
+size_t lr_ledger_account_count(const struct lr_ledger *ledger);
+/* Borrowed until the ledger is told something more. |number| from 1. */
+const struct lr_account *lr_ledger_account(const struct lr_ledger *ledger, uint32_t number);
+/* The session on a data link, or of a waiting or granted REQUEST of a control link; NULL: none. */
+const struct lr_account *lr_ledger_account_of_link(const struct lr_ledger *ledger, uint32_t link);
+
+/* What a tracker holds, recomputed from the wire alone: free entries and pending requests under
+ * |key|. */
+struct lr_queue_account {
+    size_t free;
+    size_t pending;
+    size_t pending_of_the_dead; /* requests whose connection is gone and which were not withdrawn as
+                                   far as SUMMARY answers seen on the wire tell */
+};
+struct lr_queue_account lr_ledger_queue(const struct lr_ledger *ledger, struct lr_text key);
+
+/* ---- the timeline ---- */
+
+/* One line of what happened, for reports: wire, system, faults, and the steps of the script. */
+struct lr_timeline_entry {
+    lr_time at;
+    uint32_t session; /* account number; 0: of none */
+    uint32_t link;
+    const char *text; /* "client -> server  CallFunc handle 3", owned by the ledger */
+};
+void lr_ledger_note(struct lr_ledger *ledger, lr_time at, uint32_t session, const char *format, ...)
+    LR_PRINTF(4, 5);
+size_t
+lr_ledger_timeline_count(const struct lr_ledger *ledger); /* of what is kept: the last 4096 */
+uint64_t lr_ledger_timeline_dropped(const struct lr_ledger *ledger);
+struct lr_timeline_entry lr_ledger_timeline(const struct lr_ledger *ledger, size_t index);
+
+/* ---- what is not as it should be at the end, whoever asked ---- */
+
+enum lr_finding_kind {
+    LR_FINDING_LEAKED, /* a session never released */
+    LR_FINDING_LATE,
+    LR_FINDING_TWICE,
+    LR_FINDING_NOT_REQUESTABLE,
+    LR_FINDING_PENDING, /* a request waits for a client that has gone */
+    LR_FINDING_ORPHAN,  /* a matchkey free whose server's connection is gone */
+    LR_FINDING_LEFT,    /* memory, handles, files, descriptors of ours */
+    LR_FINDING_PROTOCOL /* bytes that are not the protocol's, a wrong answer */
+};
+struct lr_finding {
+    enum lr_finding_kind kind;
+    uint32_t session;
+    char text[LR_ERROR_TEXT_MAX];
+};
+const char *lr_finding_name(enum lr_finding_kind kind);
+/* Goes through everything and hands each finding to |found|. Borrowed until it returns. */
+void lr_ledger_audit(const struct lr_ledger *ledger, lr_time now,
+                     void (*found)(void *context, const struct lr_finding *finding), void *context);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the ledger's files ask of each other. None of it is seen outside the ledger. */
+#ifndef LR_LEDGER_LEDGER_INTERNAL_H
+#define LR_LEDGER_LEDGER_INTERNAL_H
+
+#include "ledger/ledger_types.h"
+
+/* Remembers that memory ran out. */
+void lr_ledger_fail(struct lr_ledger *ledger);
+/* |array| with room for one more; NULL and LR_ENOMEM remembered otherwise. */
+void *lr_ledger_grow(struct lr_ledger *ledger, void *array, size_t *capacity, size_t count,
+                     size_t item_size);
+void lr_ledger_copy(char out[LR_SESSION_TEXT_MAX], struct lr_text text);
+char *lr_ledger_string(struct lr_ledger *ledger, struct lr_text text);
+
+/* ---- timeline.c ---- */
+void lr_ledger_say(struct lr_ledger *ledger, lr_time at, uint32_t session, uint32_t link,
+                   const char *format, ...) LR_PRINTF(5, 6);
+void lr_ledger_timeline_deinit(struct lr_ledger *ledger);
+
+/* ---- audit.c ---- */
+/* Keeps a finding that was made as it happened, and puts it on the timeline. */
+void lr_ledger_find(struct lr_ledger *ledger, lr_time at, enum lr_finding_kind kind,
+                    uint32_t session, const char *format, ...) LR_PRINTF(5, 6);
+
+/* ---- links.c ---- */
+struct lr_ledger_link *lr_ledger_link_at(const struct lr_ledger *ledger, uint32_t number);
+void lr_ledger_links_deinit(struct lr_ledger *ledger);
+
+/* ---- sessions.c ---- */
+struct lr_ledger_session *lr_ledger_session_at(const struct lr_ledger *ledger, uint32_t number);
+/* NULL: out of memory, remembered. */
+struct lr_ledger_session *lr_ledger_session_new(struct lr_ledger *ledger, lr_time at);
+void lr_ledger_sessions_deinit(struct lr_ledger *ledger);
+/* Puts |session|, in no server's list, into |server|'s. */
+void lr_ledger_session_join(struct lr_ledger_session *session, struct lr_ledger_server *server);
+static inline bool lr_ledger_session_running(const struct lr_ledger_session *session) {
+    return session->account.accepted_at != LR_TIME_NEVER &&
+           session->account.released_at == LR_TIME_NEVER &&
+           session->client_gone_at == LR_TIME_NEVER && session->link_gone_at == LR_TIME_NEVER;
+}
+/* Nobody need wait for its handshake any more: it was accepted, or its matchkey replaced. */
+void lr_ledger_session_grant_used(struct lr_ledger *ledger, struct lr_ledger_session *session);
+/* The client's side of it is over. */
+void lr_ledger_session_client_gone(struct lr_ledger *ledger, lr_time at,
+                                   struct lr_ledger_session *session);
+/* Its server let go of it, as |how| shows; nothing where that was known. */
+void lr_ledger_session_release(struct lr_ledger *ledger, lr_time at,
+                               struct lr_ledger_session *session, const char *how);
+/* Its slot is there again, by a message that its server began to send at |begun_at|. */
+void lr_ledger_session_renew(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
+                             struct lr_ledger_session *session, struct lr_ledger_offer *renewal);
+
+/* ---- servers.c ---- */
+struct lr_ledger_server *lr_ledger_server_registered(struct lr_ledger *ledger,
+                                                     struct lr_ledger_link *link,
+                                                     const struct lr_tracker_msg *put);
+struct lr_ledger_server *lr_ledger_server_direct(struct lr_ledger *ledger,
+                                                 const struct lr_ledger_link *link);
+void lr_ledger_servers_init(struct lr_ledger *ledger);
+void lr_ledger_servers_deinit(struct lr_ledger *ledger);
+/* A new matchkey came without the name of the one it replaces: whose slot is it? NULL: a new one.
+ */
+struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_server *server);
+/* A direct connect's handshake was sent, answered yes, or answered no. */
+void lr_ledger_server_tried(struct lr_ledger_server *server, const struct lr_ledger_session *by);
+void lr_ledger_server_accepted(struct lr_ledger *ledger, lr_time at,
+                               struct lr_ledger_server *server, const struct lr_ledger_session *by);
+void lr_ledger_server_refused(struct lr_ledger_server *server, const struct lr_ledger_session *by);
+
+/* ---- offers.c ---- */
+void lr_ledger_offers_init(struct lr_ledger *ledger);
+void lr_ledger_offers_deinit(struct lr_ledger *ledger);
+struct lr_ledger_offer *lr_ledger_offer_find(const struct lr_ledger *ledger,
+                                             struct lr_text matchkey);
+void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
+                         struct lr_ledger_link *link, const struct lr_tracker_msg *put);
+void lr_ledger_offer_set(struct lr_ledger_offer *offer, lr_time at, enum lr_offer_state state);
+/* Which of |link|'s free matchkeys the tracker did not name. */
+void lr_ledger_offers_pending(struct lr_ledger *ledger, struct lr_ledger_link *link,
+                              lr_time asked_at, const struct lr_tracker_answer *answer);
+void lr_ledger_offers_withdraw(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link);
+
+/* ---- queues.c ---- */
+void lr_ledger_queues_init(struct lr_ledger *ledger);
+void lr_ledger_queues_deinit(struct lr_ledger *ledger);
+struct lr_ledger_queue *lr_ledger_queue_of(struct lr_ledger *ledger, struct lr_text key);
+void lr_ledger_queue_wait(struct lr_ledger_queue *queue, struct lr_ledger_session *session,
+                          lr_time at);
+/* |session| waits no more: granted, or its client has gone. */
+void lr_ledger_queue_leave(struct lr_ledger_session *session, lr_time at);
+/* Compares what a tracker says with what it should hold. */
+void lr_ledger_queue_compare(struct lr_ledger *ledger, lr_time at, lr_time asked_at,
+                             const struct lr_summary_queue *said);
+
+/* ---- control.c, data.c ---- */
+void lr_ledger_see_control(struct lr_ledger_link *link, const struct lr_seen *seen);
+void lr_ledger_control_gone(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link,
+                            bool by_client);
+void lr_ledger_see_data(struct lr_ledger_link *link, const struct lr_seen *seen);
+/* The session of a data link that nobody has asked for: a direct connect. */
+struct lr_ledger_session *lr_ledger_data_session(struct lr_ledger_link *link, lr_time at);
+/* What a session's server says was said of a link that ended in |direction|. */
+void lr_ledger_data_ended(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link,
+                          enum lr_direction direction, bool reset);
+void lr_ledger_data_closed(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link);
+void lr_ledger_broken(struct lr_ledger_link *link, const struct lr_seen *seen);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the ledger is made of. Everything is reached from struct lr_ledger and freed with it.
+ *
+ *   link     one connection, with its observer (links.c; what crosses it: control.c, data.c)
+ *   session  one account, with what it takes to keep it (sessions.c)
+ *   server   who offers sessions: a registration at a tracker, or, for direct connects, whatever is
+ * at an address (servers.c); lists its sessions whose slot was not offered again yet offer    one
+ * matchkey, from its PUT on (offers.c) queue    what a tracker should hold under one key (queues.c)
+ */
+#ifndef LR_LEDGER_LEDGER_TYPES_H
+#define LR_LEDGER_LEDGER_TYPES_H
+
+#include "base/tree.h"
+#include "ledger/ledger.h"
+#include "ledger/observer.h"
+
+enum {
+    LR_LEDGER_TIMELINE_MAX = 4096, /* lines kept: a case has some hundred, a bench cannot grow it */
+    LR_LEDGER_LINE_MAX = 240,
+    LR_LEDGER_FINDINGS_MAX = 256 /* kept as they happen; more are counted */
+};
+
+/* Two links are watched by two eyes: what happens within this much may be seen in either order.
+ * DESIGN's budget for a tracker to be right again. */
+#define LR_LEDGER_ORDER_NS (100 * LR_MS)
+
+struct lr_ledger_link {
+    uint32_t number;
+    enum lr_plane plane;
+    struct lr_observer observer;
+    char client[LR_SESSION_TEXT_MAX];  /* name of the world, or address */
+    char service[LR_SESSION_TEXT_MAX]; /* likewise */
+    char client_address[LR_SESSION_TEXT_MAX];
+    char service_address[LR_SESSION_TEXT_MAX];
+    int64_t client_pid;
+    bool open;       /* neither reset nor closed, and not FIN from both sides */
+    lr_time gone_at; /* control: the first end of either side */
+    lr_time opened_at;
+    uint64_t bytes[2]; /* by direction */
+    bool fin[2];       /* likewise */
+    bool broken[2];    /* a finding was made already */
+    struct lr_ledger *ledger;
+    /* control plane */
+    struct lr_ledger_server *server; /* a server's: it has put matchkeys or told its info */
+    struct lr_list offers;           /* put here and not withdrawn: free, taken or granted */
+    struct lr_list requests;         /* sessions that wait here for a grant, oldest first */
+    uint32_t last_request;           /* number of the session asked for last */
+    bool proxy;                      /* its info calls it a proxy: it offers for many servers */
+    lr_time registered_at;           /* its first PUT */
+    /* data plane */
+    uint32_t session; /* number of the session it carries, 0: not known yet */
+};
+
+struct lr_ledger_session {
+    struct lr_account account;
+    struct lr_list of_server; /* the server's list, until its slot is offered again */
+    struct lr_list of_link;   /* the list of who waits on its control link */
+    struct lr_tree_node of_queue;
+    struct lr_ledger_queue *queue;
+    struct lr_ledger_server *server;
+    struct lr_ledger_offer *offer; /* the matchkey it was granted, or came with */
+    int64_t priority;
+    double priority_rest;
+    lr_time client_gone_at;          /* Shutdown, FIN or RST of the client, or its link is gone */
+    lr_time link_gone_at;            /* nothing more will be seen on the data link */
+    lr_time early_put_at;            /* its server offered itself while the session ran */
+    lr_time withdrawn_at;            /* its REQUEST's connection has gone */
+    struct lr_ledger_offer *renewal; /* the offer by which its slot came back */
+    uint64_t questions;              /* without an answer yet */
+    uint64_t before_init;            /* of those, how many were asked before InitServer */
+    bool init_waits;
+    bool grant_unused; /* counted in the ledger's |unused_grants| */
+};
+
+enum lr_offer_state {
+    LR_OFFER_FREE,    /* after its PUT */
+    LR_OFFER_GRANTED, /* after a grant that was seen */
+    LR_OFFER_TAKEN,   /* after GET_PENDING_MATCHKEYS did not name it: granted where nobody looked */
+    LR_OFFER_REPLACED, /* after a PUT that took its place */
+    LR_OFFER_WITHDRAWN /* after the end of its server's connection */
+};
+
+struct lr_ledger_offer {
+    struct lr_tree_node node; /* by matchkey */
+    struct lr_list of_link;
+    char *matchkey;
+    struct lr_ledger_queue *queue;
+    struct lr_ledger_server *server;
+    struct lr_ledger_link *link;
+    enum lr_offer_state state;
+    lr_time put_at;
+    lr_time withdrawn_at;              /* or replaced */
+    struct lr_ledger_session *session; /* whom it was granted to, or who came with it */
+};
+
+struct lr_ledger_server {
+    struct lr_tree_node node; /* by identity */
+    char *identity;
+    char name[LR_SESSION_TEXT_MAX];
+    bool registered; /* at a tracker: its releases are shown by PUTs */
+    struct lr_ledger_link *link;
+    struct lr_list sessions;           /* not requestable again yet, oldest first */
+    size_t running;                    /* of those, accepted and not ended by either side */
+    size_t slots;                      /* matchkeys it offered at once when it registered */
+    size_t free;                       /* its offers that are free */
+    struct lr_ledger_session *renewed; /* the session whose slot came back last */
+};
+
+struct lr_ledger_queue {
+    struct lr_tree_node node; /* by key */
+    char *key;
+    size_t free;
+    size_t pending;
+    size_t dead;         /* requests whose connection has gone, ever */
+    size_t dead_counted; /* of those, still counted by the last SUMMARY */
+    lr_time changed_at;
+    struct lr_tree waiting; /* by priority, then age */
+    bool told[3];           /* findings made: free, pending, fewer */
+};
+
+struct lr_ledger_host {
+    struct lr_list node;
+    char name[LR_SESSION_TEXT_MAX];
+    int64_t pid;
+    bool running;
+    bool ever_ended;
+};
+
+struct lr_ledger_line {
+    lr_time at;
+    uint32_t session;
+    uint32_t link;
+    char *text;
+};
+
+struct lr_ledger {
+    struct lr_alloc *alloc;
+    struct lr_trace trace;
+    enum lr_status health;
+    struct lr_ledger_link **links;
+    size_t link_count, link_capacity;
+    struct lr_ledger_session **sessions;
+    size_t session_count, session_capacity;
+    struct lr_tree offers;
+    struct lr_tree servers;
+    struct lr_tree queues;
+    struct lr_list hosts;
+    size_t unused_grants;         /* granted, and nobody has connected with the matchkey */
+    struct lr_ledger_line *lines; /* a ring */
+    size_t line_count, line_capacity, line_first;
+    uint64_t lines_dropped;
+    struct lr_finding *findings;
+    size_t finding_count, finding_capacity;
+    uint64_t findings_dropped;
+};
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links: what the world tells of them, and who is told what the observer sees. */
+#include "ledger/ledger_internal.h"
+
+#include <string.h>
+
+struct lr_ledger_link *lr_ledger_link_at(const struct lr_ledger *ledger, uint32_t number) {
+    return number == 0 || number > ledger->link_count ? NULL : ledger->links[number - 1];
+}
+
+void lr_ledger_links_deinit(struct lr_ledger *ledger) {
+    for (size_t i = 0; i < ledger->link_count; i++) {
+        struct lr_ledger_link *link = ledger->links[i];
+        lr_observer_deinit(&link->observer);
+        lr_list_remove(&link->offers);
+        lr_list_remove(&link->requests);
+        LR_FREE(ledger->alloc, link);
+    }
+    lr_alloc_free(ledger->alloc, ledger->links, ledger->link_capacity * sizeof(void *));
+}
+
+static void see(const struct lr_seen *seen, void *context) {
+    struct lr_ledger_link *link = context;
+    if (seen->kind == LR_SEEN_BROKEN) {
+        lr_ledger_broken(link, seen);
+    } else if (link->plane == LR_PLANE_CONTROL) {
+        lr_ledger_see_control(link, seen);
+    } else {
+        lr_ledger_see_data(link, seen);
+    }
+}
+
+static const char *address_of(const struct lr_endpoint *endpoint) {
+    return endpoint->address == NULL ? "an unknown address" : endpoint->address;
+}
+
+static void name_client(struct lr_ledger_link *link, const struct lr_endpoint *client) {
+    lr_ledger_copy(link->client_address, lr_text_of(address_of(client)));
+    lr_ledger_copy(link->client,
+                   lr_text_of(client->host != NULL ? client->host : address_of(client)));
+    link->client_pid = client->pid;
+}
+
+static struct lr_ledger_link *new_link(struct lr_ledger *ledger) {
+    struct lr_ledger_link **links = lr_ledger_grow(ledger, ledger->links, &ledger->link_capacity,
+                                                   ledger->link_count, sizeof(void *));
+    if (links == NULL) {
+        return NULL;
+    }
+    ledger->links = links;
+    struct lr_ledger_link *link = LR_NEW(ledger->alloc, struct lr_ledger_link);
+    if (link == NULL) {
+        lr_ledger_fail(ledger);
+        return NULL;
+    }
+    ledger->links[ledger->link_count++] = link;
+    link->number = (uint32_t)ledger->link_count;
+    return link;
+}
+
+uint32_t lr_ledger_link_opened(struct lr_ledger *ledger, lr_time at, enum lr_plane plane,
+                               const struct lr_endpoint *client,
+                               const struct lr_endpoint *service) {
+    struct lr_ledger_link *link = new_link(ledger);
+    if (link == NULL) {
+        return 0;
+    }
+    link->ledger = ledger;
+    link->plane = plane;
+    link->open = true;
+    link->opened_at = at;
+    link->gone_at = LR_TIME_NEVER;
+    link->registered_at = LR_TIME_NEVER;
+    lr_list_init(&link->offers);
+    lr_list_init(&link->requests);
+    name_client(link, client);
+    lr_ledger_copy(link->service,
+                   lr_text_of(service->host != NULL ? service->host : address_of(service)));
+    lr_ledger_copy(link->service_address, lr_text_of(address_of(service)));
+    lr_observer_init(&link->observer, ledger->alloc, plane, see, link);
+    lr_ledger_say(ledger, at, 0, link->number, "%s connects to %s (%s -> %s)", link->client,
+                  link->service, link->client_address, address_of(service));
+    /* Where no grant is unused, whoever connects to a server comes without one. */
+    if (plane == LR_PLANE_DATA && ledger->unused_grants == 0) {
+        (void)lr_ledger_data_session(link, at);
+    }
+    return link->number;
+}
+
+void lr_ledger_link_client(struct lr_ledger *ledger, uint32_t number,
+                           const struct lr_endpoint *client) {
+    struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    if (link == NULL) {
+        return;
+    }
+    name_client(link, client);
+    struct lr_ledger_session *session = lr_ledger_session_at(
+        ledger, link->plane == LR_PLANE_DATA ? link->session : link->last_request);
+    if (session != NULL && (link->plane == LR_PLANE_DATA || session->account.data_link == 0)) {
+        lr_ledger_copy(session->account.client, lr_text_of(link->client));
+        session->account.client_pid = link->client_pid;
+    }
+    if (link->server != NULL) {
+        lr_ledger_copy(link->server->name, lr_text_of(link->client));
+    }
+}
+
+void lr_ledger_link_bytes(struct lr_ledger *ledger, lr_time at, uint32_t number,
+                          enum lr_direction direction, const uint8_t *bytes, size_t size) {
+    struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    if (link == NULL) {
+        return;
+    }
+    link->bytes[direction] += size;
+    lr_observer_feed(&link->observer, at, direction, bytes, size);
+    if (link->observer.health != LR_OK) {
+        lr_ledger_fail(ledger);
+    }
+    struct lr_ledger_session *session = lr_ledger_session_at(ledger, link->session);
+    if (session != NULL) {
+        session->account.bytes[LR_TO_SERVICE] = link->bytes[LR_TO_SERVICE];
+        session->account.bytes[LR_FROM_SERVICE] = link->bytes[LR_FROM_SERVICE];
+        session->account.last_packet_at = at;
+    }
+}
+
+/* The link as a whole is over: nothing more is to be seen on it. */
+static void end_link(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link) {
+    if (!link->open) {
+        return;
+    }
+    link->open = false;
+    if (link->plane == LR_PLANE_DATA) {
+        lr_ledger_data_closed(ledger, at, link);
+    }
+    lr_observer_deinit(&link->observer);
+}
+
+static const char *sender(const struct lr_ledger_link *link, enum lr_direction direction) {
+    return direction == LR_TO_SERVICE ? link->client : link->service;
+}
+
+static const char *receiver(const struct lr_ledger_link *link, enum lr_direction direction) {
+    return direction == LR_TO_SERVICE ? link->service : link->client;
+}
+
+void lr_ledger_link_fin(struct lr_ledger *ledger, lr_time at, uint32_t number,
+                        enum lr_direction direction) {
+    struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    if (link == NULL || !link->open || link->fin[direction]) {
+        return;
+    }
+    link->fin[direction] = true;
+    if (link->plane == LR_PLANE_DATA) {
+        (void)lr_ledger_data_session(link, at);
+    }
+    lr_ledger_say(ledger, at, link->session, number, "%s -> %s: FIN%s", sender(link, direction),
+                  receiver(link, direction),
+                  lr_observer_inside(&link->observer, direction) ? " inside a message" : "");
+    if (link->plane == LR_PLANE_CONTROL) {
+        lr_ledger_control_gone(ledger, at, link, direction == LR_TO_SERVICE);
+    } else {
+        lr_ledger_data_ended(ledger, at, link, direction, false);
+    }
+    if (link->fin[LR_TO_SERVICE] && link->fin[LR_FROM_SERVICE]) {
+        end_link(ledger, at, link);
+    }
+}
+
+void lr_ledger_link_reset(struct lr_ledger *ledger, lr_time at, uint32_t number,
+                          enum lr_direction direction) {
+    struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    if (link == NULL || !link->open) {
+        return;
+    }
+    if (link->plane == LR_PLANE_DATA) {
+        (void)lr_ledger_data_session(link, at);
+    }
+    lr_ledger_say(ledger, at, link->session, number, "%s -> %s: RST", sender(link, direction),
+                  receiver(link, direction));
+    if (link->plane == LR_PLANE_CONTROL) {
+        lr_ledger_control_gone(ledger, at, link, direction == LR_TO_SERVICE);
+    } else {
+        lr_ledger_data_ended(ledger, at, link, direction, true);
+    }
+    end_link(ledger, at, link);
+}
+
+void lr_ledger_link_closed(struct lr_ledger *ledger, lr_time at, uint32_t number,
+                           const char *reason) {
+    struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    if (link == NULL || !link->open) {
+        return;
+    }
+    if (link->plane == LR_PLANE_DATA) {
+        (void)lr_ledger_data_session(link, at);
+    }
+    lr_ledger_say(ledger, at, link->session, number, "%s and %s are no longer connected%s%s",
+                  link->client, link->service, reason == NULL ? "" : ": ",
+                  reason == NULL ? "" : reason);
+    if (link->plane == LR_PLANE_CONTROL) {
+        lr_ledger_control_gone(ledger, at, link, true);
+    }
+    end_link(ledger, at, link);
+}
+
+void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number, const char *what) {
+    const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    if (link != NULL) {
+        lr_ledger_say(ledger, at, link->session, number, "fault between %s and %s: %s",
+                      link->client, link->service, what);
+    }
+}
+
+void lr_ledger_broken(struct lr_ledger_link *link, const struct lr_seen *seen) {
+    if (link->plane == LR_PLANE_DATA) {
+        (void)lr_ledger_data_session(link, seen->at);
+    }
+    if (link->broken[seen->direction]) {
+        return; /* once a direction: what follows is seldom news */
+    }
+    link->broken[seen->direction] = true;
+    lr_ledger_find(link->ledger, seen->at, LR_FINDING_PROTOCOL, link->session, "%s -> %s: %s",
+                   sender(link, seen->direction), receiver(link, seen->direction), seen->problem);
+}

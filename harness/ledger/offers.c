@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Matchkeys, from their PUT on: free, granted, taken where nobody looked, replaced, withdrawn. */
+#include "ledger/ledger_internal.h"
+
+#include <string.h>
+
+/* How long after its first PUT a server's further ones are more slots of it, offered at once, and
+ * not slots that came back. */
+#define REGISTERING_NS LR_SECOND
+
+static const struct lr_ledger_offer *offer_of(const struct lr_tree_node *node) {
+    return LR_CONTAINER_OF(node, const struct lr_ledger_offer, node);
+}
+
+static int compare_offers(const struct lr_tree_node *a, const struct lr_tree_node *b) {
+    return strcmp(offer_of(a)->matchkey, offer_of(b)->matchkey);
+}
+
+static int compare_matchkey(const void *key, const struct lr_tree_node *node) {
+    return lr_text_compare(*(const struct lr_text *)key, lr_text_of(offer_of(node)->matchkey));
+}
+
+void lr_ledger_offers_init(struct lr_ledger *ledger) {
+    lr_tree_init(&ledger->offers, compare_offers);
+}
+
+void lr_ledger_offers_deinit(struct lr_ledger *ledger) {
+    struct lr_tree_node *node;
+    while ((node = lr_tree_first(&ledger->offers)) != NULL) {
+        struct lr_ledger_offer *offer = LR_CONTAINER_OF(node, struct lr_ledger_offer, node);
+        lr_tree_remove(&ledger->offers, node);
+        lr_list_remove(&offer->of_link);
+        lr_alloc_free_string(ledger->alloc, offer->matchkey);
+        LR_FREE(ledger->alloc, offer);
+    }
+}
+
+struct lr_ledger_offer *lr_ledger_offer_find(const struct lr_ledger *ledger,
+                                             struct lr_text matchkey) {
+    struct lr_tree_node *node = lr_tree_find(&ledger->offers, &matchkey, compare_matchkey);
+    return node == NULL ? NULL : LR_CONTAINER_OF(node, struct lr_ledger_offer, node);
+}
+
+void lr_ledger_offer_set(struct lr_ledger_offer *offer, lr_time at, enum lr_offer_state state) {
+    if (offer->state == LR_OFFER_FREE && state != LR_OFFER_FREE) {
+        offer->queue->free--;
+        offer->server->free--;
+        offer->queue->changed_at = at;
+        lr_list_remove(&offer->of_link);
+    } else if (offer->state != LR_OFFER_FREE && state == LR_OFFER_FREE) {
+        offer->queue->free++;
+        offer->server->free++;
+        offer->queue->changed_at = at;
+        lr_list_append(&offer->link->offers, &offer->of_link);
+    }
+    if (state == LR_OFFER_WITHDRAWN || state == LR_OFFER_REPLACED) {
+        offer->withdrawn_at = at;
+    }
+    offer->state = state;
+}
+
+/* A matchkey that was not there; in no state that counts yet. NULL: out of memory. */
+static struct lr_ledger_offer *make_offer(struct lr_ledger *ledger, struct lr_text matchkey) {
+    struct lr_ledger_offer *offer = LR_NEW(ledger->alloc, struct lr_ledger_offer);
+    char *copy = lr_ledger_string(ledger, matchkey);
+    if (offer == NULL || copy == NULL) {
+        lr_ledger_fail(ledger);
+        lr_alloc_free_string(ledger->alloc, copy);
+        LR_FREE(ledger->alloc, offer);
+        return NULL;
+    }
+    offer->matchkey = copy;
+    offer->state = LR_OFFER_REPLACED;
+    lr_list_init(&offer->of_link);
+    bool inserted = lr_tree_insert(&ledger->offers, &offer->node);
+    if (!inserted) { /* two matchkeys that differ behind a NUL: one of them is as good as none */
+        lr_alloc_free_string(ledger->alloc, copy);
+        LR_FREE(ledger->alloc, offer);
+        return NULL;
+    }
+    return offer;
+}
+
+/* Whose slot comes back by |put|, and what it takes the place of. */
+static struct lr_ledger_session *find_returning(struct lr_ledger *ledger, lr_time at,
+                                                const struct lr_tracker_msg *put,
+                                                const struct lr_ledger_offer *same,
+                                                struct lr_ledger_server *server) {
+    struct lr_ledger_offer *replaced =
+        put->has_replaces ? lr_ledger_offer_find(ledger, put->replaces) : NULL;
+    if (replaced == NULL || replaced->server != server) {
+        if (same != NULL && same->session != NULL) {
+            return same->session;
+        }
+        return put->has_replaces || same != NULL ? NULL : lr_ledger_server_returning(server);
+    }
+    bool was_free = replaced->state == LR_OFFER_FREE;
+    if (was_free || replaced->state == LR_OFFER_TAKEN) {
+        lr_ledger_offer_set(replaced, at, LR_OFFER_REPLACED);
+    }
+    if (replaced->state == LR_OFFER_GRANTED && replaced->session != NULL) {
+        lr_ledger_offer_set(replaced, at, LR_OFFER_REPLACED);
+        return replaced->session;
+    }
+    /* Of a session that came back before: named a second time. */
+    return was_free || replaced->session == NULL ||
+                   replaced->session->account.requestable_at == LR_TIME_NEVER ||
+                   replaced->link != server->link
+               ? NULL
+               : replaced->session;
+}
+
+void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
+                         struct lr_ledger_link *link, const struct lr_tracker_msg *put) {
+    struct lr_ledger_server *server = lr_ledger_server_registered(ledger, link, put);
+    struct lr_ledger_queue *queue = lr_ledger_queue_of(ledger, put->key);
+    if (server == NULL || queue == NULL) {
+        return;
+    }
+    if (link->registered_at == LR_TIME_NEVER) {
+        link->registered_at = at;
+    }
+    struct lr_ledger_offer *same = lr_ledger_offer_find(ledger, put->matchkey);
+    struct lr_ledger_session *session =
+        link->proxy && !put->has_replaces ? NULL : find_returning(ledger, at, put, same, server);
+    struct lr_ledger_offer *offer = same != NULL ? same : make_offer(ledger, put->matchkey);
+    if (offer == NULL) {
+        return;
+    }
+    if (offer->state == LR_OFFER_FREE) {
+        lr_ledger_offer_set(offer, at, LR_OFFER_REPLACED); /* under another key or link, perhaps */
+    }
+    offer->queue = queue;
+    offer->server = server;
+    offer->link = link;
+    offer->put_at = at;
+    offer->session = NULL;
+    lr_ledger_offer_set(offer, at, LR_OFFER_FREE);
+    if (session != NULL) {
+        lr_ledger_session_renew(ledger, at, begun_at, session, offer);
+    }
+    size_t held = server->free;
+    LR_LIST_EACH (node, &server->sessions) {
+        held++;
+    }
+    if (at - link->registered_at <= REGISTERING_NS && held > server->slots) {
+        server->slots = held;
+    }
+}
+
+static bool is_named(const struct lr_tracker_answer *answer, const char *matchkey) {
+    size_t count = lr_tracker_answer_matchkey_count(answer);
+    for (size_t i = 0; i < count; i++) {
+        if (lr_text_equal(lr_tracker_answer_matchkey(answer, i), lr_text_of(matchkey))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void lr_ledger_offers_pending(struct lr_ledger *ledger, struct lr_ledger_link *link,
+                              lr_time asked_at, const struct lr_tracker_answer *answer) {
+    (void)ledger;
+    LR_LIST_EACH (node, &link->offers) {
+        struct lr_ledger_offer *offer = LR_CONTAINER_OF(node, struct lr_ledger_offer, of_link);
+        if (offer->put_at < asked_at && !is_named(answer, offer->matchkey)) {
+            lr_ledger_offer_set(offer, asked_at, LR_OFFER_TAKEN);
+        }
+    }
+}
+
+void lr_ledger_offers_withdraw(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link) {
+    LR_LIST_EACH (node, &link->offers) {
+        struct lr_ledger_offer *offer = LR_CONTAINER_OF(node, struct lr_ledger_offer, of_link);
+        lr_ledger_offer_set(offer, at, LR_OFFER_WITHDRAWN);
+        lr_ledger_say(ledger, at, 0, link->number, "%s's matchkey %s goes with its connection",
+                      link->client, offer->matchkey);
+    }
+}

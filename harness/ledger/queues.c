@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a tracker should hold under each key, from the wire alone, and what it says it holds. */
+#include "ledger/ledger_internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const struct lr_ledger_queue *queue_of(const struct lr_tree_node *node) {
+    return LR_CONTAINER_OF(node, const struct lr_ledger_queue, node);
+}
+
+static int compare_queues(const struct lr_tree_node *a, const struct lr_tree_node *b) {
+    return strcmp(queue_of(a)->key, queue_of(b)->key);
+}
+
+static int compare_key(const void *key, const struct lr_tree_node *node) {
+    return lr_text_compare(*(const struct lr_text *)key, lr_text_of(queue_of(node)->key));
+}
+
+/* Higher priority first, then first come. */
+static int compare_waiting(const struct lr_tree_node *left, const struct lr_tree_node *right) {
+    const struct lr_ledger_session *a =
+        LR_CONTAINER_OF(left, const struct lr_ledger_session, of_queue);
+    const struct lr_ledger_session *b =
+        LR_CONTAINER_OF(right, const struct lr_ledger_session, of_queue);
+    if (a->priority != b->priority) {
+        return a->priority > b->priority ? -1 : 1;
+    }
+    if (a->priority_rest < b->priority_rest || a->priority_rest > b->priority_rest) {
+        return a->priority_rest > b->priority_rest ? -1 : 1;
+    }
+    return a->account.number < b->account.number   ? -1
+           : a->account.number > b->account.number ? 1
+                                                   : 0;
+}
+
+void lr_ledger_queues_init(struct lr_ledger *ledger) {
+    lr_tree_init(&ledger->queues, compare_queues);
+}
+
+void lr_ledger_queues_deinit(struct lr_ledger *ledger) {
+    struct lr_tree_node *node;
+    while ((node = lr_tree_first(&ledger->queues)) != NULL) {
+        struct lr_ledger_queue *queue = LR_CONTAINER_OF(node, struct lr_ledger_queue, node);
+        lr_tree_remove(&ledger->queues, node);
+        lr_alloc_free_string(ledger->alloc, queue->key);
+        LR_FREE(ledger->alloc, queue);
+    }
+}
+
+struct lr_ledger_queue *lr_ledger_queue_of(struct lr_ledger *ledger, struct lr_text key) {
+    struct lr_tree_node *node = lr_tree_find(&ledger->queues, &key, compare_key);
+    if (node != NULL) {
+        return LR_CONTAINER_OF(node, struct lr_ledger_queue, node);
+    }
+    struct lr_ledger_queue *queue = LR_NEW(ledger->alloc, struct lr_ledger_queue);
+    char *copy = lr_ledger_string(ledger, key);
+    if (queue == NULL || copy == NULL) {
+        lr_ledger_fail(ledger);
+        lr_alloc_free_string(ledger->alloc, copy);
+        LR_FREE(ledger->alloc, queue);
+        return NULL;
+    }
+    queue->key = copy;
+    lr_tree_init(&queue->waiting, compare_waiting);
+    if (!lr_tree_insert(&ledger->queues, &queue->node)) { /* keys that differ behind a NUL */
+        lr_alloc_free_string(ledger->alloc, copy);
+        LR_FREE(ledger->alloc, queue);
+        return NULL;
+    }
+    return queue;
+}
+
+void lr_ledger_queue_wait(struct lr_ledger_queue *queue, struct lr_ledger_session *session,
+                          lr_time at) {
+    session->queue = queue;
+    queue->pending++;
+    queue->changed_at = at;
+    bool inserted = lr_tree_insert(&queue->waiting, &session->of_queue);
+    (void)inserted; /* session numbers are unique */
+}
+
+void lr_ledger_queue_leave(struct lr_ledger_session *session, lr_time at) {
+    if (lr_tree_linked(&session->of_queue)) {
+        lr_tree_remove(&session->queue->waiting, &session->of_queue);
+        session->queue->pending--;
+        session->queue->changed_at = at;
+    }
+}
+
+/* What a wrong count means. */
+static const struct {
+    enum lr_finding_kind kind;
+    const char *what;
+} wrong_counts[] = {
+    {LR_FINDING_ORPHAN, "more free than servers have on offer"},
+    {LR_FINDING_PENDING, "more pending than clients wait"},
+    {LR_FINDING_PROTOCOL, "fewer than there are"},
+};
+
+static void find_wrong(struct lr_ledger *ledger, lr_time at, struct lr_ledger_queue *queue,
+                       size_t index, const struct lr_summary_queue *said) {
+    if (queue->told[index]) {
+        return;
+    }
+    queue->told[index] = true;
+    lr_ledger_find(ledger, at, wrong_counts[index].kind, 0,
+                   "SUMMARY says %s: %" PRId64 " free and %" PRId64 " pending under \"%s\", where "
+                   "%zu and %zu are right",
+                   wrong_counts[index].what, said->free, said->pending, queue->key, queue->free,
+                   queue->pending);
+}
+
+void lr_ledger_queue_compare(struct lr_ledger *ledger, lr_time at, lr_time asked_at,
+                             const struct lr_summary_queue *said) {
+    struct lr_ledger_queue *queue = lr_ledger_queue_of(ledger, said->key);
+    if (queue == NULL ||
+        (queue->changed_at != 0 && lr_time_add(queue->changed_at, LR_LEDGER_ORDER_NS) > asked_at)) {
+        return; /* it has just changed: the tracker may have answered before or after that */
+    }
+    int64_t excess = said->pending - (int64_t)queue->pending;
+    queue->dead_counted = excess <= 0                      ? 0
+                          : (uint64_t)excess < queue->dead ? (size_t)excess
+                                                           : queue->dead;
+    if (said->free > (int64_t)queue->free) {
+        find_wrong(ledger, at, queue, 0, said);
+    }
+    if (excess > 0) {
+        find_wrong(ledger, at, queue, 1, said);
+    }
+    if (said->free < (int64_t)queue->free || excess < 0) {
+        find_wrong(ledger, at, queue, 2, said);
+    }
+}
+
+struct lr_queue_account lr_ledger_queue(const struct lr_ledger *ledger, struct lr_text key) {
+    struct lr_tree_node *node = lr_tree_find(&ledger->queues, &key, compare_key);
+    if (node == NULL) {
+        return (struct lr_queue_account){0};
+    }
+    const struct lr_ledger_queue *queue = queue_of(node);
+    return (struct lr_queue_account){
+        .free = queue->free, .pending = queue->pending, .pending_of_the_dead = queue->dead_counted};
+}

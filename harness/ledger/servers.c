@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who offers sessions. A server at a tracker is known by key, port and the address it registers
+ * from, so that it is the same one after it has registered anew. Without a tracker it is known by
+ * the name or address that is connected to. */
+#include "ledger/ledger_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct lr_ledger_server *server_of(const struct lr_tree_node *node) {
+    return LR_CONTAINER_OF(node, const struct lr_ledger_server, node);
+}
+
+static int compare_servers(const struct lr_tree_node *a, const struct lr_tree_node *b) {
+    return strcmp(server_of(a)->identity, server_of(b)->identity);
+}
+
+static int compare_identity(const void *key, const struct lr_tree_node *node) {
+    return strcmp(key, server_of(node)->identity);
+}
+
+void lr_ledger_servers_init(struct lr_ledger *ledger) {
+    lr_tree_init(&ledger->servers, compare_servers);
+}
+
+void lr_ledger_servers_deinit(struct lr_ledger *ledger) {
+    struct lr_tree_node *node;
+    while ((node = lr_tree_first(&ledger->servers)) != NULL) {
+        struct lr_ledger_server *server = LR_CONTAINER_OF(node, struct lr_ledger_server, node);
+        lr_tree_remove(&ledger->servers, node);
+        lr_alloc_free_string(ledger->alloc, server->identity);
+        LR_FREE(ledger->alloc, server);
+    }
+}
+
+static struct lr_ledger_server *find_or_make(struct lr_ledger *ledger, const char *identity,
+                                             const char *name) {
+    struct lr_tree_node *node = lr_tree_find(&ledger->servers, identity, compare_identity);
+    if (node != NULL) {
+        return LR_CONTAINER_OF(node, struct lr_ledger_server, node);
+    }
+    struct lr_ledger_server *server = LR_NEW(ledger->alloc, struct lr_ledger_server);
+    char *copy = lr_ledger_string(ledger, lr_text_of(identity));
+    if (server == NULL || copy == NULL) {
+        lr_ledger_fail(ledger);
+        lr_alloc_free_string(ledger->alloc, copy);
+        LR_FREE(ledger->alloc, server);
+        return NULL;
+    }
+    server->identity = copy;
+    lr_ledger_copy(server->name, lr_text_of(name));
+    lr_list_init(&server->sessions);
+    bool inserted = lr_tree_insert(&ledger->servers, &server->node);
+    (void)inserted; /* it was not found above */
+    return server;
+}
+
+/* "127.0.0.1" of "127.0.0.1:4711". */
+static struct lr_text address_host(const char *address) {
+    const char *colon = strrchr(address, ':');
+    return (struct lr_text){address, colon == NULL ? strlen(address) : (size_t)(colon - address)};
+}
+
+struct lr_ledger_server *lr_ledger_server_registered(struct lr_ledger *ledger,
+                                                     struct lr_ledger_link *link,
+                                                     const struct lr_tracker_msg *put) {
+    char identity[2 * LR_SESSION_TEXT_MAX];
+    char key[LR_SESSION_TEXT_MAX];
+    lr_ledger_copy(key, put->key);
+    struct lr_text host = address_host(link->client_address);
+    (void)snprintf(identity, sizeof identity, "at a tracker: %u %.*s %s", (unsigned int)put->port,
+                   (int)host.size, host.data, key);
+    struct lr_ledger_server *server = find_or_make(ledger, identity, link->client);
+    if (server != NULL) {
+        server->registered = true;
+        server->link = link;
+        link->server = server;
+    }
+    return server;
+}
+
+struct lr_ledger_server *lr_ledger_server_direct(struct lr_ledger *ledger,
+                                                 const struct lr_ledger_link *link) {
+    char identity[2 * LR_SESSION_TEXT_MAX];
+    (void)snprintf(identity, sizeof identity, "direct: %s", link->service);
+    return find_or_make(ledger, identity, link->service);
+}
+
+static bool is_over(const struct lr_ledger_session *session) {
+    return session->account.released_at != LR_TIME_NEVER ||
+           session->client_gone_at != LR_TIME_NEVER || session->link_gone_at != LR_TIME_NEVER;
+}
+
+struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_server *server) {
+    struct lr_ledger_session *unused = NULL;
+    struct lr_ledger_session *running = NULL;
+    size_t held = server->free;
+    LR_LIST_EACH (node, &server->sessions) {
+        struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
+        held++;
+        if (session->account.accepted_at != LR_TIME_NEVER && is_over(session)) {
+            return session;
+        }
+        if (session->account.accepted_at == LR_TIME_NEVER && unused == NULL) {
+            unused = session;
+        }
+        if (session->account.accepted_at != LR_TIME_NEVER && running == NULL) {
+            running = session;
+        }
+    }
+    if (unused != NULL) {
+        return unused;
+    }
+    /* Nothing is over. All slots are spoken for, and yet one is offered: it is the slot of a
+     * session that runs, or of the one that came back last and is released a second time. */
+    if (held < server->slots || server->slots == 0) {
+        return NULL;
+    }
+    if (running != NULL) {
+        return running;
+    }
+    struct lr_ledger_session *last = server->renewed;
+    bool still_free = last != NULL && last->renewal != NULL &&
+                      last->renewal->state == LR_OFFER_FREE && last->renewal->link == server->link;
+    return still_free ? last : NULL;
+}
+
+void lr_ledger_server_tried(struct lr_ledger_server *server, const struct lr_ledger_session *by) {
+    LR_LIST_EACH (node, &server->sessions) {
+        struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
+        if (session != by && is_over(session)) {
+            session->account.observable = true;
+        }
+    }
+}
+
+void lr_ledger_server_refused(struct lr_ledger_server *server, const struct lr_ledger_session *by) {
+    LR_LIST_EACH (node, &server->sessions) {
+        struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
+        if (session != by && is_over(session)) {
+            session->account.observable = false;
+        }
+    }
+}
+
+void lr_ledger_server_accepted(struct lr_ledger *ledger, lr_time at,
+                               struct lr_ledger_server *server,
+                               const struct lr_ledger_session *by) {
+    bool others_run = false;
+    LR_LIST_EACH (node, &server->sessions) {
+        struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
+        others_run = others_run || (session != by && lr_ledger_session_running(session));
+    }
+    LR_LIST_EACH (node, &server->sessions) {
+        struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
+        if (session != by && is_over(session)) {
+            lr_ledger_session_renew(ledger, at, at, session, NULL);
+            if (others_run) {
+                return; /* it has several slots, and this shows one */
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the live world share: the loop, sockets, listeners and watched links. */
+#ifndef LR_WORLD_LIVE_INTERNAL_H
+#define LR_WORLD_LIVE_INTERNAL_H
+
+#include <uv.h>
+
+#include "base/timers.h"
+#include "base/tree.h"
+#include "world/live.h"
+
+enum {
+    LR_READ_SIZE = 256 * 1024, /* one read of the loop; shared by all connections */
+    LR_ADDRESS_TEXT_MAX = 64,  /* "[ffff:..]:65535" */
+    LR_LISTEN_BACKLOG = 511,   /* what servers of many clients commonly ask for */
+    LR_SEND_RUN_MAX = 16,      /* sends in a row that go out in one system call */
+    LR_SERVICES_MAX = 1024     /* foreign services of a world */
+};
+
+struct lr_name {
+    struct lr_list node;
+    char *text;
+};
+
+/* What a deadline of the world itself is for. */
+enum lr_alarm { LR_ALARM_LINGER, LR_ALARM_SILENCE };
+
+struct lr_live {
+    struct lr_live_options options;
+    struct lr_alloc *alloc;
+    struct lr_ledger *ledger;
+    struct lr_trace trace;
+    uv_loop_t loop;
+    uv_prepare_t
+        before_wait; /* makes |now| stale; keeps the loop alive when nothing else is there */
+    uv_timer_t until;
+    uv_timer_t retry; /* listeners that wait for memory */
+    uv_timer_t alarm; /* the earliest of |timers| */
+    lr_time alarm_at;
+    struct lr_timers timers;
+    uv_signal_t signals[2]; /* SIGINT, SIGTERM */
+    bool catching;
+    int signal;
+    lr_time now;
+    bool now_stale;
+    lr_time complained_at; /* about accept; once a second is enough */
+    uint8_t *read_buffer;
+    struct lr_storage *storage;
+    struct lr_list hosts;
+    struct lr_list busy; /* hosts with events that wait for the next turn */
+    struct lr_list sockets;
+    struct lr_list listeners;
+    struct lr_list links;
+    struct lr_list next_faults;
+    struct lr_list services; /* foreign ones */
+    struct lr_list relays;
+    struct lr_list programs;
+    struct lr_list names;
+    struct lr_tree local_ports; /* connections of our roles, to know them again where we accept */
+};
+
+/* The time of this turn. */
+lr_time lr_live_clock(struct lr_live *live);
+void lr_live_set_alarm(struct lr_live *live, struct lr_timer *timer, lr_time at);
+/* |name|, kept until the world ends, as the ledger may remember it. NULL: no memory. */
+const char *lr_live_keep_name(struct lr_live *live, const char *name);
+/* Milliseconds for libuv from now until |at|, rounded up. */
+uint64_t lr_live_delay_ms(struct lr_live *live, lr_time at);
+
+/* ---- live_address.c ---- */
+
+/* A numeric address or "localhost" with |port| (there may be a second address of that name). False:
+ * a name that has to be asked for. */
+bool lr_address_numeric(const char *host, uint16_t port, struct sockaddr_storage *out);
+uint16_t lr_address_port(const struct sockaddr_storage *address);
+void lr_address_set_port(struct sockaddr_storage *address, uint16_t port);
+void lr_address_split(const struct sockaddr_storage *from, struct lr_address *out);
+const char *lr_address_text(char out[LR_ADDRESS_TEXT_MAX], const struct sockaddr_storage *address);
+bool lr_address_is_loopback(const struct sockaddr_storage *address);
+bool lr_address_is_any(const struct sockaddr_storage *address);
+bool lr_address_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+enum lr_status lr_uv_status(int uv_error);
+
+/* ---- live_system_*.c: what libuv does not offer ---- */
+
+/* A bound, listening descriptor, or a negative uv error. */
+int lr_system_listen(const struct sockaddr_storage *address, const struct lr_keepalive *keepalive,
+                     uv_os_sock_t *out);
+/* What each connection of ours has: no delay, and keep-alive where wanted. |accepted|: from a
+ * listener. */
+void lr_system_tune(uv_os_fd_t socket, const struct lr_keepalive *keepalive, bool accepted);
+void lr_system_shut_write(uv_os_fd_t socket);
+void lr_system_abort_on_close(uv_os_fd_t socket);
+void lr_system_ignore_pipe_signal(void);
+/* A second descriptor of the same socket; -1: none. */
+int lr_system_duplicate(uv_os_fd_t socket);
+void lr_system_close(int descriptor);
+bool lr_system_socket_failed(uv_os_fd_t socket);
+
+/* Removes all that is in the folder of this descriptor, as far as it can be; follows no link. */
+void lr_system_clear_folder(int folder);
+
+/* ---- live_socket.c: one TCP connection ---- */
+
+struct lr_socket;
+
+struct lr_socket_ops {
+    void (*connected)(struct lr_socket *socket, int error);
+    void (*received)(struct lr_socket *socket, const uint8_t *bytes, size_t size);
+    void (*ended)(struct lr_socket *socket); /* FIN */
+    void (*failed)(struct lr_socket *socket,
+                   int error);                    /* reset, keep-alive, ..: the socket is closing */
+    void (*progressed)(struct lr_socket *socket); /* queued bytes went out */
+    /* May be NULL. How many bytes may go out now; then, that these did. */
+    size_t (*room)(struct lr_socket *socket);
+    void (*sent)(struct lr_socket *socket, const uint8_t *bytes, size_t size);
+    /* May be NULL. All is out and FIN comes next: false swallows it. */
+    bool (*finishing)(struct lr_socket *socket);
+    void (*closed)(struct lr_socket *socket); /* the descriptor is gone: free it */
+};
+
+struct lr_chunk {
+    struct lr_chunk *next;
+    struct lr_buf bytes;
+};
+
+/* Embed it as the first member. */
+struct lr_socket {
+    uv_tcp_t tcp;
+    uv_connect_t connect;
+    struct lr_live *live;
+    const struct lr_socket_ops *ops;
+    struct lr_list node;
+    struct lr_chunk *first; /* waits to be written */
+    struct lr_chunk *last;
+    size_t unsent;
+    struct lr_timer timer; /* linger, or silence when frozen */
+    struct lr_frozen *frozen_watch;
+    lr_time heard_at;
+    unsigned int tapped : 1; /* room and sent are asked */
+    unsigned int opened : 1; /* it has a descriptor */
+    unsigned int wants_read : 1;
+    unsigned int reading : 1;
+    unsigned int got_end : 1; /* the peer's FIN */
+    unsigned int writing : 1; /* a write is with libuv */
+    unsigned int wants_shut : 1;
+    unsigned int shut : 1;     /* our FIN is out, or was swallowed: nothing more is sent */
+    unsigned int finished : 1; /* |finishing| was told */
+    unsigned int lingering : 1;
+    unsigned int frozen : 1;  /* black hole: neither read nor written */
+    unsigned int closing : 1; /* given to uv_close */
+};
+
+void lr_socket_init(struct lr_socket *socket, struct lr_live *live,
+                    const struct lr_socket_ops *ops);
+/* Takes the connection that waits at |server|. A uv error: close it. */
+int lr_socket_accept(struct lr_socket *socket, uv_tcp_t *server,
+                     const struct lr_keepalive *keepalive);
+int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address,
+                      const struct lr_keepalive *keepalive);
+void lr_socket_read(struct lr_socket *socket, bool on);
+/* Sends |count| buffers, taking them over, always: what does not go out at once is queued. A
+ * failure is told to |failed|. */
+void lr_socket_send(struct lr_socket *socket, struct lr_buf **buffers, size_t count);
+/* FIN after what is queued. */
+void lr_socket_shut(struct lr_socket *socket);
+/* FIN now, by a fault: what is queued is dropped, and |finishing| hears of it only when the owner
+ * shuts or closes the socket, too. */
+void lr_socket_cut(struct lr_socket *socket);
+/* FIN after what is queued, then drops what comes until the peer's end, at most |linger_ns|, then
+ * closes. */
+void lr_socket_close(struct lr_socket *socket, uint64_t linger_ns);
+/* RST, at once. */
+void lr_socket_reset(struct lr_socket *socket);
+/* Closes the descriptor as it is. */
+void lr_socket_drop(struct lr_socket *socket);
+/* Drops what is queued. */
+void lr_socket_discard(struct lr_socket *socket);
+/* Copies what is queued from its allocators to the world's. False: no memory, nothing changed. */
+bool lr_socket_adopt(struct lr_socket *socket);
+/* Black hole: nothing is read or written any more. |gone| hears, once, when the peer has ended
+ * (|reset|: by RST) where the platform can tell; the socket closes by itself only by |drop|. */
+void lr_socket_freeze(struct lr_socket *socket, void (*gone)(struct lr_socket *socket, bool reset));
+void lr_socket_address(const struct lr_socket *socket, bool peer, struct sockaddr_storage *out);
+void lr_socket_alarm(struct lr_socket *socket, int kind); /* for the loop */
+
+/* ---- live_listen.c ---- */
+
+struct lr_listener {
+    uv_tcp_t tcp;
+    struct lr_live *live;
+    struct lr_list node;
+    bool waiting;                    /* a connection could not be taken for want of memory */
+    struct sockaddr_storage address; /* the bound one */
+    struct lr_keepalive keepalive;
+    void (*accepted)(struct lr_listener *listener); /* a connection waits */
+    void (*closed)(struct lr_listener *listener);   /* free it */
+};
+
+/* Listens on the first free port from |address|'s to |port_end| - 1 (port 0: any). |accepted| and
+ * |closed| are set. On a uv error the listener closes by itself: |closed| comes, later. */
+int lr_listener_open(struct lr_listener *listener, struct lr_live *live,
+                     const struct sockaddr_storage *address, uint32_t port_end);
+void lr_listener_close(struct lr_listener *listener);
+/* No memory for the connection that waits: |accepted| comes again, a little later. */
+void lr_listener_retry(struct lr_listener *listener);
+/* True where |address| is a service of this world (a role of ours or a relay). */
+bool lr_listener_is_ours(const struct lr_live *live, const struct sockaddr_storage *address,
+                         const struct sockaddr_storage *local);
+
+/* ---- live_resolve.c: names, asked for without waiting ---- */
+
+struct lr_resolve;
+typedef void (*lr_resolve_cb)(void *context, int error, const struct addrinfo *addresses);
+/* |addresses| are borrowed by the callback, which comes once, unless canceled. A uv error at once.
+ */
+int lr_resolve_start(struct lr_live *live, const char *host, uint16_t port, bool passive,
+                     lr_resolve_cb done, void *context, struct lr_resolve **out);
+void lr_resolve_cancel(struct lr_resolve *resolve);
+
+/* ---- live_watch.c: links and their faults ---- */
+
+/* A link with what carries out its faults. |link| is its first member. */
+struct lr_watched {
+    struct lr_link link;
+    void (*act)(struct lr_watched *watched, enum lr_link_action action);
+    enum lr_link_action
+        at_opening; /* a fault of byte 0 fired: to be done when its ends are ready */
+    void *user;
+};
+
+/* What a link leads to. */
+struct lr_watch_ends {
+    enum lr_plane plane;
+    const char *service; /* name */
+    int64_t service_pid;
+    const struct sockaddr_storage *service_address;
+    const char *client; /* name; NULL: found by its address, or unknown */
+    const struct sockaddr_storage *client_address;
+};
+
+/* Opens a link. NULL: no memory. The world must have a ledger. */
+struct lr_watched *lr_watch_open(struct lr_live *live, const struct lr_watch_ends *ends, void *user,
+                                 void (*act)(struct lr_watched *watched,
+                                             enum lr_link_action action));
+void lr_watch_close(struct lr_live *live, struct lr_watched *watched, const char *reason);
+/* The foreign service at |address|, or NULL. */
+const struct lr_service *lr_watch_find_service(const struct lr_live *live, const char *host,
+                                               const struct sockaddr_storage *address);
+
+struct lr_service {
+    struct lr_list node;
+    const char *name;
+    enum lr_plane plane;
+    struct lr_address address;
+};
+
+/* ---- live_host.c, live_relay.c, live_program.c: for the loop ---- */
+
+void lr_hosts_deliver_busy(struct lr_live *live);
+void lr_hosts_free_all(struct lr_live *live);
+/* The name of the role of ours whose connection has local port |port|, or NULL. */
+const char *lr_host_name_of_port(const struct lr_live *live, uint16_t port);
+void lr_relays_free_all(struct lr_live *live);
+void lr_programs_free_all(struct lr_live *live);
+
+/* ---- live_storage_*.c ---- */
+
+LR_NODISCARD enum lr_status lr_live_storage_new(struct lr_alloc *alloc, const char *root,
+                                                struct lr_storage **out, struct lr_error *error);
+void lr_live_storage_free(struct lr_storage *storage);
+
+#endif

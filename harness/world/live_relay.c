@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A port of ours before a foreign service: what comes passes, in both directions, with
+ * back-pressure, FIN and RST; the link is watched, and can be broken, in between. */
+#include "world/live_internal.h"
+
+#include "base/assert.h"
+
+enum { RELAY_LINGER_S = 5 }; /* to flush the last bytes once both ends have ended */
+
+struct lr_pair;
+
+struct lr_relay_end {
+    struct lr_socket socket; /* first */
+    struct lr_pair *pair;
+    bool gone; /* frozen, and its peer has ended */
+};
+
+/* A connection through a relay. Bytes that ends[d] reads go in direction d, so ends[LR_TO_SERVICE]
+ * is the client's and ends[LR_FROM_SERVICE] the service's. */
+struct lr_pair {
+    struct lr_live *live;
+    struct lr_relay *relay; /* NULL: it has closed */
+    struct lr_list node;
+    struct lr_relay_end ends[2];
+    unsigned int open; /* sockets that have not finished closing */
+    bool connected;
+    const char *end_reason;
+    struct lr_watched *watched;
+};
+
+struct lr_relay {
+    struct lr_listener listener; /* first */
+    struct lr_live *live;
+    struct lr_list node;
+    struct lr_list pairs;
+    const char *name;
+    enum lr_plane plane;
+    struct sockaddr_storage target;
+};
+
+static struct lr_relay_end *end_of(struct lr_socket *socket) {
+    return LR_CONTAINER_OF(socket, struct lr_relay_end, socket);
+}
+
+static enum lr_direction direction_of(const struct lr_relay_end *end) {
+    return end == &end->pair->ends[LR_TO_SERVICE] ? LR_TO_SERVICE : LR_FROM_SERVICE;
+}
+
+static struct lr_socket *other_of(const struct lr_relay_end *end) {
+    return &end->pair->ends[direction_of(end) == LR_TO_SERVICE ? LR_FROM_SERVICE : LR_TO_SERVICE]
+                .socket;
+}
+
+static void reset_both(struct lr_pair *pair, const char *reason) {
+    pair->end_reason = pair->end_reason != NULL ? pair->end_reason : reason;
+    lr_socket_reset(&pair->ends[0].socket);
+    lr_socket_reset(&pair->ends[1].socket);
+}
+
+static void close_when_done(struct lr_pair *pair) {
+    if (pair->ends[0].socket.got_end && pair->ends[1].socket.got_end) {
+        lr_socket_close(&pair->ends[0].socket, RELAY_LINGER_S * LR_SECOND);
+        lr_socket_close(&pair->ends[1].socket, RELAY_LINGER_S * LR_SECOND);
+    }
+}
+
+/* ---- faults ---- */
+
+static void see_peer_gone(struct lr_socket *socket, bool reset) {
+    struct lr_relay_end *end = end_of(socket);
+    struct lr_pair *pair = end->pair;
+    end->gone = true;
+    if (pair->watched != NULL) {
+        lr_time now = lr_live_clock(pair->live);
+        if (reset) {
+            (void)lr_link_reset(&pair->watched->link, now, direction_of(end));
+        } else {
+            (void)lr_link_fin(&pair->watched->link, now, direction_of(end));
+        }
+    }
+    if (pair->ends[0].gone && pair->ends[1].gone) {
+        lr_socket_drop(&pair->ends[0].socket);
+        lr_socket_drop(&pair->ends[1].socket);
+    }
+}
+
+static void act(struct lr_watched *watched, enum lr_link_action action) {
+    struct lr_pair *pair = watched->user;
+    switch (action) {
+    case LR_LINK_PASS:
+        break;
+    case LR_LINK_DROP:
+        if (watched->link.black_hole) {
+            lr_socket_freeze(&pair->ends[0].socket, see_peer_gone);
+            lr_socket_freeze(&pair->ends[1].socket, see_peer_gone);
+        }
+        break;
+    case LR_LINK_RST:
+        reset_both(pair, "fault");
+        break;
+    case LR_LINK_FIN:
+    case LR_LINK_HALF_CLOSE:
+        for (int i = 0; i < 2; i++) {
+            if (watched->link.cut[i]) { /* what has passed before is still delivered */
+                lr_socket_shut(other_of(&pair->ends[i]));
+            }
+        }
+        break;
+    }
+}
+
+/* ---- what the sockets tell ---- */
+
+static void pass_on(struct lr_relay_end *end, const uint8_t *bytes, size_t size) {
+    struct lr_buf copy;
+    lr_buf_init(&copy, end->pair->live->alloc);
+    if (lr_buf_append(&copy, bytes, size) != LR_OK) {
+        reset_both(end->pair, "out of memory");
+        return;
+    }
+    struct lr_buf *buffers[] = {&copy};
+    struct lr_socket *other = other_of(end);
+    lr_socket_send(other, buffers, 1);
+    if (other->unsent > 0) {
+        lr_socket_read(&end->socket, false);
+    }
+}
+
+static void take_bytes(struct lr_socket *socket, const uint8_t *bytes, size_t size) {
+    struct lr_relay_end *end = end_of(socket);
+    struct lr_watched *watched = end->pair->watched;
+    size_t pass = size;
+    enum lr_link_action action = LR_LINK_PASS;
+    if (watched != NULL) {
+        action = lr_link_bytes(&watched->link, lr_live_clock(socket->live), direction_of(end),
+                               bytes, size, &pass);
+    }
+    if (pass > 0) {
+        pass_on(end, bytes, pass);
+    }
+    if (action != LR_LINK_PASS) {
+        act(watched, action);
+    }
+}
+
+static void take_progress(struct lr_socket *socket) {
+    struct lr_socket *source = other_of(end_of(socket));
+    if (socket->unsent == 0 && !source->closing) {
+        lr_socket_read(source, true);
+    }
+}
+
+static void take_end(struct lr_socket *socket) {
+    struct lr_relay_end *end = end_of(socket);
+    struct lr_watched *watched = end->pair->watched;
+    if (watched == NULL ||
+        lr_link_fin(&watched->link, lr_live_clock(socket->live), direction_of(end))) {
+        lr_socket_shut(other_of(end));
+    }
+    close_when_done(end->pair);
+}
+
+static void take_failure(struct lr_socket *socket, int error) {
+    struct lr_relay_end *end = end_of(socket);
+    struct lr_pair *pair = end->pair;
+    bool reset = error == UV_ECONNRESET || error == UV_EPIPE || error == UV_ECONNABORTED;
+    if (reset && pair->watched != NULL) {
+        (void)lr_link_reset(&pair->watched->link, lr_live_clock(pair->live), direction_of(end));
+    }
+    reset_both(pair, uv_err_name(error));
+}
+
+static void free_end(struct lr_socket *socket) {
+    struct lr_pair *pair = end_of(socket)->pair;
+    struct lr_live *live = pair->live;
+    pair->open--;
+    if (pair->open == 0) {
+        lr_watch_close(live, pair->watched, pair->end_reason);
+        lr_list_remove(&pair->node);
+        LR_FREE(live->alloc, pair);
+    }
+}
+
+static void watch_pair(struct lr_pair *pair) {
+    struct lr_relay *relay = pair->relay;
+    if (pair->live->ledger == NULL) {
+        return;
+    }
+    const char *program = NULL;
+    struct sockaddr_storage client;
+    lr_socket_address(&pair->ends[LR_TO_SERVICE].socket, true, &client);
+    struct lr_watch_ends ends = {
+        .plane = relay->plane,
+        .service = relay->name,
+        .service_pid = lr_live_pid_of_port(pair->live, lr_address_port(&relay->target), &program),
+        .service_address = &relay->target,
+        .client_address = &client};
+    pair->watched = lr_watch_open(pair->live, &ends, pair, act);
+    if (pair->watched == NULL) {
+        reset_both(pair, "out of memory");
+    }
+}
+
+static void take_connected(struct lr_socket *socket, int error) {
+    struct lr_pair *pair = end_of(socket)->pair;
+    if (error != 0 || pair->relay == NULL) {
+        reset_both(pair, "refused");
+        return;
+    }
+    pair->connected = true;
+    watch_pair(pair);
+    lr_socket_read(&pair->ends[0].socket, true);
+    lr_socket_read(&pair->ends[1].socket, true);
+    if (pair->watched != NULL && pair->watched->at_opening != LR_LINK_PASS) {
+        act(pair->watched, pair->watched->at_opening);
+    }
+}
+
+static const struct lr_socket_ops end_ops = {
+    .connected = take_connected,
+    .received = take_bytes,
+    .ended = take_end,
+    .failed = take_failure,
+    .progressed = take_progress,
+    .closed = free_end,
+};
+
+/* ---- the relay ---- */
+
+static void take_connection(struct lr_listener *listener) {
+    struct lr_relay *relay = LR_CONTAINER_OF(listener, struct lr_relay, listener);
+    struct lr_pair *pair = LR_NEW(relay->live->alloc, struct lr_pair);
+    if (pair == NULL) {
+        lr_listener_retry(listener);
+        return;
+    }
+    pair->live = relay->live;
+    pair->relay = relay;
+    pair->open = 2;
+    lr_list_init(&pair->node);
+    lr_list_append(&relay->pairs, &pair->node);
+    for (int i = 0; i < 2; i++) {
+        pair->ends[i].pair = pair;
+        lr_socket_init(&pair->ends[i].socket, relay->live, &end_ops);
+    }
+    int result =
+        lr_socket_accept(&pair->ends[LR_TO_SERVICE].socket, &listener->tcp, &listener->keepalive);
+    if (result == 0) {
+        result = lr_socket_connect(&pair->ends[LR_FROM_SERVICE].socket, &relay->target,
+                                   &listener->keepalive);
+    }
+    if (result != 0) {
+        reset_both(pair, uv_err_name(result));
+    }
+}
+
+static void free_relay(struct lr_listener *listener) {
+    struct lr_relay *relay = LR_CONTAINER_OF(listener, struct lr_relay, listener);
+    LR_FREE(relay->live->alloc, relay);
+}
+
+enum lr_status lr_live_relay(struct lr_live *live, const char *name, enum lr_plane plane,
+                             const char *host, uint16_t port, const struct lr_address *target,
+                             struct lr_relay **out, struct lr_error *error) {
+    struct sockaddr_storage address;
+    struct lr_relay *relay = LR_NEW(live->alloc, struct lr_relay);
+    if (relay == NULL || (relay->name = lr_live_keep_name(live, name)) == NULL) {
+        lr_alloc_free(live->alloc, relay, relay == NULL ? 0 : sizeof *relay);
+        return lr_error_set(error, LR_ENOMEM, "no memory for a relay");
+    }
+    if (!lr_address_numeric(host, port, &address) ||
+        !lr_address_numeric(target->host, target->port, &relay->target)) {
+        LR_FREE(live->alloc, relay);
+        return lr_error_set(error, LR_EINVAL, "a relay needs numeric addresses, not %s and %s",
+                            host, target->host);
+    }
+    relay->live = live;
+    relay->plane = plane;
+    relay->listener.accepted = take_connection;
+    relay->listener.closed = free_relay;
+    lr_list_init(&relay->pairs);
+    lr_list_init(&relay->node);
+    int result = lr_listener_open(&relay->listener, live, &address, (uint32_t)port + 1);
+    if (result != 0) {
+        return lr_error_set(error, lr_uv_status(result), "the relay cannot listen on %s:%u: %s",
+                            host, (unsigned int)port, uv_strerror(result));
+    }
+    lr_list_append(&live->relays, &relay->node);
+    *out = relay;
+    return LR_OK;
+}
+
+uint16_t lr_relay_port(const struct lr_relay *relay) {
+    return lr_address_port(&relay->listener.address);
+}
+
+void lr_relay_close(struct lr_relay *relay) {
+    LR_LIST_EACH (node, &relay->pairs) {
+        struct lr_pair *pair = LR_CONTAINER_OF(node, struct lr_pair, node);
+        lr_list_remove(node);
+        pair->relay = NULL;
+        reset_both(pair, "relay closed");
+    }
+    lr_list_remove(&relay->node);
+    lr_listener_close(&relay->listener);
+}
+
+void lr_relays_free_all(struct lr_live *live) {
+    LR_LIST_EACH (node, &live->relays) {
+        lr_relay_close(LR_CONTAINER_OF(node, struct lr_relay, node));
+    }
+}

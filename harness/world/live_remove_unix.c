@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Removes all that is in a folder, however deep, without following a link and with two descriptors:
+ * it descends into what is not empty yet, and climbs back through "..". */
+#include "world/live_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OPEN_FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+
+/* Removes one entry. A descriptor of a folder that has to be emptied first; -1: done; -2:
+ * impossible. */
+static int remove_entry(int folder, const char *name) {
+    if (unlinkat(folder, name, 0) == 0 || unlinkat(folder, name, AT_REMOVEDIR) == 0) {
+        return -1;
+    }
+    struct stat stat;
+    if (fstatat(folder, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(stat.st_mode)) {
+        (void)fchmodat(folder, name, 0700, 0); /* it may have been made without permissions */
+    }
+    int inner = openat(folder, name, OPEN_FOLDER);
+    return inner >= 0 ? inner : -2;
+}
+
+/* Goes through one folder. A descriptor of a folder in it that is not empty; -1: it is empty; -2:
+ * something in it cannot be removed. */
+static int sweep(int folder) {
+    int own = fcntl(folder, F_DUPFD_CLOEXEC, 0); /* closed by closedir */
+    DIR *entries = own < 0 ? NULL : fdopendir(own);
+    if (entries == NULL) {
+        if (own >= 0) {
+            close(own);
+        }
+        return -2;
+    }
+    rewinddir(entries); /* the position is shared with |folder| */
+    int result = -1;
+    for (struct dirent *entry = readdir(entries); entry != NULL && result == -1;
+         entry = readdir(entries)) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            result = remove_entry(folder, entry->d_name);
+        }
+    }
+    closedir(entries);
+    return result;
+}
+
+static bool same_folder(int a, int b) {
+    struct stat first;
+    struct stat second;
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+void lr_system_clear_folder(int folder) {
+    int at = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+    while (at >= 0) {
+        int next = sweep(at);
+        if (next == -1 && !same_folder(at, folder)) {
+            next = openat(at, "..", OPEN_FOLDER); /* empty: the folder above removes it */
+        }
+        close(at);
+        at = next;
+    }
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One TCP connection: reading, the queue of what waits to be written, and the ways in which it
+ * ends. Who owns it hears of it through its operations and never from within one of these
+ * functions, except |sent|, |failed| and |finishing|, which only take note. */
+#include "world/live_internal.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+enum {
+    WAITER_SIZE = 1024 /* handed to libuv to learn when the peer reads on; the rest goes by try */
+};
+
+/* A write that libuv finishes when the peer reads on. Its bytes are a copy, so that those in the
+ * queue can be moved or dropped meanwhile. */
+struct lr_waiter {
+    uv_write_t request;
+    struct lr_alloc *alloc;
+    size_t size;
+    uint8_t bytes[WAITER_SIZE];
+};
+
+static void flush_queue(struct lr_socket *socket);
+static void go_on_closing(struct lr_socket *socket);
+
+static uv_stream_t *stream_of(struct lr_socket *socket) {
+    return (uv_stream_t *)&socket->tcp;
+}
+
+static uv_os_fd_t descriptor_of(struct lr_socket *socket) {
+    uv_os_fd_t descriptor = (uv_os_fd_t)-1;
+    (void)uv_fileno((const uv_handle_t *)&socket->tcp, &descriptor);
+    return descriptor;
+}
+
+void lr_socket_init(struct lr_socket *socket, struct lr_live *live,
+                    const struct lr_socket_ops *ops) {
+    memset(socket, 0, sizeof *socket);
+    socket->live = live;
+    socket->ops = ops;
+    uv_tcp_init(&live->loop, &socket->tcp); /* no descriptor yet: cannot fail */
+    socket->tcp.data = socket;
+    socket->heard_at = lr_live_clock(live);
+    lr_list_append(&live->sockets, &socket->node);
+}
+
+/* ---- the end ---- */
+
+void lr_socket_discard(struct lr_socket *socket) {
+    while (socket->first != NULL) {
+        struct lr_chunk *chunk = socket->first;
+        socket->first = chunk->next;
+        lr_buf_deinit(&chunk->bytes);
+        LR_FREE(socket->live->alloc, chunk);
+    }
+    socket->last = NULL;
+    socket->unsent = 0;
+}
+
+static void finish(uv_handle_t *handle) {
+    struct lr_socket *socket = handle->data;
+    lr_socket_discard(socket);
+    lr_list_remove(&socket->node);
+    socket->ops->closed(socket);
+}
+
+static void close_frozen_watch(struct lr_socket *socket);
+
+/* What is queued stays until libuv has let go of its write. */
+void lr_socket_drop(struct lr_socket *socket) {
+    if (!socket->closing) {
+        socket->closing = true;
+        socket->reading = false;
+        close_frozen_watch(socket);
+        lr_timers_disarm(&socket->live->timers, &socket->timer);
+        uv_close((uv_handle_t *)&socket->tcp, finish);
+    }
+}
+
+void lr_socket_reset(struct lr_socket *socket) {
+    if (!socket->closing) {
+        if (socket->opened) {
+            lr_system_abort_on_close(descriptor_of(socket));
+        }
+        lr_socket_drop(socket);
+    }
+}
+
+static void fail(struct lr_socket *socket, int error) {
+    if (!socket->closing) {
+        lr_socket_drop(socket);
+        socket->ops->failed(socket, error);
+    }
+}
+
+/* ---- reading ---- */
+
+static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
+    (void)suggested;
+    struct lr_socket *socket = handle->data;
+    buffer->base = (char *)socket->live->read_buffer;
+    buffer->len = LR_READ_SIZE;
+}
+
+static void take_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer) {
+    struct lr_socket *socket = stream->data;
+    if (size == 0 || socket->closing) {
+        return; /* nothing there after all */
+    }
+    socket->heard_at = lr_live_clock(socket->live);
+    if (size > 0) {
+        if (!socket->lingering) {
+            socket->ops->received(socket, (const uint8_t *)buffer->base, (size_t)size);
+        }
+    } else if (size == UV_EOF) {
+        socket->got_end = true;
+        lr_socket_read(socket, false);
+        socket->ops->ended(socket);
+        if (socket->lingering) {
+            go_on_closing(socket);
+        }
+    } else {
+        fail(socket, (int)size);
+    }
+}
+
+void lr_socket_read(struct lr_socket *socket, bool on) {
+    socket->wants_read = on && !socket->got_end;
+    bool read = socket->wants_read && !socket->frozen && !socket->closing && socket->opened;
+    if (read != (bool)socket->reading && !socket->closing) {
+        socket->reading = read;
+        if (!read) {
+            uv_read_stop(stream_of(socket));
+        } else if (uv_read_start(stream_of(socket), give_buffer, take_bytes) != 0) {
+            fail(socket, UV_ENOTCONN);
+        }
+    }
+}
+
+/* ---- writing ---- */
+
+static void count_sent(struct lr_socket *socket, const uint8_t *bytes, size_t size) {
+    if (socket->tapped && size > 0) {
+        socket->ops->sent(socket, bytes, size);
+    }
+}
+
+static void drop_front(struct lr_socket *socket, size_t size) {
+    struct lr_chunk *chunk = socket->first;
+    LR_ASSERT(size <= socket->unsent);
+    socket->unsent -= size;
+    lr_buf_consume(&chunk->bytes, size);
+    if (lr_buf_size(&chunk->bytes) == 0) {
+        socket->first = chunk->next;
+        socket->last = chunk->next == NULL ? NULL : socket->last;
+        lr_buf_deinit(&chunk->bytes);
+        LR_FREE(socket->live->alloc, chunk);
+    }
+}
+
+static void written(uv_write_t *request, int status) {
+    struct lr_socket *socket = request->handle->data;
+    struct lr_waiter *waiter = request->data;
+    size_t size = waiter->size;
+    LR_FREE(waiter->alloc, waiter);
+    socket->writing = false;
+    if (socket->closing || socket->shut || socket->first == NULL) {
+        return; /* a fault has dropped what was queued */
+    }
+    if (status != 0) {
+        fail(socket, status);
+        return;
+    }
+    count_sent(socket, lr_buf_data(&socket->first->bytes), size);
+    if (!socket->closing && socket->first != NULL) {
+        drop_front(socket, size);
+        flush_queue(socket);
+    }
+    if (!socket->lingering && !socket->closing) {
+        socket->ops->progressed(socket);
+    }
+}
+
+static size_t limit_to_room(struct lr_socket *socket, size_t size) {
+    size_t room = socket->tapped ? socket->ops->room(socket) : SIZE_MAX;
+    return size < room ? size : room;
+}
+
+/* The peer does not take more now: libuv tells when it does. */
+static void wait_to_write(struct lr_socket *socket) {
+    struct lr_waiter *waiter = LR_NEW(socket->live->alloc, struct lr_waiter);
+    if (waiter == NULL) {
+        fail(socket, UV_ENOMEM);
+        return;
+    }
+    waiter->alloc = socket->live->alloc;
+    waiter->size = limit_to_room(socket, lr_buf_size(&socket->first->bytes));
+    waiter->size = waiter->size < WAITER_SIZE ? waiter->size : WAITER_SIZE;
+    waiter->request.data = waiter;
+    memcpy(waiter->bytes, lr_buf_data(&socket->first->bytes), waiter->size);
+    uv_buf_t buffer = {.base = (char *)waiter->bytes, .len = waiter->size};
+    int result = uv_write(&waiter->request, stream_of(socket), &buffer, 1, written);
+    if (result != 0) {
+        LR_FREE(waiter->alloc, waiter);
+        fail(socket, result);
+    } else {
+        socket->writing = true;
+    }
+}
+
+/* Writes from the queue until it is empty or the peer takes no more. */
+static void flush_queue(struct lr_socket *socket) {
+    while (socket->first != NULL && !socket->writing && !socket->frozen && !socket->closing) {
+        const uint8_t *bytes = lr_buf_data(&socket->first->bytes);
+        size_t size = limit_to_room(socket, lr_buf_size(&socket->first->bytes));
+        uv_buf_t buffer = {.base = (char *)(uintptr_t)bytes, .len = size};
+        int result = uv_try_write(stream_of(socket), &buffer, 1);
+        if (result > 0) {
+            count_sent(socket, bytes, (size_t)result);
+            if (socket->first != NULL) {
+                drop_front(socket, (size_t)result);
+            }
+        } else if (result == UV_EAGAIN || result == 0) {
+            wait_to_write(socket);
+        } else {
+            fail(socket, result);
+        }
+    }
+    go_on_closing(socket);
+}
+
+/* Takes |buffer| always. */
+static void queue(struct lr_socket *socket, struct lr_buf *buffer) {
+    struct lr_chunk *chunk = LR_NEW(socket->live->alloc, struct lr_chunk);
+    if (chunk == NULL) {
+        lr_buf_deinit(buffer);
+        lr_socket_reset(socket);
+        socket->ops->failed(socket, UV_ENOMEM);
+        return;
+    }
+    chunk->bytes = lr_buf_take(buffer);
+    socket->unsent += lr_buf_size(&chunk->bytes);
+    if (socket->last == NULL) {
+        socket->first = chunk;
+    } else {
+        socket->last->next = chunk;
+    }
+    socket->last = chunk;
+}
+
+/* One system call for all buffers; what it took is consumed. False: the socket has failed. */
+static bool try_send(struct lr_socket *socket, struct lr_buf **buffers, size_t count) {
+    uv_buf_t parts[LR_SEND_RUN_MAX];
+    size_t room = limit_to_room(socket, SIZE_MAX);
+    unsigned int used = 0;
+    for (; used < count && room > 0; used++) {
+        size_t size = lr_buf_size(buffers[used]);
+        size = size < room ? size : room;
+        parts[used] =
+            (uv_buf_t){.base = (char *)(uintptr_t)lr_buf_data(buffers[used]), .len = size};
+        room -= size;
+    }
+    int result = uv_try_write(stream_of(socket), parts, used);
+    if (result < 0 && result != UV_EAGAIN) {
+        fail(socket, result);
+        return false;
+    }
+    size_t left = result > 0 ? (size_t)result : 0;
+    for (size_t i = 0; i < used && left > 0; i++) {
+        size_t size = parts[i].len < left ? parts[i].len : left;
+        count_sent(socket, lr_buf_data(buffers[i]), size);
+        lr_buf_consume(buffers[i], size);
+        left -= size;
+    }
+    return !socket->closing;
+}
+
+void lr_socket_send(struct lr_socket *socket, struct lr_buf **buffers, size_t count) {
+    LR_ASSERT(count > 0 && count <= LR_SEND_RUN_MAX);
+    bool alive = !socket->closing && !socket->shut;
+    if (alive && socket->first == NULL && !socket->frozen) {
+        alive = try_send(socket, buffers, count) && !socket->shut;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (alive && lr_buf_size(buffers[i]) > 0) {
+            queue(socket, buffers[i]);
+            alive = !socket->closing;
+        } else {
+            lr_buf_deinit(buffers[i]);
+        }
+    }
+    if (alive && socket->first != NULL) {
+        flush_queue(socket);
+    }
+}
+
+bool lr_socket_adopt(struct lr_socket *socket) {
+    for (struct lr_chunk *chunk = socket->first; chunk != NULL; chunk = chunk->next) {
+        struct lr_buf copy;
+        lr_buf_init(&copy, socket->live->alloc);
+        if (lr_buf_append(&copy, lr_buf_data(&chunk->bytes), lr_buf_size(&chunk->bytes)) != LR_OK) {
+            return false;
+        }
+        lr_buf_deinit(&chunk->bytes);
+        chunk->bytes = copy;
+    }
+    return true;
+}
+
+/* ---- FIN ---- */
+
+void lr_socket_shut(struct lr_socket *socket) {
+    socket->wants_shut = true;
+    go_on_closing(socket);
+}
+
+void lr_socket_cut(struct lr_socket *socket) {
+    if (!socket->closing && !socket->shut) {
+        lr_socket_discard(socket);
+        socket->shut = true;
+        lr_system_shut_write(descriptor_of(socket));
+        go_on_closing(socket);
+    }
+}
+
+/* The next step of an orderly end: FIN when all is out, the descriptor when the peer has ended,
+ * too. */
+static void go_on_closing(struct lr_socket *socket) {
+    if (!socket->wants_shut || socket->closing || socket->unsent > 0) {
+        return;
+    }
+    if (!socket->finished) {
+        bool pass = socket->ops->finishing == NULL || socket->ops->finishing(socket);
+        bool close_says_it = socket->lingering && socket->got_end;
+        socket->finished = true;
+        if (pass && !socket->shut && !close_says_it) {
+            lr_system_shut_write(descriptor_of(socket));
+        }
+        socket->shut = true;
+    }
+    if (socket->lingering && socket->got_end && !socket->frozen) {
+        lr_socket_drop(socket);
+    }
+}
+
+void lr_socket_close(struct lr_socket *socket, uint64_t linger_ns) {
+    if (socket->closing) {
+        return;
+    }
+    if (!socket->opened) {
+        lr_socket_drop(socket);
+        return;
+    }
+    socket->lingering = true;
+    socket->wants_shut = true;
+    if (linger_ns == 0) {
+        go_on_closing(socket);
+        lr_socket_alarm(socket, LR_ALARM_LINGER);
+        return;
+    }
+    lr_socket_read(socket, true);
+    go_on_closing(socket);
+    if (!socket->closing && !socket->frozen) {
+        lr_live_set_alarm(socket->live, &socket->timer,
+                          lr_time_add(lr_live_clock(socket->live), linger_ns));
+        socket->timer.kind = LR_ALARM_LINGER;
+    }
+}
+
+/* The peer has had its time: what it did not read by now is lost, and it hears so by RST. */
+void lr_socket_alarm(struct lr_socket *socket, int kind) {
+    if (kind == LR_ALARM_SILENCE) {
+        socket->ops->failed(socket, UV_ETIMEDOUT);
+    } else if (socket->unsent > 0) {
+        lr_socket_reset(socket);
+    } else {
+        lr_socket_drop(socket);
+    }
+}
+
+/* ---- beginning ---- */
+
+int lr_socket_accept(struct lr_socket *socket, uv_tcp_t *server,
+                     const struct lr_keepalive *keepalive) {
+    int result = uv_accept((uv_stream_t *)server, stream_of(socket));
+    if (result == 0) {
+        socket->opened = true;
+        lr_system_tune(descriptor_of(socket), keepalive, true);
+    }
+    return result;
+}
+
+static void connected(uv_connect_t *request, int status) {
+    struct lr_socket *socket = request->handle->data;
+    if (!socket->closing) {
+        socket->heard_at = lr_live_clock(socket->live);
+        socket->ops->connected(socket, status);
+    }
+}
+
+int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address,
+                      const struct lr_keepalive *keepalive) {
+    int result =
+        uv_tcp_connect(&socket->connect, &socket->tcp, (const struct sockaddr *)address, connected);
+    if (result == 0) {
+        socket->opened = true;
+        lr_system_tune(descriptor_of(socket), keepalive, false);
+    }
+    return result;
+}
+
+void lr_socket_address(const struct lr_socket *socket, bool peer, struct sockaddr_storage *out) {
+    int size = (int)sizeof *out;
+    memset(out, 0, sizeof *out);
+    (void)(peer ? uv_tcp_getpeername(&socket->tcp, (struct sockaddr *)out, &size)
+                : uv_tcp_getsockname(&socket->tcp, (struct sockaddr *)out, &size));
+}
+
+/* ---- the black hole ---- */
+
+/* Watches a second descriptor of a frozen socket, as libuv has one handle a descriptor: FIN and RST
+ * of the peer are to be seen, while nothing is read. */
+struct lr_frozen {
+    uv_poll_t poll;
+    int descriptor;
+    struct lr_alloc *alloc;
+    struct lr_socket *socket;
+    void (*gone)(struct lr_socket *socket, bool reset);
+};
+
+static void free_frozen_watch(uv_handle_t *handle) {
+    struct lr_frozen *frozen = handle->data;
+    lr_system_close(frozen->descriptor);
+    LR_FREE(frozen->alloc, frozen);
+}
+
+static void close_frozen_watch(struct lr_socket *socket) {
+    if (socket->frozen_watch != NULL) {
+        uv_close((uv_handle_t *)&socket->frozen_watch->poll, free_frozen_watch);
+        socket->frozen_watch = NULL;
+    }
+}
+
+static void see_end(uv_poll_t *poll, int status, int events) {
+    struct lr_frozen *frozen = poll->data;
+    struct lr_socket *socket = frozen->socket;
+    if (status != 0 || (events & UV_DISCONNECT) != 0) {
+        bool reset = status != 0 || lr_system_socket_failed(descriptor_of(socket));
+        close_frozen_watch(socket);
+        frozen->gone(socket, reset);
+    }
+}
+
+void lr_socket_freeze(struct lr_socket *socket,
+                      void (*gone)(struct lr_socket *socket, bool reset)) {
+    if (socket->frozen || socket->closing) {
+        return;
+    }
+    socket->frozen = true;
+    lr_socket_read(socket, socket->wants_read);
+    struct lr_frozen *frozen = LR_NEW(socket->live->alloc, struct lr_frozen);
+    if (frozen == NULL) {
+        return; /* its end shows when the world ends */
+    }
+    frozen->alloc = socket->live->alloc;
+    frozen->socket = socket;
+    frozen->gone = gone;
+    frozen->descriptor = lr_system_duplicate(descriptor_of(socket));
+    if (frozen->descriptor < 0 ||
+        uv_poll_init(&socket->live->loop, &frozen->poll, frozen->descriptor) != 0) {
+        if (frozen->descriptor >= 0) {
+            lr_system_close(frozen->descriptor);
+        }
+        LR_FREE(frozen->alloc, frozen);
+        return;
+    }
+    frozen->poll.data = frozen;
+    socket->frozen_watch = frozen;
+    if (uv_poll_start(&frozen->poll, UV_DISCONNECT, see_end) != 0) {
+        close_frozen_watch(socket);
+    }
+}

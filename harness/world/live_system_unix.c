@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What libuv does not offer of sockets, on POSIX systems. */
+#include "world/live_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* On Linux a connection inherits the options of its listener: nothing to be done for each. */
+#ifdef __linux__
+static const bool options_are_inherited = true;
+#else
+static const bool options_are_inherited = false;
+#endif
+
+static void set_option(int socket, int level, int name, int value) {
+    /* An option that cannot be set makes nothing wrong: slower, or a silence noticed later. */
+    (void)setsockopt(socket, level, name, &value, sizeof value);
+}
+
+static int whole_seconds(uint64_t ns) {
+    uint64_t seconds = (ns + LR_SECOND - 1) / LR_SECOND;
+    return seconds > SHRT_MAX ? SHRT_MAX : (int)seconds; /* the system's own limit */
+}
+
+void lr_system_tune(uv_os_fd_t socket, const struct lr_keepalive *keepalive, bool accepted) {
+    if (accepted && options_are_inherited) {
+        return;
+    }
+    set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (keepalive->idle_ns == 0) {
+        return;
+    }
+    set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+#if defined(TCP_KEEPIDLE)
+    set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, whole_seconds(keepalive->idle_ns));
+#elif defined(TCP_KEEPALIVE)
+    set_option(socket, IPPROTO_TCP, TCP_KEEPALIVE, whole_seconds(keepalive->idle_ns));
+#endif
+#if defined(TCP_KEEPINTVL) && defined(TCP_KEEPCNT)
+    if (keepalive->interval_ns > 0 && keepalive->probes > 0) {
+        set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, whole_seconds(keepalive->interval_ns));
+        set_option(socket, IPPROTO_TCP, TCP_KEEPCNT,
+                   keepalive->probes > 100 ? 100 : (int)keepalive->probes);
+    }
+#endif
+}
+
+static int open_socket(int family) {
+#ifdef SOCK_CLOEXEC
+    return socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+#else
+    int made = socket(family, SOCK_STREAM, 0);
+    if (made >= 0) {
+        (void)fcntl(made, F_SETFD, FD_CLOEXEC);
+        (void)fcntl(made, F_SETFL, O_NONBLOCK);
+    }
+    return made;
+#endif
+}
+
+int lr_system_listen(const struct sockaddr_storage *address, const struct lr_keepalive *keepalive,
+                     uv_os_sock_t *out) {
+    int made = open_socket(address->ss_family);
+    if (made < 0) {
+        return uv_translate_sys_error(errno);
+    }
+    socklen_t size = address->ss_family == AF_INET6 ? (socklen_t)sizeof(struct sockaddr_in6)
+                                                    : (socklen_t)sizeof(struct sockaddr_in);
+    set_option(made, SOL_SOCKET, SO_REUSEADDR, 1);
+    lr_system_tune(made, keepalive, false);
+    if (bind(made, (const struct sockaddr *)address, size) != 0 ||
+        listen(made, LR_LISTEN_BACKLOG) != 0) {
+        int error = uv_translate_sys_error(errno);
+        close(made);
+        return error;
+    }
+    *out = made;
+    return 0;
+}
+
+void lr_system_shut_write(uv_os_fd_t socket) {
+    (void)shutdown(socket, SHUT_WR); /* fails only where the peer has ended it already */
+}
+
+void lr_system_abort_on_close(uv_os_fd_t socket) {
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+void lr_system_ignore_pipe_signal(void) {
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &action, NULL);
+}
+
+int lr_system_duplicate(uv_os_fd_t socket) {
+    return fcntl(socket, F_DUPFD_CLOEXEC, 0);
+}
+
+void lr_system_close(int descriptor) {
+    close(descriptor);
+}
+
+bool lr_system_socket_failed(uv_os_fd_t socket) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
+}

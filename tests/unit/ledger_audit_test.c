@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the end of a case finds, whoever asked; and the timeline that explains it. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support/ledger_rig.h"
+
+static struct ledger_rig rig;
+static uint32_t server, client, data;
+
+static void open_session(const char *options) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", options);
+    lr_rig_accept(&rig, data);
+}
+
+static void expect_findings(enum lr_finding_kind kind, size_t count, const char *text) {
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, kind), count, "%zu findings", rig.finding_count);
+    cr_assert_eq(rig.finding_count, count, "%s", rig.findings[0].text);
+    if (count > 0) {
+        cr_assert(strstr(rig.findings[0].text, text) != NULL, "%s", rig.findings[0].text);
+    }
+}
+
+Test(ledger_audit, session_that_is_held_is_leaked) {
+    open_session("");
+    rig.now += 5 * LR_SECOND;
+    expect_findings(LR_FINDING_LEAKED, 1, "c1 still holds s1");
+    cr_assert_eq(rig.findings[0].session, 1U);
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, session_whose_client_has_gone_is_leaked_too) {
+    open_session("");
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    rig.now += 5 * LR_SECOND;
+    expect_findings(LR_FINDING_LEAKED, 1, "c1 has gone 5.00 s ago");
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, session_whose_reset_was_never_answered_is_leaked) {
+    open_session("");
+    lr_ledger_link_reset(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    rig.now += 5 * LR_SECOND;
+    expect_findings(LR_FINDING_LEAKED, 1, "has not let go");
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, server_that_does_not_come_back_is_found) {
+    open_session("");
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    rig.now += LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "s1 has not offered its place again");
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, server_that_has_gone_itself_is_not) {
+    open_session("");
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
+    rig.now += LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 0, "");
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, server_whose_process_lives_and_has_left_the_tracker_is) {
+    open_session("");
+    lr_ledger_process(rig.ledger, rig.now, "s1", 4711, true);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
+    rig.now += LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "s1");
+    lr_ledger_process(rig.ledger, rig.now, "s1", 4711, false);
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 0, "");
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, unused_grant_is_found_when_its_time_is_over) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    rig.now += 7 * LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 0, "");
+    rig.now += 4 * LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "was granted and never connected");
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, release_long_after_the_timeout_is_late) {
+    open_session(" -timeout=2");
+    rig.now += 5 * LR_SECOND;
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    expect_findings(LR_FINDING_LATE, 1, "released late by 3.00 s");
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, release_at_the_timeout_is_not) {
+    open_session(" -timeout=2");
+    rig.now += 2 * LR_SECOND + 50 * LR_MS;
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    expect_findings(LR_FINDING_LATE, 0, "");
+    lr_rig_deinit(&rig);
+}
+
+static void count_finding(void *context, const struct lr_finding *finding) {
+    size_t *counts = context;
+    counts[0]++;
+    counts[1] += strcmp(finding->text, "44 more findings") == 0 ? 1 : 0;
+}
+
+Test(ledger_audit, findings_are_bounded_and_the_rest_is_counted) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    for (unsigned int i = 0; i < 300; i++) {
+        lr_rig_text(&rig, client, LR_TO_SERVICE, "[4, \"test\", \"\", 1]");
+        lr_rig_grant(&rig, client, "test:0.1");
+    }
+    size_t counts[2] = {0};
+    lr_ledger_audit(rig.ledger, rig.now, count_finding, counts);
+    cr_assert_eq(counts[0], 257U, "%zu", counts[0]);
+    cr_assert_eq(counts[1], 1U);
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, timeline_keeps_the_last_lines_and_counts_the_others) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    for (int i = 0; i < 5000; i++) {
+        lr_ledger_note(rig.ledger, (lr_time)i, 0, "line %d", i);
+    }
+    size_t count = lr_ledger_timeline_count(rig.ledger);
+    cr_assert_eq(count, 4096U);
+    cr_assert_eq(lr_ledger_timeline_dropped(rig.ledger), 5000U - 4096U);
+    cr_assert_str_eq(lr_ledger_timeline(rig.ledger, count - 1).text, "line 4999");
+    cr_assert_str_eq(lr_ledger_timeline(rig.ledger, 0).text, "line 904");
+    cr_assert_eq(lr_ledger_timeline(rig.ledger, 0).at, 904U);
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, timeline_tells_a_session_in_sentences) {
+    open_session(" -timeout=2.5");
+    lr_ledger_link_fault(rig.ledger, rig.now, data, "RST after 100 bytes");
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    static const char *const lines[] = {
+        "s1 connects to tracker (127.0.0.1:49091 -> 127.0.0.1:9190)",
+        "s1 -> tracker: UPDATE_INFO \"server:test\" port 9091",
+        "s1 -> tracker: PUT \"test:0.1\" port 9091",
+        "c1 -> tracker: REQUEST \"test\" priority 1",
+        "tracker -> c1: grants test:0.1 at 127.0.0.1:9091",
+        "c1 -> s1: handshake \"test:0.1\", timeout 2.50 s",
+        "s1 -> c1: accepted",
+        "fault between c1 and s1: RST after 100 bytes",
+        "c1 -> s1: FIN",
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(lines); i++) {
+        cr_assert(lr_rig_said(&rig, lines[i]), "missing: %s", lines[i]);
+    }
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, what_is_told_of_unknown_links_is_ignored) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    lr_rig_bytes(&rig, 7, LR_TO_SERVICE, "abc", 3);
+    lr_ledger_link_fin(rig.ledger, rig.now, 0, LR_TO_SERVICE);
+    lr_ledger_link_reset(rig.ledger, rig.now, 9, LR_TO_SERVICE);
+    lr_ledger_link_closed(rig.ledger, rig.now, 9, NULL);
+    lr_ledger_link_fault(rig.ledger, rig.now, 9, "nothing");
+    cr_assert_null(lr_ledger_account(rig.ledger, 1));
+    cr_assert_null(lr_ledger_account_of_link(rig.ledger, 1));
+    expect_findings(LR_FINDING_PROTOCOL, 0, "");
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, causes_and_findings_have_names) {
+    for (int i = LR_CAUSE_CLOSE; i < LR_CAUSE_COUNT; i++) {
+        enum lr_cause cause = LR_CAUSE_NONE;
+        cr_assert(lr_cause_of(lr_text_of(lr_cause_name((enum lr_cause)i)), &cause));
+        cr_assert_eq((int)cause, i);
+    }
+    enum lr_cause none;
+    cr_assert_not(lr_cause_of(lr_text_of("magic"), &none));
+    cr_assert_str_eq(lr_finding_name(LR_FINDING_TWICE), "released twice");
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions without a tracker: what shows their release, and what does not. */
+#include <criterion/criterion.h>
+
+#include "rpc/handshake.h"
+#include "support/ledger_rig.h"
+
+static struct ledger_rig rig;
+
+static const struct lr_account *account(uint32_t number) {
+    return lr_ledger_account(rig.ledger, number);
+}
+
+static uint32_t open_session(unsigned int port) {
+    uint32_t link = lr_rig_hello(&rig, "c1", port, "s1", "test", "");
+    lr_rig_accept(&rig, link);
+    return link;
+}
+
+static void begin(void) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+}
+
+static void end(void) {
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_direct, session_is_known_from_its_connection_on) {
+    begin();
+    uint32_t link = lr_rig_connect(&rig, "c1", 5001, "s1");
+    cr_assert_not_null(lr_ledger_account_of_link(rig.ledger, link));
+    cr_assert_eq(account(1)->connected_at, rig.now);
+    cr_assert_eq(account(1)->requested_at, LR_TIME_NEVER);
+    cr_assert(account(1)->observable);
+    end();
+}
+
+Test(ledger_direct, session_is_requestable_again_by_the_next_accepted_handshake) {
+    begin();
+    uint32_t link = open_session(5001);
+    lr_ledger_link_fin(rig.ledger, rig.now, link, LR_TO_SERVICE);
+    rig.now += LR_MS;
+    lr_ledger_link_fin(rig.ledger, rig.now, link, LR_FROM_SERVICE);
+    cr_assert_eq(account(1)->released_at, rig.now);
+    cr_assert_not(account(1)->observable, "nobody has tried");
+    lr_rig_audit(&rig);
+    cr_assert_eq(rig.finding_count, 0U);
+    rig.now += LR_SECOND;
+    open_session(5002);
+    cr_assert_eq(account(1)->requestable_at, rig.now);
+    cr_assert(account(1)->observable);
+    end();
+}
+
+Test(ledger_direct, release_after_a_reset_is_not_observable_until_somebody_tries) {
+    begin();
+    uint32_t link = open_session(5001);
+    lr_ledger_link_reset(rig.ledger, rig.now, link, LR_TO_SERVICE);
+    cr_assert_eq(account(1)->released_at, LR_TIME_NEVER);
+    cr_assert_not(account(1)->observable);
+    uint32_t next = lr_rig_hello(&rig, "c1", 5002, "s1", "test", "");
+    cr_assert(account(1)->observable, "it is tried");
+    rig.now += LR_MS;
+    lr_rig_accept(&rig, next);
+    cr_assert_eq(account(1)->released_at, rig.now);
+    cr_assert_eq(account(1)->requestable_at, rig.now);
+    end();
+}
+
+Test(ledger_direct, refused_handshake_shows_nothing_of_another_session) {
+    begin();
+    uint32_t link = open_session(5001);
+    lr_ledger_link_fin(rig.ledger, rig.now, link, LR_TO_SERVICE);
+    lr_ledger_link_fin(rig.ledger, rig.now, link, LR_FROM_SERVICE);
+    uint32_t next = lr_rig_hello(&rig, "c1", 5002, "s1", "wrong", "");
+    lr_rig_word(&rig, next, LR_FROM_SERVICE, LR_ANSWER_MISMATCH);
+    cr_assert_eq(account(1)->requestable_at, LR_TIME_NEVER);
+    cr_assert_not(account(1)->observable);
+    lr_ledger_link_fin(rig.ledger, rig.now, next, LR_FROM_SERVICE);
+    cr_assert_eq(account(2)->released_at, rig.now);
+    cr_assert_eq(account(2)->requestable_at, rig.now, "it took no slot");
+    end();
+}
+
+Test(ledger_direct, accepted_handshake_beside_a_running_session_shows_one_slot) {
+    begin();
+    uint32_t first = open_session(5001);
+    uint32_t second = open_session(5002);
+    open_session(5003);
+    lr_ledger_link_fin(rig.ledger, rig.now, first, LR_FROM_SERVICE);
+    lr_ledger_link_fin(rig.ledger, rig.now, second, LR_FROM_SERVICE);
+    open_session(5004);
+    cr_assert_eq(account(1)->requestable_at, rig.now);
+    cr_assert_eq(account(2)->requestable_at, LR_TIME_NEVER);
+    end();
+}
+
+Test(ledger_direct, session_that_nobody_ends_is_a_leak) {
+    begin();
+    open_session(5001);
+    lr_rig_connect(&rig, "c2", 5002, "s1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LEAKED), 2U);
+    end();
+}
+
+Test(ledger_direct, silent_connection_beside_an_unused_grant_is_a_leak_too) {
+    begin();
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    uint32_t link = lr_rig_connect(&rig, "c2", 5002, "s1");
+    cr_assert_null(lr_ledger_account_of_link(rig.ledger, link), "it may be c1's");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LEAKED), 1U);
+    lr_ledger_link_fin(rig.ledger, rig.now, link, LR_TO_SERVICE);
+    cr_assert_eq(lr_ledger_account_of_link(rig.ledger, link)->fin_at[LR_TO_SERVICE], rig.now);
+    end();
+}
+
+Test(ledger_direct, grant_of_a_tracker_whose_servers_nobody_watches_is_found_by_its_matchkey) {
+    begin();
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    uint32_t link = open_session(5002);
+    uint32_t right = lr_rig_hello(&rig, "c1", 5003, "s1", "test:0.1", "");
+    cr_assert_eq(lr_ledger_account_of_link(rig.ledger, right), account(1));
+    cr_assert_eq(lr_ledger_account_of_link(rig.ledger, link), account(2));
+    end();
+}
+
+Test(ledger_direct, key_with_a_wrong_option_still_says_which_session_is_meant) {
+    begin();
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    uint32_t link = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", " -timeout=abc");
+    cr_assert_eq(lr_ledger_account_of_link(rig.ledger, link), account(1));
+    cr_assert_eq(account(1)->timeout_ns, LR_TIME_NEVER);
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
+    end();
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a tracker should hold, from the wire alone, and what it is found to say and do. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "support/ledger_rig.h"
+
+static struct ledger_rig rig;
+
+static void begin(void) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+}
+
+static void end(void) {
+    cr_assert_eq(lr_ledger_health(rig.ledger), LR_OK);
+    lr_rig_deinit(&rig);
+}
+
+static void expect_queue(size_t free, size_t pending) {
+    struct lr_queue_account queue = lr_ledger_queue(rig.ledger, lr_text_of("test"));
+    cr_assert_eq(queue.free, free, "%zu free", queue.free);
+    cr_assert_eq(queue.pending, pending, "%zu pending", queue.pending);
+}
+
+/* A SUMMARY that is asked long after the last change, and answered with these numbers. */
+static void summary(int free, int pending) {
+    char text[200];
+    rig.now += LR_SECOND;
+    uint32_t link = lr_rig_control(&rig, "query", 6000, "[6]");
+    (void)snprintf(text, sizeof text,
+                   "[0, {\"queue_info\": {\"test\": {\"free\": %d, \"pending\": %d}}, "
+                   "\"server_info\": []}]",
+                   free, pending);
+    lr_rig_text(&rig, link, LR_FROM_SERVICE, text);
+    lr_rig_audit(&rig);
+}
+
+Test(ledger_queue, counts_matchkeys_and_requests) {
+    begin();
+    expect_queue(0, 0);
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    expect_queue(1, 0);
+    lr_rig_put(&rig, server, 9091, "test:0.1", NULL);
+    expect_queue(1, 0);
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    expect_queue(1, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    expect_queue(0, 0);
+    end();
+}
+
+Test(ledger_queue, forgets_what_a_closed_connection_had_put_or_asked_for) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    uint32_t client = lr_rig_control(&rig, "c1", 5001, "[4, \"other\", \"\", 1]");
+    lr_rig_text(&rig, client, LR_TO_SERVICE, "[4, \"test\", \"\", 1]");
+    expect_queue(1, 1);
+    lr_ledger_link_reset(rig.ledger, rig.now, client, LR_TO_SERVICE);
+    expect_queue(1, 0);
+    lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
+    expect_queue(0, 0);
+    cr_assert_not(lr_ledger_account(rig.ledger, 1)->observable);
+    end();
+}
+
+Test(ledger_queue, takes_a_matchkey_that_is_not_pending_any_more_for_granted_unseen) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    rig.now += LR_SECOND;
+    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
+    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[\"test:0.1\"]");
+    expect_queue(1, 0);
+    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
+    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[]");
+    expect_queue(0, 0);
+    end();
+}
+
+Test(ledger_queue, agrees_with_a_tracker_that_is_right) {
+    begin();
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    summary(1, 0);
+    cr_assert_eq(rig.finding_count, 0U);
+    end();
+}
+
+Test(ledger_queue, finds_a_matchkey_whose_server_has_gone) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
+    summary(1, 0);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_ORPHAN), 1U);
+    summary(1, 0);
+    cr_assert_eq(rig.finding_count, 1U, "once is enough");
+    end();
+}
+
+Test(ledger_queue, finds_requests_that_wait_for_the_dead) {
+    begin();
+    for (unsigned int i = 0; i < 3; i++) {
+        uint32_t client = lr_rig_request(&rig, "c1", 5001 + i, 1);
+        if (i < 2) {
+            lr_ledger_link_fin(rig.ledger, rig.now, client, LR_TO_SERVICE);
+        }
+    }
+    expect_queue(0, 1);
+    summary(0, 3);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PENDING), 1U);
+    cr_assert_eq(lr_ledger_queue(rig.ledger, lr_text_of("test")).pending_of_the_dead, 2U);
+    summary(0, 1);
+    cr_assert_eq(lr_ledger_queue(rig.ledger, lr_text_of("test")).pending_of_the_dead, 0U);
+    end();
+}
+
+Test(ledger_queue, finds_what_a_tracker_has_lost) {
+    begin();
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    summary(0, 0);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
+    end();
+}
+
+Test(ledger_queue, does_not_judge_an_answer_that_crossed_a_change) {
+    begin();
+    uint32_t link = lr_rig_control(&rig, "query", 6000, "[6]");
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_text(&rig, link, LR_FROM_SERVICE,
+                "[0, {\"queue_info\": {\"test\": {\"free\": 0, \"pending\": 0}}, "
+                "\"server_info\": []}]");
+    lr_rig_audit(&rig);
+    cr_assert_eq(rig.finding_count, 0U);
+    end();
+}
+
+Test(ledger_queue, finds_a_grant_of_a_dead_servers_matchkey) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
+    rig.now += LR_SECOND;
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_ORPHAN), 1U);
+    end();
+}
+
+Test(ledger_queue, finds_a_grant_to_a_client_that_has_gone) {
+    begin();
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_ledger_link_fin(rig.ledger, rig.now, client, LR_TO_SERVICE);
+    rig.now += LR_SECOND;
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_grant(&rig, client, "test:0.1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PENDING), 1U);
+    end();
+}
+
+Test(ledger_queue, does_not_judge_a_grant_that_crossed_an_end) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
+    lr_ledger_link_fin(rig.ledger, rig.now, client, LR_TO_SERVICE);
+    rig.now += LR_MS;
+    lr_rig_grant(&rig, client, "test:0.1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(rig.finding_count, 0U);
+    end();
+}
+
+Test(ledger_queue, finds_a_grant_out_of_turn) {
+    begin();
+    uint32_t low = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_request(&rig, "c2", 5002, 9);
+    rig.now += LR_SECOND;
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_grant(&rig, low, "test:0.1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
+    end();
+}
+
+Test(ledger_queue, finds_nothing_where_the_turn_is_right) {
+    begin();
+    uint32_t first = lr_rig_request(&rig, "c1", 5001, 5);
+    rig.now += LR_SECOND;
+    uint32_t second = lr_rig_request(&rig, "c2", 5002, 5);
+    rig.now += LR_SECOND;
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    lr_rig_grant(&rig, first, "test:0.1");
+    lr_rig_grant(&rig, second, "test:0.2");
+    lr_rig_audit(&rig);
+    cr_assert_eq(rig.finding_count, 0U);
+    end();
+}
+
+Test(ledger_queue, finds_a_matchkey_that_is_granted_twice) {
+    begin();
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    uint32_t first = lr_rig_request(&rig, "c1", 5001, 1);
+    uint32_t second = lr_rig_request(&rig, "c2", 5002, 1);
+    lr_rig_grant(&rig, first, "test:0.1");
+    lr_rig_grant(&rig, second, "test:0.1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
+    end();
+}
+
+Test(ledger_queue, replaced_matchkey_is_free_no_more) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_put(&rig, server, 9091, "test:0.2", "test:0.1");
+    expect_queue(1, 0);
+    rig.now += LR_SECOND;
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_ORPHAN), 1U);
+    end();
+}

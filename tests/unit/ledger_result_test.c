@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Results of cases: what they hold, what they cost when memory is short, and their exit status. */
+#include <criterion/criterion.h>
+
+#include "ledger/result.h"
+#include "support/failing.h"
+
+static void fill(struct lr_alloc *alloc, void *context) {
+    (void)context;
+    struct lr_case_result result;
+    if (lr_case_result_init(&result, alloc, "a/b[c=1]", "a title", "a/b.lua") != LR_OK) {
+        cr_assert_not(lr_test_must_succeed(alloc));
+        return;
+    }
+    struct lr_expectation expectation = {
+        .text = "t", .expected = "e", .seen = NULL, .where = "w:1"};
+    enum lr_status expected = lr_case_result_expect(&result, &expectation);
+    expectation.held = true;
+    enum lr_status again = lr_case_result_expect(&result, &expectation);
+    (void)lr_result_lines_add(alloc, &result.findings, 5, "%s %d", "line", 1);
+    (void)lr_result_lines_add(alloc, &result.findings, 6, "%s", "another");
+    cr_assert_eq(result.findings.count + result.findings.lost, 2U);
+    if (lr_test_must_succeed(alloc)) {
+        cr_assert_eq(expected, LR_OK);
+        cr_assert_eq(again, LR_OK);
+        cr_assert_str_eq(result.name, "a/b[c=1]");
+        cr_assert_not(result.expectations->held);
+        cr_assert(result.expectations->next->held);
+        cr_assert_null(result.expectations->seen);
+        cr_assert_str_eq(result.findings.first->text, "line 1");
+        cr_assert_eq(result.findings.last->at, 6U);
+        cr_assert_eq(result.tries, 1U);
+    }
+    lr_case_result_deinit(&result);
+    lr_case_result_deinit(&result);
+}
+
+Test(ledger_result, keeps_what_it_is_told_and_survives_each_allocation_failure) {
+    lr_test_each_failure(fill, NULL);
+}
+
+Test(ledger_result, outcomes_ask_for_the_designs_exit_status) {
+    static const struct {
+        enum lr_case_outcome outcome;
+        int lenient, strict;
+    } rows[] = {
+        {LR_CASE_AS_EXPECTED, 0, 0},   {LR_CASE_UNEXPECTED, 1, 1},
+        {LR_CASE_KNOWN_FAILURE, 0, 0}, {LR_CASE_STALE_KNOWN_FAILURE, 1, 1},
+        {LR_CASE_NOT_RUN, 0, 3},       {LR_CASE_CONTENTION, 0, 3},
+        {LR_CASE_INVALID, 3, 3},
+    };
+    cr_assert_eq(LR_COUNT_OF(rows), (size_t)LR_CASE_OUTCOME_COUNT);
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        cr_assert_eq(lr_case_outcome_exit(rows[i].outcome, false), rows[i].lenient);
+        cr_assert_eq(lr_case_outcome_exit(rows[i].outcome, true), rows[i].strict);
+        cr_assert_not_null(lr_case_outcome_name(rows[i].outcome));
+    }
+}
+
+Test(ledger_result, worse_exit_status_wins) {
+    static const int order[] = {0, 3, 1, 2, 4}; /* from best to worst */
+    for (size_t i = 0; i < LR_COUNT_OF(order); i++) {
+        for (size_t j = 0; j < LR_COUNT_OF(order); j++) {
+            cr_assert_eq(lr_exit_worse(order[i], order[j]), order[i > j ? i : j]);
+        }
+    }
+}
