@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenario/known.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LINE_MAX_BYTES = 1024, LINES_MAX = 1000, FIELDS = 4 };
+
+bool lr_pattern_matches(const char *pattern, const char *text) {
+    const char *star = NULL;
+    const char *resume = NULL;
+    while (*text != '\0') {
+        if (*pattern == '*') {
+            star = pattern++;
+            resume = text;
+        } else if (*pattern == *text) {
+            pattern++;
+            text++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            text = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*') {
+        pattern++;
+    }
+    return *pattern == '\0';
+}
+
+static char *copy_field(struct lr_alloc *alloc, const char *begin, const char *end) {
+    while (begin < end && (*begin == ' ' || *begin == '\t')) {
+        begin++;
+    }
+    while (end > begin && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\n' || end[-1] == '\r')) {
+        end--;
+    }
+    return lr_alloc_string(alloc, begin, (size_t)(end - begin));
+}
+
+static void free_line(struct lr_alloc *alloc, struct lr_known_line *line) {
+    lr_alloc_free_string(alloc, line->pattern);
+    lr_alloc_free_string(alloc, line->verdict);
+    lr_alloc_free_string(alloc, line->reason);
+    lr_alloc_free_string(alloc, line->link);
+}
+
+static enum lr_status parse_line(struct lr_alloc *alloc, const char *text,
+                                 struct lr_known_line *line) {
+    char **fields[FIELDS] = {&line->pattern, &line->verdict, &line->reason, &line->link};
+    const char *begin = text;
+    for (int i = 0; i < FIELDS; i++) {
+        const char *end = strchr(begin, '|');
+        if ((end == NULL) != (i == FIELDS - 1)) {
+            return LR_EINVAL;
+        }
+        end = end == NULL ? begin + strlen(begin) : end;
+        *fields[i] = copy_field(alloc, begin, end);
+        if (*fields[i] == NULL) {
+            return LR_ENOMEM;
+        }
+        begin = *end == '|' ? end + 1 : end;
+    }
+    bool whole = line->pattern[0] != '\0' && line->verdict[0] != '\0' && line->reason[0] != '\0';
+    return whole ? LR_OK : LR_EINVAL;
+}
+
+static bool is_blank(const char *text) {
+    return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+static enum lr_status add_line(struct lr_known *known, const char *text, int number,
+                               struct lr_error *error) {
+    struct lr_known_line line = {.line = number};
+    enum lr_status status = parse_line(known->alloc, text, &line);
+    size_t size = known->count * sizeof line;
+    struct lr_known_line *lines = NULL;
+    if (status == LR_OK) {
+        lines = known->count < LINES_MAX
+                    ? lr_alloc_resize(known->alloc, known->lines, size, size + sizeof line)
+                    : NULL;
+        status = lines == NULL ? LR_ENOMEM : LR_OK;
+    }
+    if (status != LR_OK) {
+        free_line(known->alloc, &line);
+        return lr_error_set(error, status,
+                            "%s:%d: a known failure is `CASE | VERDICT | REASON | LINK`",
+                            known->path, number);
+    }
+    known->lines = lines;
+    known->lines[known->count++] = line;
+    return LR_OK;
+}
+
+enum lr_status lr_known_read(struct lr_known *known, struct lr_alloc *alloc, const char *path,
+                             struct lr_error *error) {
+    *known = (struct lr_known){.alloc = alloc};
+    known->path = lr_alloc_string(alloc, path, strlen(path));
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return lr_error_set(error, LR_ENOTFOUND, "%s: cannot be opened", path);
+    }
+    enum lr_status status = known->path == NULL ? LR_ENOMEM : LR_OK;
+    char text[LINE_MAX_BYTES];
+    for (int number = 1; status == LR_OK && fgets(text, sizeof text, file) != NULL; number++) {
+        if (text[0] != '#' && !is_blank(text)) {
+            status = add_line(known, text, number, error);
+        }
+    }
+    (void)fclose(file);
+    return status;
+}
+
+void lr_known_deinit(struct lr_known *known) {
+    for (size_t i = 0; i < known->count; i++) {
+        free_line(known->alloc, &known->lines[i]);
+    }
+    if (known->lines != NULL) {
+        lr_alloc_free(known->alloc, known->lines, known->count * sizeof known->lines[0]);
+    }
+    if (known->alloc != NULL) {
+        lr_alloc_free_string(known->alloc, known->path);
+    }
+    *known = (struct lr_known){.count = 0};
+}
+
+const struct lr_known_line *lr_known_find(struct lr_known *known, const char *name) {
+    for (size_t i = 0; i < known->count; i++) {
+        if (lr_pattern_matches(known->lines[i].pattern, name)) {
+            known->lines[i].matched = true;
+            return &known->lines[i];
+        }
+    }
+    return NULL;
+}
+
+bool lr_known_agrees(const struct lr_known_line *line, const char *release, const char *protocol) {
+    return strcmp(line->verdict, "*") == 0 ||
+           (release != NULL && strcmp(line->verdict, release) == 0) ||
+           (protocol != NULL && strcmp(line->verdict, protocol) == 0);
+}

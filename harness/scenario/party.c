@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is on the stage: making our roles and foreign programs, whether they are up, and their end. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "scenario/stage_internal.h"
+
+static const char *const party_words[] = {
+    [LR_PARTY_TRACKER] = "tracker", [LR_PARTY_SERVER] = "server",     [LR_PARTY_CLIENT] = "client",
+    [LR_PARTY_PROGRAM] = "program", [LR_PARTY_RECORDED] = "recorded",
+};
+
+static bool name_taken(const struct lr_stage *stage, const char *name) {
+    LR_LIST_EACH(node, &stage->parties) {
+        if (strcmp(LR_CONTAINER_OF(node, struct lr_party, node)->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A party with a name of its own, on the stage, with nothing behind it yet. */
+static enum lr_status enter(struct lr_stage *stage, enum lr_party_kind kind, const char *name,
+                            struct lr_party **out, struct lr_error *error) {
+    struct lr_party *party = LR_NEW(stage->alloc, struct lr_party);
+    if (party == NULL) {
+        return lr_error_set(error, LR_ENOMEM, "no memory for a %s", party_words[kind]);
+    }
+    party->kind = kind;
+    party->stage = stage;
+    if (name != NULL && (name[0] == '\0' || strlen(name) >= sizeof party->name)) {
+        LR_FREE(stage->alloc, party);
+        return lr_error_set(error, LR_EINVAL, "the name of a %s has 1 to %zu bytes",
+                            party_words[kind], sizeof party->name - 1);
+    }
+    if (name != NULL) {
+        (void)snprintf(party->name, sizeof party->name, "%s", name);
+    }
+    while (party->name[0] == '\0' || (name == NULL && name_taken(stage, party->name))) {
+        (void)snprintf(party->name, sizeof party->name, "%s%u", party_words[kind],
+                       ++stage->numbers[kind]);
+    }
+    if (name != NULL && name_taken(stage, party->name)) {
+        enum lr_status status = lr_error_set(error, LR_EEXISTS, "there is a \"%s\" already", name);
+        LR_FREE(stage->alloc, party);
+        return status;
+    }
+    lr_counting_alloc_init(&party->memory, stage->alloc);
+    party->random = lr_prng_fork(&stage->random, party->name);
+    lr_list_append(&stage->parties, &party->node);
+    *out = party;
+    return LR_OK;
+}
+
+static void leave(struct lr_party *party) {
+    lr_list_remove(&party->node);
+    LR_FREE(party->stage->alloc, party);
+}
+
+static struct lr_env env_of(struct lr_party *party) {
+    struct lr_stage *stage = party->stage;
+    return (struct lr_env){
+        .alloc = &party->memory.base,
+        .device = &party->memory.base,
+        .random = &party->random,
+        .storage = lr_live_storage(stage->live),
+        .trace = {stage->options.trace, party->name},
+    };
+}
+
+enum lr_status lr_stage_tracker(struct lr_stage *stage, const char *name,
+                                const struct lr_tracker_options *options, struct lr_party **out,
+                                struct lr_error *error) {
+    struct lr_party *party;
+    enum lr_status status = enter(stage, LR_PARTY_TRACKER, name, &party, error);
+    if (status != LR_OK) {
+        return status;
+    }
+    struct lr_env env = env_of(party);
+    status = lr_tracker_new(&party->role.tracker, &env, options, error);
+    if (status == LR_OK) {
+        status = lr_live_add(stage->live, lr_tracker_role(party->role.tracker), party->name,
+                             LR_PLANE_CONTROL, &party->host);
+    }
+    if (status == LR_OK) {
+        status = lr_tracker_start(party->role.tracker, lr_live_now(stage->live));
+    }
+    if (status != LR_OK) {
+        lr_party_free(party);
+        return status;
+    }
+    (void)snprintf(party->service.host, sizeof party->service.host, "%s", options->host);
+    lr_live_drain(party->host);
+    *out = party;
+    return LR_OK;
+}
+
+enum lr_status lr_stage_server(struct lr_stage *stage, const char *name,
+                               struct lr_server_options *options, struct lr_party *tracker,
+                               struct lr_party **out, struct lr_error *error) {
+    struct lr_party *party;
+    if (strlen(options->key) >= sizeof party->key) {
+        return lr_error_set(error, LR_EINVAL, "the key of a server has at most %zu bytes",
+                            sizeof party->key - 1);
+    }
+    enum lr_status status = enter(stage, LR_PARTY_SERVER, name, &party, error);
+    if (status != LR_OK) {
+        return status;
+    }
+    party->tracker = tracker;
+    if (tracker != NULL) {
+        options->tracker_host = tracker->service.host;
+        options->tracker_port = tracker->service.port;
+    }
+    struct lr_env env = env_of(party);
+    status = lr_server_new(&party->role.server, &env, options, error);
+    if (status == LR_OK) {
+        status = lr_live_add(stage->live, lr_server_role(party->role.server), party->name,
+                             LR_PLANE_DATA, &party->host);
+    }
+    if (status == LR_OK) {
+        status = lr_server_start(party->role.server, lr_live_now(stage->live));
+    }
+    if (status != LR_OK) {
+        lr_party_free(party);
+        return status;
+    }
+    (void)snprintf(party->service.host, sizeof party->service.host, "%s", options->host);
+    (void)snprintf(party->key, sizeof party->key, "%s", options->key);
+    lr_live_drain(party->host);
+    *out = party;
+    return LR_OK;
+}
+
+enum lr_status lr_stage_client(struct lr_stage *stage, const char *name,
+                               struct lr_client_options *options, struct lr_party *tracker,
+                               struct lr_party **out, struct lr_error *error) {
+    struct lr_party *party;
+    enum lr_status status = enter(stage, LR_PARTY_CLIENT, name, &party, error);
+    if (status != LR_OK) {
+        return status;
+    }
+    party->tracker = tracker;
+    if (tracker != NULL) {
+        options->tracker_host = tracker->service.host;
+        options->tracker_port = tracker->service.port;
+    }
+    struct lr_env env = env_of(party);
+    status = lr_client_new(&party->role.client, &env, options, error);
+    if (status == LR_OK) {
+        status = lr_live_add(stage->live, lr_client_role(party->role.client), party->name,
+                             LR_PLANE_DATA, &party->host);
+    }
+    if (status != LR_OK) {
+        lr_party_free(party);
+        return status;
+    }
+    *out = party;
+    return LR_OK;
+}
+
+enum lr_status lr_stage_recorded(struct lr_stage *stage, const char *name,
+                                 const struct lr_recorded_options *options, const void *lines,
+                                 size_t size, struct lr_party **out, struct lr_error *error) {
+    struct lr_party *party;
+    enum lr_status status = enter(stage, LR_PARTY_RECORDED, name, &party, error);
+    if (status != LR_OK) {
+        return status;
+    }
+    struct lr_env env = env_of(party);
+    status = lr_recorded_new(&party->role.recorded, &env, options, lines, size, error);
+    if (status == LR_OK) {
+        status = lr_live_add(stage->live, lr_recorded_role(party->role.recorded), party->name,
+                             LR_PLANE_DATA, &party->host);
+    }
+    if (status == LR_OK) {
+        status = lr_recorded_start(party->role.recorded, lr_live_now(stage->live));
+    }
+    if (status != LR_OK) {
+        lr_party_free(party);
+        return status;
+    }
+    party->serves = options->side == LR_RECORDED_SERVER;
+    (void)snprintf(party->service.host, sizeof party->service.host, "%s", options->host);
+    lr_live_drain(party->host);
+    *out = party;
+    return LR_OK;
+}
+
+enum lr_status lr_stage_program(struct lr_stage *stage, const struct lr_stage_program *options,
+                                struct lr_party **out, struct lr_error *error) {
+    struct lr_party *party;
+    enum lr_status status = enter(stage, LR_PARTY_PROGRAM, options->name, &party, error);
+    if (status != LR_OK) {
+        return status;
+    }
+    struct lr_program_options program = {.name = party->name,
+                                         .argv = options->argv,
+                                         .env = options->env,
+                                         .stepped = options->stepped};
+    status = lr_program_start(stage->live, &program, &party->program, error);
+    if (status != LR_OK) {
+        leave(party);
+        return status;
+    }
+    *out = party;
+    return LR_OK;
+}
+
+static enum lr_status failure_of(const struct lr_error *failure, struct lr_error *error) {
+    if (failure != NULL && error != NULL) {
+        *error = *failure;
+    }
+    return failure == NULL ? LR_OK : failure->code;
+}
+
+static enum lr_status program_ready(struct lr_party *party, bool *ready, struct lr_error *error) {
+    int exit_status;
+    int signal_number;
+    if (lr_program_ended(party->program, &exit_status, &signal_number, NULL)) {
+        return lr_error_set(error, LR_EIO, "\"%s\" has ended (status %d, signal %d): %s",
+                            party->name, exit_status, signal_number,
+                            lr_program_log(party->program));
+    }
+    *ready = true;
+    return LR_OK;
+}
+
+enum lr_status lr_party_ready(struct lr_party *party, bool *ready, struct lr_error *error) {
+    *ready = false;
+    switch (party->kind) {
+    case LR_PARTY_TRACKER:
+        party->service.port = lr_tracker_port(party->role.tracker);
+        *ready = party->service.port != 0;
+        return failure_of(lr_tracker_failure(party->role.tracker), error);
+    case LR_PARTY_SERVER:
+        party->service.port = lr_server_port(party->role.server);
+        *ready = party->service.port != 0 &&
+                 (party->tracker == NULL || lr_server_registered(party->role.server));
+        return failure_of(lr_server_failure(party->role.server), error);
+    case LR_PARTY_RECORDED:
+        party->service.port = lr_recorded_port(party->role.recorded);
+        *ready = !party->serves || party->service.port != 0;
+        return LR_OK;
+    case LR_PARTY_CLIENT:
+        *ready = true;
+        return LR_OK;
+    case LR_PARTY_PROGRAM:
+        return program_ready(party, ready, error);
+    }
+    LR_UNREACHABLE();
+}
+
+void lr_party_end(struct lr_party *party, bool graceful) {
+    lr_time now = lr_live_now(party->stage->live);
+    if (party->ended) {
+        return;
+    }
+    party->ended = true;
+    if (party->kind == LR_PARTY_PROGRAM) {
+        (void)lr_program_signal(party->program, graceful ? SIGTERM : SIGKILL, true);
+        return;
+    }
+    if (graceful && party->host != NULL) {
+        if (party->kind == LR_PARTY_TRACKER) {
+            lr_tracker_stop(party->role.tracker, now);
+        } else if (party->kind == LR_PARTY_SERVER) {
+            lr_server_stop(party->role.server, now);
+        } else if (party->kind == LR_PARTY_CLIENT) {
+            lr_client_close(party->role.client, now);
+        }
+        lr_live_drain(party->host);
+    }
+    if (party->host != NULL) {
+        lr_live_remove(party->host, graceful);
+        party->host = NULL;
+    }
+}
+
+static void free_role(struct lr_party *party) {
+    switch (party->kind) {
+    case LR_PARTY_TRACKER:
+        lr_tracker_free(party->role.tracker);
+        break;
+    case LR_PARTY_SERVER:
+        lr_server_free(party->role.server);
+        break;
+    case LR_PARTY_CLIENT:
+        if (party->role.client != NULL) {
+            lr_client_close(party->role.client, lr_live_now(party->stage->live));
+        }
+        lr_client_free(party->role.client);
+        break;
+    case LR_PARTY_RECORDED:
+        lr_recorded_free(party->role.recorded);
+        break;
+    case LR_PARTY_PROGRAM:
+        break;
+    }
+}
+
+void lr_party_free(struct lr_party *party) {
+    struct lr_stage *stage = party->stage;
+    struct lr_case_result *result = stage->options.result;
+    lr_party_end(party, true);
+    if (party->relay != NULL) {
+        lr_relay_close(party->relay);
+    }
+    lr_program_free(party->program);
+    free_role(party);
+    if (party->memory.live_blocks > 0 && result != NULL) {
+        (void)lr_result_lines_add(result->alloc, &result->findings,
+                                  lr_stage_elapsed(stage, lr_live_now(stage->live)),
+                                  "left over: %s leaves %zu bytes in %zu blocks", party->name,
+                                  party->memory.live_bytes, party->memory.live_blocks);
+    }
+    leave(party);
+}

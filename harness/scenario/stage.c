@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenario/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "scenario/stage_internal.h"
+
+static void free_arrived(struct lr_stage *stage, struct lr_arrived *arrived) {
+    lr_list_remove(&arrived->node);
+    if (arrived->result.session != NULL) {
+        lr_session_unref(arrived->result.session, lr_live_now(stage->live), "result nobody took");
+    }
+    lr_result_deinit(&arrived->result);
+    LR_FREE(stage->alloc, arrived);
+}
+
+enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options *options,
+                            struct lr_error *error) {
+    struct lr_stage *stage = LR_NEW(options->alloc, struct lr_stage);
+    if (stage == NULL) {
+        return lr_error_set(error, LR_ENOMEM, "no memory for a case");
+    }
+    stage->options = *options;
+    stage->alloc = options->alloc;
+    lr_list_init(&stage->parties);
+    lr_list_init(&stage->arrived);
+    lr_list_init(&stage->faults);
+    lr_prng_init(&stage->random, options->seed);
+    stage->ledger_trace = (struct lr_trace){options->trace, "ledger"};
+    enum lr_status status = lr_ledger_new(&stage->ledger, stage->alloc, &stage->ledger_trace);
+    if (status != LR_OK) {
+        lr_error_set(error, status, "no memory for the ledger");
+    } else {
+        struct lr_live_options live = {
+            .alloc = stage->alloc, .ledger = stage->ledger, .trace = options->trace};
+        status = lr_live_new(&stage->live, &live, error);
+    }
+    if (status == LR_OK) { /* so that an interrupted case is told, and what it started is ended */
+        status = lr_live_catch_signals(stage->live, error);
+    }
+    if (status != LR_OK) {
+        lr_live_free(stage->live);
+        lr_ledger_free(stage->ledger);
+        LR_FREE(stage->alloc, stage);
+        return status;
+    }
+    stage->began = lr_live_now(stage->live);
+    *out = stage;
+    return LR_OK;
+}
+
+/* The order matters: sessions go before their clients, parties before the world that drains them, the
+ * world before the ledger that it tells. */
+void lr_stage_free(struct lr_stage *stage) {
+    if (stage == NULL) {
+        return;
+    }
+    LR_LIST_EACH(node, &stage->arrived) {
+        free_arrived(stage, LR_CONTAINER_OF(node, struct lr_arrived, node));
+    }
+    while (!lr_list_empty(&stage->parties)) {
+        struct lr_list *last = stage->parties.prev;
+        lr_party_free(LR_CONTAINER_OF(last, struct lr_party, node));
+    }
+    LR_LIST_EACH(node, &stage->faults) {
+        struct lr_stage_fault *fault = LR_CONTAINER_OF(node, struct lr_stage_fault, node);
+        lr_fault_disarm(&fault->fault);
+        lr_list_remove(node);
+        LR_FREE(stage->alloc, fault);
+    }
+    lr_live_free(stage->live);
+    lr_ledger_free(stage->ledger);
+    LR_FREE(stage->alloc, stage);
+}
+
+static void gather_results(struct lr_stage *stage, struct lr_party *party) {
+    for (;;) {
+        struct lr_arrived *arrived = LR_NEW(stage->alloc, struct lr_arrived);
+        if (arrived == NULL) {
+            return; /* it waits in the client until there is memory */
+        }
+        if (!lr_client_next_result(party->role.client, &arrived->result)) {
+            LR_FREE(stage->alloc, arrived);
+            return;
+        }
+        arrived->client = party;
+        lr_list_append(&stage->arrived, &arrived->node);
+    }
+}
+
+bool lr_stage_turn(struct lr_stage *stage, lr_time until) {
+    bool go_on = lr_live_turn(stage->live, until);
+    LR_LIST_EACH(node, &stage->parties) {
+        struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
+        if (party->kind == LR_PARTY_CLIENT && party->role.client != NULL) {
+            gather_results(stage, party);
+        }
+    }
+    return go_on;
+}
+
+bool lr_stage_take_result(struct lr_stage *stage, struct lr_party *client, lr_op op,
+                          struct lr_result *out) {
+    gather_results(stage, client); /* what ended at once is there before the world has turned */
+    LR_LIST_EACH(node, &stage->arrived) {
+        struct lr_arrived *arrived = LR_CONTAINER_OF(node, struct lr_arrived, node);
+        if (arrived->client == client && arrived->result.op == op) {
+            *out = arrived->result;
+            lr_list_remove(node);
+            LR_FREE(stage->alloc, arrived);
+            return true;
+        }
+    }
+    return false;
+}
+
+lr_time lr_stage_elapsed(const struct lr_stage *stage, lr_time at) {
+    return at == LR_TIME_NEVER || at < stage->began ? 0 : at - stage->began;
+}
+
+uint16_t lr_stage_free_port(struct lr_stage *stage, const char *host) {
+    struct lr_relay *relay;
+    struct lr_address nowhere = {.host = "127.0.0.1", .port = 9};
+    if (lr_live_relay(stage->live, "port", LR_PLANE_CONTROL, host, 0, &nowhere, &relay, NULL) !=
+        LR_OK) {
+        return 0;
+    }
+    uint16_t port = lr_relay_port(relay);
+    lr_relay_close(relay);
+    return port;
+}
+
+struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,
+                                      uint32_t link, const struct lr_party *service) {
+    struct lr_stage_fault *kept = LR_NEW(stage->alloc, struct lr_stage_fault);
+    if (kept == NULL) {
+        return NULL;
+    }
+    kept->fault = *fault;
+    lr_list_init(&kept->fault.node);
+    lr_list_append(&stage->faults, &kept->node);
+    if (link != 0) {
+        (void)lr_live_fault(stage->live, link, &kept->fault); /* the receipt tells a link that is gone */
+    } else {
+        lr_live_fault_next(stage->live, service->name, &kept->fault);
+    }
+    return kept;
+}

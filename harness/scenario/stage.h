@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stage of one case: its world, its ledger, and everybody in it, kept in the order of their coming so
+ * that they leave in the reverse. No Lua in here: the words of the scripts act on it. One thread. */
+#ifndef LR_SCENARIO_STAGE_H
+#define LR_SCENARIO_STAGE_H
+
+#include "ledger/budget.h"
+#include "ledger/result.h"
+#include "peers/recorded.h"
+#include "rpc/client.h"
+#include "rpc/server.h"
+#include "rpc/tracker.h"
+#include "scenario/tvm.h"
+#include "world/live.h"
+
+enum lr_party_kind {
+    LR_PARTY_TRACKER, /* ours */
+    LR_PARTY_SERVER,
+    LR_PARTY_CLIENT,
+    LR_PARTY_PROGRAM, /* a foreign one, in whatever role */
+    LR_PARTY_RECORDED /* a recorded peer: plays one side of a capture */
+};
+
+enum { LR_PARTY_NAME_MAX = 64 };
+
+/* Somebody on the stage. */
+struct lr_party {
+    enum lr_party_kind kind;
+    char name[LR_PARTY_NAME_MAX];
+    struct lr_stage *stage;
+    struct lr_counting_alloc memory; /* what the role holds, of the host's: counted */
+    struct lr_prng random;
+    union {
+        struct lr_tracker *tracker;
+        struct lr_server *server;
+        struct lr_client *client;
+        struct lr_recorded *recorded;
+    } role;
+    struct lr_host *host;        /* NULL for programs, and after the end */
+    struct lr_program *program;  /* NULL for roles */
+    struct lr_relay *relay;      /* before a foreign service; may be NULL */
+    struct lr_address service;   /* where others reach it; port 0: it serves nobody */
+    char key[LR_PARTY_NAME_MAX]; /* servers */
+    struct lr_party *tracker;    /* which one it was told of; NULL: none */
+    bool serves;                 /* recorded peers: others connect to it */
+    bool ended;
+    struct lr_list node;
+};
+
+/* A result of a client's operation, until whoever waits for it takes it. */
+struct lr_arrived {
+    struct lr_party *client;
+    struct lr_result result;
+    struct lr_list node;
+};
+
+/* A fault that a script asked for, with its receipt. */
+struct lr_stage_fault {
+    struct lr_fault fault;
+    char text[LR_SESSION_TEXT_MAX];
+    struct lr_list node;
+};
+
+struct lr_stage_options {
+    struct lr_alloc *alloc;
+    uint64_t seed;
+    struct lr_case_result *result; /* borrowed; NULL: nobody reads (calibration) */
+    const struct lr_calibration *calibration;
+    const struct lr_tvm *tvm;      /* which real TVM there is; borrowed */
+    struct lr_trace_sink *trace;   /* NULL: nobody reads */
+};
+
+struct lr_stage {
+    struct lr_stage_options options;
+    struct lr_alloc *alloc;
+    struct lr_live *live;
+    struct lr_ledger *ledger;
+    struct lr_prng random;
+    struct lr_trace ledger_trace;
+    lr_time began;
+    unsigned int numbers[LR_PARTY_RECORDED + 1]; /* for default names: server1, server2 */
+    struct lr_list parties;
+    struct lr_list arrived;
+    struct lr_list faults;
+    struct lr_party *probe; /* a client of the harness's own, for SUMMARY */
+};
+
+/* LR_ENOMEM, LR_EIO. Free with lr_stage_free. */
+LR_NODISCARD enum lr_status lr_stage_new(struct lr_stage **out,
+                                         const struct lr_stage_options *options,
+                                         struct lr_error *error);
+/* Ends programs, roles and world, and adds to the result what is left that should not be. */
+void lr_stage_free(struct lr_stage *stage);
+
+/* One turn of the world; results of operations are gathered into |arrived|. False: interrupted. */
+bool lr_stage_turn(struct lr_stage *stage, lr_time until);
+
+/* Our roles. |name| NULL: one is made up. Each is started, and drained; whether it is up shows later. */
+LR_NODISCARD enum lr_status lr_stage_tracker(struct lr_stage *stage, const char *name,
+                                             const struct lr_tracker_options *options,
+                                             struct lr_party **out, struct lr_error *error);
+/* |tracker| is told to it as its tracker; may be NULL. */
+LR_NODISCARD enum lr_status lr_stage_server(struct lr_stage *stage, const char *name,
+                                            struct lr_server_options *options,
+                                            struct lr_party *tracker, struct lr_party **out,
+                                            struct lr_error *error);
+LR_NODISCARD enum lr_status lr_stage_client(struct lr_stage *stage, const char *name,
+                                            struct lr_client_options *options,
+                                            struct lr_party *tracker, struct lr_party **out,
+                                            struct lr_error *error);
+/* A recorded peer; |lines| are a capture's (copied). */
+LR_NODISCARD enum lr_status lr_stage_recorded(struct lr_stage *stage, const char *name,
+                                              const struct lr_recorded_options *options,
+                                              const void *lines, size_t size,
+                                              struct lr_party **out, struct lr_error *error);
+/* A foreign program. */
+struct lr_stage_program {
+    const char *name;
+    const char *const *argv;
+    const char *const *env;
+    bool stepped;
+};
+LR_NODISCARD enum lr_status lr_stage_program(struct lr_stage *stage,
+                                             const struct lr_stage_program *options,
+                                             struct lr_party **out, struct lr_error *error);
+/* True when it is ready to be used: listening, and registered where it has a tracker. LR_OK with false in
+ * |*ready|: not yet. An error: it never will be. */
+enum lr_status lr_party_ready(struct lr_party *party, bool *ready, struct lr_error *error);
+
+/* Ends a party: a role is taken out of the world (|graceful|: with FIN, as when it stops; else as when its
+ * process is killed), a program's group is killed. The party stays on the stage, ended. */
+void lr_party_end(struct lr_party *party, bool graceful);
+
+/* The result of |op| of |client|, moved into |*out|. False: not there yet. */
+bool lr_stage_take_result(struct lr_stage *stage, struct lr_party *client, lr_op op,
+                          struct lr_result *out);
+
+/* A free port on |host|, by binding and letting go. 0: none. */
+uint16_t lr_stage_free_port(struct lr_stage *stage, const char *host);
+
+/* Arms a fault; |link| 0: on the next link towards |service|. The stage keeps the receipt. */
+struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,
+                                      uint32_t link, const struct lr_party *service);
+
+/* Since the case began. */
+lr_time lr_stage_elapsed(const struct lr_stage *stage, lr_time at);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The words of the scripts, by what they are about: one file each. docs/scenarios.md is their reference. */
+#ifndef LR_SCENARIO_WORDS_H
+#define LR_SCENARIO_WORDS_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "scenario/play.h"
+
+/* Names of the metatables. */
+#define LR_WORLD_TYPE "world"
+#define LR_PARTY_TYPE "party"
+#define LR_SESSION_TYPE "session"     /* one of our client's, with a reference of its own */
+#define LR_FUNCTION_TYPE "function"   /* a remote one */
+#define LR_ARRAY_TYPE "array"         /* a remote one */
+#define LR_ACCOUNT_TYPE "account"     /* a session as the ledger saw it, whoever holds it */
+#define LR_FAULT_TYPE "fault"
+#define LR_TASK_TYPE "task"
+#define LR_EXPECT_TYPE "expectation"
+
+/* Each registers its metatables and globals in the play's state. */
+void lr_words_world(lua_State *lua);
+void lr_words_party(lua_State *lua);
+void lr_words_client(lua_State *lua);
+void lr_words_program(lua_State *lua);
+void lr_words_account(lua_State *lua);
+void lr_words_fault(lua_State *lua);
+void lr_words_expect(lua_State *lua);
+
+/* ---- shared by them ---- */
+
+/* Makes the metatable |type| with |methods|; indexing an unknown word tells the nearest known one. */
+void lr_words_type(lua_State *lua, const char *type, const luaL_Reg *methods);
+/* Raises "|what| has no word "|word|"; did you mean "|nearest|"?" for a table of options at |index| in which
+ * a key is none of |known| (NULL-terminated). */
+void lr_words_check_options(lua_State *lua, int index, const char *what, const char *const *known);
+/* Reads fields of an options table at |index|; absent: the given default. */
+const char *lr_option_string(lua_State *lua, int index, const char *name, const char *otherwise);
+lua_Integer lr_option_integer(lua_State *lua, int index, const char *name, lua_Integer otherwise);
+/* A whole number of |min| to |max|. */
+lua_Integer lr_option_count(lua_State *lua, int index, const char *name, lua_Integer otherwise,
+                            lua_Integer min, lua_Integer max);
+bool lr_option_boolean(lua_State *lua, int index, const char *name, bool otherwise);
+uint64_t lr_option_duration(lua_State *lua, int index, const char *name, uint64_t otherwise);
+struct lr_party *lr_option_party(lua_State *lua, int index, const char *name);
+
+/* Raises a Lua error with the text of |error|. */
+int lr_words_raise(lua_State *lua, const struct lr_error *error);
+
+struct lr_party *lr_check_party(lua_State *lua, int index);
+/* Pushes a party; the same userdata type for all kinds. */
+void lr_push_party(lua_State *lua, struct lr_party *party);
+/* Waits until |party| is ready, then returns it: `return lr_wait_party(lua, party)`. */
+int lr_wait_party(lua_State *lua, struct lr_party *party);
+
+/* A session of our client in a script. */
+struct lr_held_session {
+    struct lr_party *client;
+    struct lr_session *session; /* a reference of this userdata's own; NULL when let go */
+    uint32_t account;           /* in the ledger; 0: not found yet */
+};
+struct lr_held_session *lr_check_session(lua_State *lua, int index);
+/* The ledger's number of the session at |index|: a session of ours or an account. 0: not seen yet. */
+uint32_t lr_check_account(lua_State *lua, int index);
+void lr_push_account(lua_State *lua, uint32_t number);
+
+/* Remembers what ends sessions now, for a "released" that says no cause of its own. */
+void lr_words_mark(struct lr_play *play, enum lr_cause cause, lr_time from, lr_time at,
+                   const char *format, ...) LR_PRINTF(5, 6);
+
+enum { LR_WHERE_MAX = LR_SCRIPT_PATH_MAX + 16 };
+/* "FILE:LINE" of the script's line that is being executed. */
+const char *lr_words_where(lua_State *lua, char *out, size_t size);
+
+#endif

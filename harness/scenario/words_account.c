@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions as the ledger sees them, whoever holds them: the way to ask about a foreign client's. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ledger/held.h"
+#include "scenario/words.h"
+#include "scenario/words_of_world.h"
+
+void lr_push_account(lua_State *lua, uint32_t number) {
+    uint32_t *held = lua_newuserdatauv(lua, sizeof *held, 0);
+    *held = number;
+    luaL_setmetatable(lua, LR_ACCOUNT_TYPE);
+}
+
+/* Whether |address|, "HOST:PORT", ends in |port|. */
+static bool has_port(const char *address, uint16_t port) {
+    char text[8];
+    const char *colon = strrchr(address, ':');
+    (void)snprintf(text, sizeof text, "%u", (unsigned int)port);
+    return colon != NULL && strcmp(colon + 1, text) == 0;
+}
+
+/* The account of the session whose connection has the local port |port|; the newest, as ports come again. */
+static uint32_t find_account(const struct lr_stage *stage, const struct lr_party *client,
+                             uint16_t port) {
+    for (uint32_t i = (uint32_t)lr_ledger_account_count(stage->ledger); i > 0 && port != 0; i--) {
+        const struct lr_account *account = lr_ledger_account(stage->ledger, i);
+        if (strcmp(account->client, client->name) == 0 && account->data_link != 0 &&
+            has_port(account->client_address, port)) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+uint32_t lr_check_account(lua_State *lua, int index) {
+    const uint32_t *account = luaL_testudata(lua, index, LR_ACCOUNT_TYPE);
+    if (account != NULL) {
+        return *account;
+    }
+    struct lr_held_session *held = lr_check_session(lua, index);
+    if (held->account == 0 && held->session != NULL && held->client->host != NULL) {
+        uint16_t port = lr_live_conn_port(held->client->host, lr_session_conn(held->session));
+        held->account = find_account(held->client->stage, held->client, port);
+    }
+    return held->account;
+}
+
+struct awaited {
+    struct lr_stage *stage;
+    const struct lr_party *party; /* whose; NULL: anybody's */
+    uint32_t after;
+    uint32_t found;
+    bool waiting; /* a REQUEST that waits will do */
+};
+
+static bool account_there(void *context) {
+    struct awaited *awaited = context;
+    for (uint32_t i = awaited->after + 1; i <= lr_ledger_account_count(awaited->stage->ledger);
+         i++) {
+        const struct lr_account *account = lr_ledger_account(awaited->stage->ledger, i);
+        bool whose = awaited->party == NULL || strcmp(account->client, awaited->party->name) == 0;
+        if (whose && (awaited->waiting || account->initialised_at != LR_TIME_NEVER)) {
+            awaited->found = i;
+        }
+    }
+    return awaited->found != 0;
+}
+
+static int account_found(lua_State *lua, int status, lua_KContext kcontext) {
+    (void)status;
+    (void)kcontext;
+    struct awaited *awaited = lua_touserdata(lua, -1);
+    if (awaited->found == 0) {
+        return luaL_error(lua, "no session%s%s was seen on the wire",
+                          awaited->party != NULL ? " of " : "",
+                          awaited->party != NULL ? awaited->party->name : "");
+    }
+    lr_push_account(lua, awaited->found);
+    return 1;
+}
+
+/* w:session(client[, { after = earlier, waiting = true }]): the newest session of |client| that the ledger
+ * has seen begin; waits a little where there is none yet. */
+int lr_world_word_session(lua_State *lua) {
+    static const char *const known[] = {"after", "waiting", NULL};
+    struct lr_play *play = lr_play_of(lua);
+    lr_words_check_options(lua, 3, "session", known);
+    uint32_t after = 0;
+    if (lua_istable(lua, 3) && lua_getfield(lua, 3, "after") != LUA_TNIL) {
+        after = lr_check_account(lua, lua_gettop(lua));
+    }
+    struct awaited *awaited = lua_newuserdatauv(lua, sizeof *awaited, 0);
+    *awaited = (struct awaited){
+        .stage = play->stage,
+        .party = lua_isnoneornil(lua, 2) ? NULL : lr_check_party(lua, 2),
+        .after = after,
+        .waiting = lr_option_boolean(lua, 3, "waiting", false),
+    };
+    if (account_there(awaited)) {
+        return account_found(lua, LUA_OK, 0);
+    }
+    return lr_play_wait(lua, account_there, awaited,
+                        lr_time_add(lr_live_now(play->stage->live), 5 * LR_SECOND), 0,
+                        account_found);
+}
+
+int lr_world_word_note(lua_State *lua) {
+    struct lr_stage *stage = lr_play_of(lua)->stage;
+    lr_ledger_note(stage->ledger, lr_live_now(stage->live), 0, "script: %s",
+                   luaL_checkstring(lua, 2));
+    return 0;
+}
+
+static const struct lr_account *account_at(lua_State *lua, int index) {
+    uint32_t number = lr_check_account(lua, index);
+    const struct lr_account *account =
+        number == 0 ? NULL : lr_ledger_account(lr_play_of(lua)->stage->ledger, number);
+    if (account == NULL) {
+        luaL_error(lua, "this session has not been seen on the wire");
+    }
+    return account;
+}
+
+static int account_describe(lua_State *lua) {
+    char text[LR_HELD_TEXT_MAX];
+    lr_time now = lr_live_now(lr_play_of(lua)->stage->live);
+    lua_pushstring(lua, lr_held_describe(text, sizeof text, account_at(lua, 1), now));
+    return 1;
+}
+
+static int account_calls(lua_State *lua) {
+    lua_pushinteger(lua, (lua_Integer)account_at(lua, 1)->calls);
+    return 1;
+}
+
+static int account_in_call(lua_State *lua) {
+    lua_pushboolean(lua, account_at(lua, 1)->in_call);
+    return 1;
+}
+
+static int account_exception(lua_State *lua) {
+    lua_pushstring(lua, account_at(lua, 1)->exception);
+    return 1;
+}
+
+/* session:bytes(): what its client has sent. */
+static int account_bytes(lua_State *lua) {
+    lua_pushinteger(lua, (lua_Integer)account_at(lua, 1)->bytes[LR_TO_SERVICE]);
+    return 1;
+}
+
+static int account_client(lua_State *lua) {
+    lua_pushstring(lua, account_at(lua, 1)->client);
+    return 1;
+}
+
+static int account_shutdown_seen(lua_State *lua) {
+    lua_pushboolean(lua, account_at(lua, 1)->shutdown_at[LR_TO_SERVICE] != LR_TIME_NEVER);
+    return 1;
+}
+
+void lr_words_account(lua_State *lua) {
+    static const luaL_Reg methods[] = {
+        {"describe", account_describe},   {"calls", account_calls},
+        {"in_call", account_in_call},     {"exception", account_exception},
+        {"client", account_client},       {"bytes", account_bytes},
+        {"shutdown_seen", account_shutdown_seen},
+        {NULL, NULL},
+    };
+    lr_words_type(lua, LR_ACCOUNT_TYPE, methods);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Results as JUnit XML, as CI systems read it. Known failures and what was not run are skipped tests with
+ * their reason. Written after every case, as the JSON is. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "reports/reports.h"
+#include "reports/terminal.h"
+#include "reports/utf8.h"
+
+enum { PIECE_MAX = 256 };
+
+struct junit_report {
+    struct lr_reporter reporter;
+    struct lr_alloc *alloc;
+    char *path;
+    struct lr_buf cases; /* the <testcase> elements so far */
+    size_t counts[LR_CASE_OUTCOME_COUNT];
+    size_t count;
+    struct lr_error error;
+};
+
+static struct junit_report *report_of(struct lr_reporter *reporter) {
+    return LR_CONTAINER_OF(reporter, struct junit_report, reporter);
+}
+
+static void note(struct junit_report *report, enum lr_status status) {
+    if (status != LR_OK && report->error.code == LR_OK) {
+        lr_error_set(&report->error, status, "%s: %s", report->path, lr_status_text(status));
+    }
+}
+
+static void put(struct junit_report *report, struct lr_buf *out, const char *text) {
+    note(report, lr_buf_append(out, text, strlen(text)));
+}
+
+static void put_format(struct junit_report *report, struct lr_buf *out, const char *format, ...)
+    LR_PRINTF(3, 4);
+
+static void put_format(struct junit_report *report, struct lr_buf *out, const char *format, ...) {
+    char piece[PIECE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(piece, sizeof piece, format, arguments);
+    va_end(arguments);
+    put(report, out, piece);
+}
+
+/* What XML 1.0 has a form for; control characters and two of Unicode's own are not. */
+static bool is_xml(uint32_t code) {
+    return code == '\t' || code == '\n' || (code >= 0x20 && code != 0xFFFE && code != 0xFFFF);
+}
+
+/* Text of peers may hold anything. */
+static void put_escaped(struct junit_report *report, struct lr_buf *out, const char *text) {
+    static const struct {
+        uint32_t code;
+        const char *form;
+    } marks[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}};
+    uint32_t code;
+    for (const char *c = text == NULL ? "" : text; *c != '\0';) {
+        size_t size = lr_utf8_next(c, &code);
+        const char *form = size == 0 ? LR_UTF8_REPLACEMENT : is_xml(code) ? NULL : "?";
+        for (size_t i = 0; size == 1 && i < LR_COUNT_OF(marks); i++) {
+            form = marks[i].code == code ? marks[i].form : form;
+        }
+        if (form != NULL) {
+            put(report, out, form);
+        } else {
+            note(report, lr_buf_append(out, c, size));
+        }
+        c += size > 0 ? size : 1;
+    }
+}
+
+static void put_lines(struct junit_report *report, const char *title,
+                      const struct lr_result_lines *lines) {
+    for (const struct lr_result_line *line = lines->first; line != NULL; line = line->next) {
+        put_format(report, &report->cases, "%s %9.3f ms  ", title, (double)line->at / 1e6);
+        put_escaped(report, &report->cases, line->text);
+        put(report, &report->cases, "\n");
+    }
+}
+
+static void put_failure(struct junit_report *report, const struct lr_case_result *result) {
+    struct lr_buf *out = &report->cases;
+    const char *element = result->outcome == LR_CASE_INVALID ? "error" : "failure";
+    put_format(report, out, "    <%s message=\"%s: ", element,
+               lr_case_outcome_name(result->outcome));
+    put_escaped(report, out, result->reason);
+    put(report, out, "\">");
+    for (const struct lr_expectation *e = result->expectations; e != NULL; e = e->next) {
+        if (!e->held) {
+            const char *const pieces[] = {e->where,    ": ", e->text, "\nexpected: ",
+                                          e->expected, "\nseen:     ", e->seen, "\n"};
+            for (size_t i = 0; i < LR_COUNT_OF(pieces); i++) {
+                put_escaped(report, out, pieces[i]);
+            }
+        }
+    }
+    put_lines(report, "audit", &result->findings);
+    put_lines(report, "timeline", &result->timeline);
+    put(report, out, "repeat: ");
+    put_escaped(report, out, result->repeat);
+    put_format(report, out, "\n</%s>\n", element);
+}
+
+static bool is_skipped(enum lr_case_outcome outcome) {
+    return outcome == LR_CASE_NOT_RUN || outcome == LR_CASE_KNOWN_FAILURE;
+}
+
+static bool is_failure(enum lr_case_outcome outcome) {
+    return outcome == LR_CASE_UNEXPECTED || outcome == LR_CASE_STALE_KNOWN_FAILURE;
+}
+
+static void write_document(struct junit_report *report) {
+    struct lr_buf out;
+    lr_buf_init(&out, report->alloc);
+    size_t failures =
+        report->counts[LR_CASE_UNEXPECTED] + report->counts[LR_CASE_STALE_KNOWN_FAILURE];
+    size_t skipped = report->counts[LR_CASE_NOT_RUN] + report->counts[LR_CASE_KNOWN_FAILURE];
+    put(report, &out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    put_format(report, &out,
+               "<testsuite name=\"lastref\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
+               "skipped=\"%zu\">\n",
+               report->count, failures, report->counts[LR_CASE_INVALID], skipped);
+    note(report, lr_buf_append(&out, lr_buf_data(&report->cases), lr_buf_size(&report->cases)));
+    put(report, &out, "</testsuite>\n");
+    struct lr_error error = {.code = LR_OK};
+    if (lr_write_file(report->path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
+        report->error.code == LR_OK) {
+        report->error = error;
+    }
+    lr_buf_deinit(&out);
+}
+
+static void ended(struct lr_reporter *reporter, const struct lr_case_result *result, size_t index,
+                  size_t count) {
+    struct junit_report *report = report_of(reporter);
+    struct lr_buf *out = &report->cases;
+    (void)index;
+    (void)count;
+    report->count++;
+    report->counts[result->outcome]++;
+    put(report, out, "  <testcase classname=\"");
+    put_escaped(report, out, result->file);
+    put(report, out, "\" name=\"");
+    put_escaped(report, out, result->name);
+    put_format(report, out, "\" time=\"%.3f\">\n", (double)result->duration_ns / 1e9);
+    if (is_skipped(result->outcome)) {
+        put_format(report, out, "    <skipped message=\"%s: ",
+                   lr_case_outcome_name(result->outcome));
+        put_escaped(report, out, result->reason);
+        put(report, out, "\"/>\n");
+    } else if (is_failure(result->outcome) || result->outcome == LR_CASE_INVALID) {
+        put_failure(report, result);
+    }
+    put(report, out, "  </testcase>\n");
+    write_document(report);
+}
+
+static void begin(struct lr_reporter *reporter, size_t case_count) {
+    (void)case_count;
+    write_document(report_of(reporter));
+}
+
+static enum lr_status finish(struct lr_reporter *reporter, const struct lr_run_summary *summary,
+                             struct lr_error *error) {
+    struct junit_report *report = report_of(reporter);
+    (void)summary;
+    if (report->error.code != LR_OK) {
+        *error = report->error;
+    }
+    return report->error.code;
+}
+
+static void free_report(struct lr_reporter *reporter) {
+    struct junit_report *report = report_of(reporter);
+    lr_buf_deinit(&report->cases);
+    lr_alloc_free_string(report->alloc, report->path);
+    LR_FREE(report->alloc, report);
+}
+
+enum lr_status lr_junit_reporter(struct lr_reporter **reporter, struct lr_alloc *alloc,
+                                 const char *path, struct lr_error *error) {
+    struct junit_report *report = LR_NEW(alloc, struct junit_report);
+    if (report == NULL) {
+        return lr_error_set(error, LR_ENOMEM, "no memory for a report");
+    }
+    report->alloc = alloc;
+    lr_buf_init(&report->cases, alloc);
+    report->path = lr_alloc_string(alloc, path, strlen(path));
+    report->reporter = (struct lr_reporter){
+        .begin = begin, .ended = ended, .finish = finish, .free = free_report};
+    *reporter = &report->reporter;
+    if (report->path == NULL) {
+        free_report(&report->reporter);
+        return lr_error_set(error, LR_ENOMEM, "no memory for a report");
+    }
+    return LR_OK;
+}

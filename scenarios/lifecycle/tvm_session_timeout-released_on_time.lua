@@ -1,0 +1,27 @@
+-- SPDX-License-Identifier: Apache-2.0
+scenario "a real TVM client's session is released at its timeout by our server and by TVM's" {
+  matrix = {
+    tvm    = { "ffi", "legacy" },
+    server = { "ours", "tvm" },
+    client = { "idle", "in a call" },
+  },
+  run = function(w, case)
+    local tracker = w:tracker()
+    if case.server == "ours" then
+      w:server { key = "test", tracker = tracker, dialect = case.tvm }
+    else
+      w:tvm_server { key = "test", tracker = tracker, tvm = case.tvm }
+    end
+    local client = w:tvm_client { tvm = case.tvm }
+    client:step("tracker t " .. tracker:host() .. " " .. tracker:port())
+    client:step("request s t test 2")
+    if case.client == "in a call" then client:begin("long-call s 20000") end
+
+    local session = w:session(client)
+    expect(session):held { by = client, during = "1s" }
+    expect(session):released { after = "timeout" }
+    expect(session:exception()):contains("RPCSessionTimeoutError")
+    expect(tracker):free("test", 1)
+    client:kill()
+  end,
+}

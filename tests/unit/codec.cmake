@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is on the wire.
+foreach(suite IN ITEMS wire framer value packet handshake json tracker_msg)
+  lr_add_unit_test(rpc_${suite} SOURCES rpc_${suite}_test.c support/failing.c LINKS lr_rpc_codec)
+  if(TARGET test_rpc_${suite})
+    target_include_directories(test_rpc_${suite} PRIVATE ${CMAKE_CURRENT_LIST_DIR})
+  endif()
+endforeach()
+lr_add_unit_test(capture
+  SOURCES support_capture_test.c support/capture.c support/failing.c
+  LINKS lr_rpc_codec)
+if(TARGET test_capture)
+  target_include_directories(test_capture PRIVATE ${CMAKE_CURRENT_LIST_DIR})
+endif()
