@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The interop tests: lastref's roles against those of real Apache TVM, of both dialects.
+#
+# usage: run.sh [--strict] [--dialect ffi|legacy] [--filter TEXT] [--real-only] [--no-setup]
+#
+# Makes the environments (setup.sh), then runs the matrix of tracker, server and client (matrix.py)
+# and the lifecycle of a real client's sessions on TVM's server and on ours (lifecycle.py).
+# LASTREF names the lastref command (build/dev/bin/lastref), LASTREF_STEPS the stepped client of ours
+# (lastref-steps beside it), LASTREF_TVM_DIR the environments (build/tvm).
+#
+# exit status: 0 nothing failed; 1 something did; 3 with --strict if something could not run;
+# 2 wrong usage.
+
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 4
+strict=() options=() real_only=no setup=yes dialect=
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --strict) strict=(--strict) ;;
+    --dialect) dialect=${2:-}; options+=(--dialect "$dialect"); shift ;;
+    --filter) options+=(--filter "${2:-}"); shift ;;
+    --real-only) real_only=yes ;;
+    --no-setup) setup=no ;;
+    *) sed -n 's/^# usage: /usage: /p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    esac
+    shift || exit 2
+done
+
+python=
+for candidate in python3 /usr/bin/python3; do
+    "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null &&
+        { python=$candidate; break; }
+done
+if [ -z "$python" ]; then
+    echo "interop: not run: no python3 (3.8 or newer) on this machine"
+    [ ${#strict[@]} -gt 0 ] && exit 3
+    exit 0
+fi
+
+status=0
+
+# Remembers the worst: 1 before 3 before 0.
+account() {
+    case $1 in
+    0) ;;
+    3) [ $status = 0 ] && status=3 ;;
+    *) status=1 ;;
+    esac
+}
+
+if [ $setup = yes ]; then
+    # What is missing is said here, and again for each case that it keeps from running.
+    "$here/setup.sh" ${dialect:+--only "$dialect"}
+    case $? in 0 | 3) ;; *) exit 1 ;; esac
+fi
+
+real=()
+[ $real_only = yes ] && real=(--real-only)
+"$python" -B "$here/matrix.py" ${strict[@]+"${strict[@]}"} ${real[@]+"${real[@]}"} \
+    ${options[@]+"${options[@]}"}
+account $?
+for parts in real ours; do
+    [ $real_only = yes ] && [ $parts = ours ] && continue
+    "$python" -B "$here/lifecycle.py" --tracker $parts --server $parts \
+        ${strict[@]+"${strict[@]}"} ${options[@]+"${options[@]}"}
+    account $?
+done
+exit $status
