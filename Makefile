@@ -54,7 +54,7 @@ test: ## unit, golden and scenario tests (minutes)
 interop: ## all roles against real TVM of both dialects (downloads about 850 MB the first time)
 	@tools/setup.sh base interop
 	@tools/build.sh release
-	tests/interop/run.sh $(strict) $(ARGS)
+	LASTREF=build/release/bin/lastref tests/interop/run.sh $(strict) $(ARGS)
 
 bench: ## speed beside a bare-socket program and real TVM; writes bench.json
 	@tools/setup.sh base

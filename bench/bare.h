@@ -16,6 +16,7 @@ enum {
     BARE_GREETED = 8 + 7 + sizeof BENCH_KEY - 1, /* code, length, "server:" KEY */
     BARE_GRANT_MAX = 128,
     BARE_SLOTS_MAX = 256,
+    BARE_BATCH = 100, /* servers that register at once: real TVM takes 40 ms to answer each message */
     BARE_ARRAY_HEAD = 60, /* of a copy of an array of one dimension */
     BARE_COPY_ACK = 12,   /* before the bytes that come back */
     BARE_VOID = 20

@@ -31,20 +31,24 @@ static void take_put(struct entry *entry) {
     bench_write_message(entry->socket, "0");
 }
 
-static struct entry *take_servers(int listener, size_t count) {
-    struct entry *entries = calloc(count, sizeof *entries);
+static size_t batch_end(size_t begin, size_t count) {
+    return count - begin < BARE_BATCH ? count : begin + BARE_BATCH;
+}
+
+/* Each step is the whole batch's, as the farm takes it. */
+static void take_batch(int listener, struct entry *entries, size_t begin, size_t end) {
     char message[BARE_GRANT_MAX];
-    if (entries == NULL) {
-        bench_die("no memory");
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = begin; i < end; i++) {
         entries[i].socket = bench_accept(listener);
         bench_answer_greeting(entries[i].socket);
+    }
+    for (size_t i = begin; i < end; i++) {
         take_put(&entries[i]);
+    }
+    for (size_t i = begin; i < end; i++) {
         (void)bench_read_message(entries[i].socket, message, sizeof message);
         bench_write_message(entries[i].socket, "0");
     }
-    return entries;
 }
 
 int bare_farm_tracker(char **arguments) {
@@ -53,8 +57,14 @@ int bare_farm_tracker(char **arguments) {
     size_t count = strtoul(arguments[1], NULL, 10);
     char message[BARE_GRANT_MAX];
     size_t length;
+    struct entry *entries = calloc(count, sizeof *entries);
+    if (entries == NULL) {
+        bench_die("no memory");
+    }
     bench_ready(NULL);
-    struct entry *entries = take_servers(listener, count);
+    for (size_t i = 0; i < count; i = batch_end(i, count)) {
+        take_batch(listener, entries, i, batch_end(i, count));
+    }
     int client = bench_accept(listener);
     bench_answer_greeting(client);
     for (size_t i = 0; bench_try_read_message(client, message, sizeof message, &length);
@@ -70,31 +80,37 @@ int bare_farm_tracker(char **arguments) {
 
 enum { INDEX_DIGITS = 6, FIRST_PORT = 10000, PORTS = 50000 };
 
-static void put(int server, size_t index, unsigned int put_count) {
-    char answer[BARE_GRANT_MAX];
+static void write_put(int server, size_t index, unsigned int put_count) {
     bench_write_message(server, "[3, \"" BENCH_KEY "\", [%zu, \"" BENCH_KEY ":0.%0*zu%010u\"], null]",
                         FIRST_PORT + index % PORTS, INDEX_DIGITS, index, put_count);
-    if (bench_read_message(server, answer, sizeof answer) != 1) {
-        bench_die("a PUT was answered with %s", answer);
+}
+
+static void hear_success(int server) {
+    char answer[BARE_GRANT_MAX];
+    if (bench_read_message(server, answer, sizeof answer) != 1 || answer[0] != '0') {
+        bench_die("the tracker answered %s", answer);
     }
 }
 
-static int *register_all(uint16_t tracker, size_t count) {
-    int *servers = calloc(count, sizeof *servers);
-    char answer[BARE_GRANT_MAX];
-    if (servers == NULL) {
-        bench_die("no memory");
-    }
-    for (size_t i = 0; i < count; i++) {
+static void register_batch(uint16_t tracker, int *servers, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++) {
         servers[i] = bench_connect(tracker);
-        bench_greet_tracker(servers[i]);
-        put(servers[i], i, 0);
+        bench_greet_tracker(servers[i]); /* at once: real TVM lets one connection wait to be accepted */
+    }
+    for (size_t i = begin; i < end; i++) {
+        write_put(servers[i], i, 0);
+    }
+    for (size_t i = begin; i < end; i++) {
+        hear_success(servers[i]);
+    }
+    for (size_t i = begin; i < end; i++) {
         bench_write_message(servers[i],
                             "[5, {\"key\": \"server:" BENCH_KEY "\", \"addr\": [null, %zu]}]",
                             FIRST_PORT + i % PORTS);
-        (void)bench_read_message(servers[i], answer, sizeof answer);
     }
-    return servers;
+    for (size_t i = begin; i < end; i++) {
+        hear_success(servers[i]);
+    }
 }
 
 /* Which server |grant| names. */
@@ -122,7 +138,8 @@ static void run(int client, const int *servers, size_t count, uint64_t run_ns) {
         spent += ended - began;
         requests++;
         size_t index = index_of(&granted, count);
-        put(servers[index], index, ++put_count);
+        write_put(servers[index], index, ++put_count);
+        hear_success(servers[index]);
     }
     bench_answer(requests, spent);
 }
@@ -131,7 +148,13 @@ int bare_farm(char **arguments) {
     (void)bench_raise_descriptors();
     uint16_t tracker = (uint16_t)strtoul(arguments[0], NULL, 10);
     size_t count = strtoul(arguments[1], NULL, 10);
-    int *servers = register_all(tracker, count);
+    int *servers = calloc(count, sizeof *servers);
+    if (servers == NULL) {
+        bench_die("no memory");
+    }
+    for (size_t i = 0; i < count; i = batch_end(i, count)) {
+        register_batch(tracker, servers, i, batch_end(i, count));
+    }
     int client = bench_connect(tracker);
     uint64_t run_ns;
     bench_greet_tracker(client);

@@ -17,7 +17,7 @@ static enum lr_status decode(enum lr_dialect dialect, const void *bytes, size_t 
     return status;
 }
 
-static void compare(const struct lr_values *a, const struct lr_values *b) {
+static void compare(enum lr_dialect dialect, const struct lr_values *a, const struct lr_values *b) {
     LR_ASSERT(a->count == b->count);
     for (size_t i = 0; i < a->count; i++) {
         char x[LR_ERROR_TEXT_MAX];
@@ -28,7 +28,7 @@ static void compare(const struct lr_values *a, const struct lr_values *b) {
                          lr_value_describe(y, sizeof y, &b->items[i])) == 0);
         uint64_t bytes;
         if (a->items[i].kind == LR_VALUE_TENSOR) {
-            (void)!lr_tensor_bytes(&a->items[i].as.tensor, &bytes);
+            (void)!lr_tensor_bytes(dialect, &a->items[i].as.tensor, &bytes);
         }
     }
 }
@@ -56,7 +56,7 @@ static enum lr_status there_and_back(struct fuzz_input *input, enum lr_dialect d
     enum lr_status status = decode(dialect, lr_buf_data(bytes), lr_buf_size(bytes), again);
     LR_ASSERT(status == LR_OK || status == LR_ENOMEM);
     if (status == LR_OK) {
-        compare(values, again);
+        compare(dialect, values, again);
     }
     return status;
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "reports/reports.h"
 #include "reports/terminal.h"
+#include "reports/utf8.h"
 
 enum { NAME_WIDTH = 72 };
 
@@ -23,12 +24,9 @@ static const struct {
     const char *word;
     const char *colour;
 } outcome_words[LR_CASE_OUTCOME_COUNT] = {
-    [LR_CASE_AS_EXPECTED] = {"ok", "32"},
-    [LR_CASE_UNEXPECTED] = {"FAILED", "1;31"},
-    [LR_CASE_KNOWN_FAILURE] = {"known", "33"},
-    [LR_CASE_STALE_KNOWN_FAILURE] = {"STALE", "1;31"},
-    [LR_CASE_NOT_RUN] = {"not run", "36"},
-    [LR_CASE_CONTENTION] = {"contention", "33"},
+    [LR_CASE_AS_EXPECTED] = {"ok", "32"},      [LR_CASE_UNEXPECTED] = {"FAILED", "1;31"},
+    [LR_CASE_KNOWN_FAILURE] = {"known", "33"}, [LR_CASE_STALE_KNOWN_FAILURE] = {"STALE", "1;31"},
+    [LR_CASE_NOT_RUN] = {"not run", "36"},     [LR_CASE_CONTENTION] = {"contention", "33"},
     [LR_CASE_INVALID] = {"INVALID", "1;35"},
 };
 
@@ -40,6 +38,28 @@ static void clear_progress(const struct console *console) {
     if (console->terminal) {
         fputs("\r\033[K", console->out);
     }
+}
+
+/* Text of peers and programs may hold anything: what steers a terminal is not passed on. */
+static void write_text(const struct console *console, const char *text) {
+    uint32_t code;
+    while (text != NULL && *text != '\0') {
+        size_t size = lr_utf8_next(text, &code);
+        bool steers = size == 0 || (code < 0x20 && code != '\n') || (code >= 0x7F && code < 0xA0);
+        if (steers) {
+            fputs(code == '\t' && size > 0 ? " " : "?", console->out);
+        } else {
+            (void)fwrite(text, 1, size, console->out);
+        }
+        text += size > 0 ? size : 1;
+    }
+}
+
+/* |before|, the text, the end of the line. */
+static void write_line(const struct console *console, const char *before, const char *text) {
+    fputs(before, console->out);
+    write_text(console, text);
+    fputc('\n', console->out);
 }
 
 static void write_word(const struct console *console, const char *word, const char *colour) {
@@ -67,29 +87,31 @@ static void write_lines(const struct console *console, const char *title,
     fprintf(console->out, "    %s:\n", title);
     for (const struct lr_result_line *line = lines->first; line != NULL; line = line->next) {
         if (with_time) {
-            fprintf(console->out, "      %9.3f ms  %s\n", (double)line->at / 1e6, line->text);
-        } else {
-            fprintf(console->out, "      %s\n", line->text);
+            fprintf(console->out, "      %9.3f ms", (double)line->at / 1e6);
         }
+        write_line(console, with_time ? "  " : "      ", line->text);
     }
 }
 
 static void explain(const struct console *console, const struct lr_case_result *result) {
-    fprintf(console->out, "    %s\n", result->title);
+    write_line(console, "    ", result->title);
     if (result->reason != NULL) {
-        fprintf(console->out, "    because:  %s\n", result->reason);
+        write_line(console, "    because:  ", result->reason);
     }
     for (const struct lr_expectation *e = result->expectations; e != NULL; e = e->next) {
         if (!e->held) {
-            fprintf(console->out, "    at %s: %s\n    expected: %s\n    seen:     %s\n", e->where,
-                    e->text, e->expected, e->seen);
+            fputs("    at ", console->out);
+            write_text(console, e->where);
+            write_line(console, ": ", e->text);
+            write_line(console, "    expected: ", e->expected);
+            write_line(console, "    seen:     ", e->seen);
         }
     }
     write_lines(console, "found by the audit", &result->findings, false);
     write_lines(console, "faults", &result->receipts, true);
     write_lines(console, "sessions", &result->sessions, false);
     write_lines(console, "timeline", &result->timeline, true);
-    fprintf(console->out, "    repeat:   %s\n", result->repeat);
+    write_line(console, "    repeat:   ", result->repeat);
 }
 
 static void ended(struct lr_reporter *reporter, const struct lr_case_result *result, size_t index,
@@ -99,11 +121,12 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     (void)index;
     (void)count;
     clear_progress(console);
-    write_word(console, outcome_words[result->outcome].word,
-               outcome_words[result->outcome].colour);
-    fprintf(console->out, "%s  (release: %s%s%s; %s)\n", result->name, result->release_verdict,
-            result->release_detail != NULL ? " " : "",
-            result->release_detail != NULL ? result->release_detail : "",
+    write_word(console, outcome_words[result->outcome].word, outcome_words[result->outcome].colour);
+    write_text(console, result->name);
+    fprintf(console->out, "  (release: %s%s", result->release_verdict,
+            result->release_detail != NULL ? " " : "");
+    write_text(console, result->release_detail);
+    fprintf(console->out, "; %s)\n",
             lr_text_duration(duration, sizeof duration, result->duration_ns));
     switch (result->outcome) {
     case LR_CASE_AS_EXPECTED:
@@ -112,7 +135,7 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     case LR_CASE_KNOWN_FAILURE:
     case LR_CASE_CONTENTION:
         if (result->reason != NULL) {
-            fprintf(console->out, "          %s\n", result->reason);
+            write_line(console, "          ", result->reason);
         }
         break;
     case LR_CASE_UNEXPECTED:
@@ -135,7 +158,8 @@ static enum lr_status finish(struct lr_reporter *reporter, const struct lr_run_s
     fprintf(console->out, "\n%zu cases in %s, world %s, seed %" PRIu64, summary->cases,
             lr_text_duration(duration, sizeof duration, summary->duration_ns), summary->world,
             summary->seed);
-    fprintf(console->out, "; this machine's slowest of %u fault-free releases: %s, requestable %s\n",
+    fprintf(console->out,
+            "; this machine's slowest of %u fault-free releases: %s, requestable %s\n",
             summary->calibration.rounds,
             lr_text_duration(release, sizeof release, summary->calibration.release_ns_max),
             lr_text_duration(slot, sizeof slot, summary->calibration.requestable_ns_max));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results as JSON (docs/results.md): the whole document after every case, replaced atomically, so that what
- * stands in the file is always valid, and says whether the run has ended. */
+/* Results as JSON (docs/results.md): the whole document after every case, replaced atomically, so
+ * that what stands in the file is always valid, and says whether the run has ended. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -123,8 +123,7 @@ static void set_summary(struct json_report *report, json_t *document,
     json_t *calibration = json_object();
     set_number(report, calibration, "rounds", summary->calibration.rounds);
     set_number(report, calibration, "release_ns_max", summary->calibration.release_ns_max);
-    set_number(report, calibration, "requestable_ns_max",
-               summary->calibration.requestable_ns_max);
+    set_number(report, calibration, "requestable_ns_max", summary->calibration.requestable_ns_max);
     set_text(report, document, "world", summary->world);
     set_number(report, document, "seed", summary->seed);
     set_number(report, document, "exit_status", (uint64_t)summary->exit_status);
@@ -199,8 +198,8 @@ enum lr_status lr_json_reporter(struct lr_reporter **reporter, struct lr_alloc *
     report->alloc = alloc;
     report->path = lr_alloc_string(alloc, path, strlen(path));
     report->cases = json_array();
-    report->reporter = (struct lr_reporter){
-        .begin = begin, .ended = ended, .finish = finish, .free = free_report};
+    report->reporter =
+        (struct lr_reporter){.begin = begin, .ended = ended, .finish = finish, .free = free_report};
     *reporter = &report->reporter;
     if (report->path == NULL || report->cases == NULL) {
         free_report(&report->reporter);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results as JUnit XML, as CI systems read it. Known failures and what was not run are skipped tests with
- * their reason. Written after every case, as the JSON is. */
+/* Results as JUnit XML, as CI systems read it. Known failures and what was not run are skipped
+ * tests with their reason. Written after every case, as the JSON is. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -93,7 +93,7 @@ static void put_failure(struct junit_report *report, const struct lr_case_result
     put(report, out, "\">");
     for (const struct lr_expectation *e = result->expectations; e != NULL; e = e->next) {
         if (!e->held) {
-            const char *const pieces[] = {e->where,    ": ", e->text, "\nexpected: ",
+            const char *const pieces[] = {e->where,    ": ",           e->text, "\nexpected: ",
                                           e->expected, "\nseen:     ", e->seen, "\n"};
             for (size_t i = 0; i < LR_COUNT_OF(pieces); i++) {
                 put_escaped(report, out, pieces[i]);
@@ -150,8 +150,8 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     put_escaped(report, out, result->name);
     put_format(report, out, "\" time=\"%.3f\">\n", (double)result->duration_ns / 1e9);
     if (is_skipped(result->outcome)) {
-        put_format(report, out, "    <skipped message=\"%s: ",
-                   lr_case_outcome_name(result->outcome));
+        put_format(report, out,
+                   "    <skipped message=\"%s: ", lr_case_outcome_name(result->outcome));
         put_escaped(report, out, result->reason);
         put(report, out, "\"/>\n");
     } else if (is_failure(result->outcome) || result->outcome == LR_CASE_INVALID) {
@@ -192,8 +192,8 @@ enum lr_status lr_junit_reporter(struct lr_reporter **reporter, struct lr_alloc 
     report->alloc = alloc;
     lr_buf_init(&report->cases, alloc);
     report->path = lr_alloc_string(alloc, path, strlen(path));
-    report->reporter = (struct lr_reporter){
-        .begin = begin, .ended = ended, .finish = finish, .free = free_report};
+    report->reporter =
+        (struct lr_reporter){.begin = begin, .ended = ended, .finish = finish, .free = free_report};
     *reporter = &report->reporter;
     if (report->path == NULL) {
         free_report(&report->reporter);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writers of reports: one file each. Each is a struct lr_reporter that hears of every case as it ends, so
- * that a run that is killed still tells what it knew. */
+/* The writers of reports: one file each. Each is a struct lr_reporter that hears of every case as
+ * it ends, so that a run that is killed still tells what it knew. */
 #ifndef LR_REPORTS_REPORTS_H
 #define LR_REPORTS_REPORTS_H
 
@@ -8,18 +8,18 @@
 
 #include "ledger/result.h"
 
-/* For a person: progress on a terminal, plain lines otherwise, colour only on a terminal (NO_COLOR is
- * respected). Of a failed case: expected, seen, the session's timeline, the command that repeats it. Borrows
- * |out|. Free with its |free|. LR_ENOMEM. */
+/* For a person: progress on a terminal, plain lines otherwise, colour only on a terminal (NO_COLOR
+ * is respected). Of a failed case: expected, seen, the session's timeline, the command that repeats
+ * it. Borrows |out|. Free with its |free|. LR_ENOMEM. */
 LR_NODISCARD enum lr_status lr_console_reporter(struct lr_reporter **reporter,
                                                 struct lr_alloc *alloc, FILE *out,
                                                 struct lr_error *error);
-/* JSON at |path| (docs/results.md), valid after each case, replaced atomically. LR_EIO, LR_ENOMEM. */
+/* JSON at |path| (docs/results.md), valid after each case, replaced atomically. LR_EIO, LR_ENOMEM.
+ */
 LR_NODISCARD enum lr_status lr_json_reporter(struct lr_reporter **reporter, struct lr_alloc *alloc,
                                              const char *path, struct lr_error *error);
 /* JUnit XML at |path|, as CI systems read it; otherwise the same. */
-LR_NODISCARD enum lr_status lr_junit_reporter(struct lr_reporter **reporter,
-                                              struct lr_alloc *alloc, const char *path,
-                                              struct lr_error *error);
+LR_NODISCARD enum lr_status lr_junit_reporter(struct lr_reporter **reporter, struct lr_alloc *alloc,
+                                              const char *path, struct lr_error *error);
 
 #endif

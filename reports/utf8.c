@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* By number of bytes: the lead byte's mark and its mask, and the least number that needs so many. */
+/* By number of bytes: the lead byte's mark and its mask, and the least number that needs so many.
+ */
 static const struct {
     uint8_t mask, mark;
     uint32_t least;

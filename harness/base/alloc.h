@@ -11,8 +11,8 @@
 #include "base/compiler.h"
 
 struct lr_alloc {
-    /* Grows, shrinks, makes (|block| NULL, |old_size| 0) or frees (|new_size| 0, returns NULL, never
-     * fails) a block. On failure returns NULL and leaves |block| as it was. */
+    /* Grows, shrinks, makes (|block| NULL, |old_size| 0) or frees (|new_size| 0, returns NULL,
+     * never fails) a block. On failure returns NULL and leaves |block| as it was. */
     void *(*resize)(struct lr_alloc *alloc, void *block, size_t old_size, size_t new_size);
 };
 

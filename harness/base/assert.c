@@ -11,7 +11,8 @@ void lr_assert_set_context(const char *text) {
 }
 
 void lr_assert_fail(const char *condition, const char *file, int line, const char *function) {
-    fprintf(stderr, "lastref: internal error: %s, in %s (%s:%d)\n", condition, function, file, line);
+    fprintf(stderr, "lastref: internal error: %s, in %s (%s:%d)\n", condition, function, file,
+            line);
     if (context_text != NULL) {
         fprintf(stderr, "lastref: %s\n", context_text);
     }

@@ -30,8 +30,8 @@ static inline size_t lr_buf_size(const struct lr_buf *buf) {
     return buf->end - buf->begin;
 }
 
-/* Room for |size| more bytes, contiguous, at the end: a pointer to it in |*room|, valid until the next
- * call. LR_ENOMEM: nothing changed. */
+/* Room for |size| more bytes, contiguous, at the end: a pointer to it in |*room|, valid until the
+ * next call. LR_ENOMEM: nothing changed. */
 LR_NODISCARD enum lr_status lr_buf_reserve(struct lr_buf *buf, size_t size, uint8_t **room);
 /* Counts |size| bytes, written into reserved room, as filled. */
 void lr_buf_commit(struct lr_buf *buf, size_t size);

@@ -22,7 +22,7 @@
 
 /* The structure of |type| whose |member| is at |pointer|. */
 #define LR_CONTAINER_OF(pointer, type, member)                                                     \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #define LR_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

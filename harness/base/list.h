@@ -38,8 +38,10 @@ static inline void lr_list_remove(struct lr_list *node) {
 }
 
 /* Walks |head|; the body may remove |node|, and nothing else, from the list. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): |node| is declared here */
 #define LR_LIST_EACH(node, head)                                                                   \
     for (struct lr_list *node = (head)->next, *lr_next_ = node->next; node != (head);              \
          node = lr_next_, lr_next_ = node->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

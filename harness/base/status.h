@@ -29,7 +29,8 @@ enum lr_status {
 
 enum { LR_ERROR_TEXT_MAX = 240 }; /* a line on a terminal, with room for a quoted name */
 
-/* Detail of a failure, in the caller's hands; embed or put on the stack, no init needed beyond {0}. */
+/* Detail of a failure, in the caller's hands; embed or put on the stack, no init needed beyond {0}.
+ */
 struct lr_error {
     enum lr_status code;
     char text[LR_ERROR_TEXT_MAX];

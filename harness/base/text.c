@@ -27,7 +27,8 @@ bool lr_text_starts_with(struct lr_text text, const char *prefix) {
     return text.size >= size && memcmp(text.data, prefix, size) == 0;
 }
 
-/* Length of the UTF-8 sequence at |bytes|, of which |left| remain; 0 where it is not well formed. */
+/* Length of the UTF-8 sequence at |bytes|, of which |left| remain; 0 where it is not well formed.
+ */
 static size_t utf8_sequence(const unsigned char *bytes, size_t left) {
     unsigned char lead = bytes[0];
     if (lead < 0x80) {

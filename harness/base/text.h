@@ -28,8 +28,8 @@ LR_NODISCARD enum lr_status lr_text_to_u64(struct lr_text text, uint64_t max, ui
  * finite number, negative, or beyond 10^9 s. */
 LR_NODISCARD enum lr_status lr_text_to_seconds(struct lr_text text, uint64_t *ns);
 
-/* |text| for a log or an error: quotes around it, what is not printable as \xHH, cut with ".." to fit
- * |size| bytes with the NUL. Returns |out|. */
+/* |text| for a log or an error: quotes around it, what is not printable as \xHH, cut with ".." to
+ * fit |size| bytes with the NUL. Returns |out|. */
 const char *lr_text_quote(char *out, size_t size, struct lr_text text);
 /* A duration as a person writes it: "12 us", "95.3 ms", "20.00 s". Returns |out|. */
 const char *lr_text_duration(char *out, size_t size, uint64_t ns);

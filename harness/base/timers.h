@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The deadlines of one role: intrusive, ordered by (time, order of arming), so equal ones fire in the
- * order in which they were armed. Arming and disarming never fail. */
+/* The deadlines of one role: intrusive, ordered by (time, order of arming), so equal ones fire in
+ * the order in which they were armed. Arming and disarming never fail. */
 #ifndef LR_BASE_TIMERS_H
 #define LR_BASE_TIMERS_H
 
@@ -20,7 +20,8 @@ struct lr_timers {
 };
 
 void lr_timers_init(struct lr_timers *timers);
-/* Sets |timer|, zeroed once before its first use, to |at|; armed already: moved. LR_TIME_NEVER disarms. */
+/* Sets |timer|, zeroed once before its first use, to |at|; armed already: moved. LR_TIME_NEVER
+ * disarms. */
 void lr_timers_arm(struct lr_timers *timers, struct lr_timer *timer, lr_time at);
 void lr_timers_disarm(struct lr_timers *timers, struct lr_timer *timer);
 /* The earliest deadline, or LR_TIME_NEVER. */

@@ -27,7 +27,8 @@ struct lr_tree {
 };
 
 void lr_tree_init(struct lr_tree *tree, lr_tree_compare compare);
-/* Links |node|, which is in no tree. Returns false, and does nothing, where an equal one is there. */
+/* Links |node|, which is in no tree. Returns false, and does nothing, where an equal one is there.
+ */
 bool lr_tree_insert(struct lr_tree *tree, struct lr_tree_node *node);
 /* Unlinks |node|, which is in |tree|. */
 void lr_tree_remove(struct lr_tree *tree, struct lr_tree_node *node);

@@ -140,9 +140,10 @@ static int call_in(struct lr_caller *caller, const struct settings *settings,
     }
     if (status != LR_OK) {
         const struct lr_address *at = lr_session_address(session);
+        const struct lr_error *end = status == LR_ECLOSED ? lr_session_end(session) : NULL;
         (void)lr_error_set(&error, status, "the call of %s at %s:%u has not come back: %s",
                            settings->function, at->host, (unsigned int)at->port,
-                           lr_status_text(status));
+                           end != NULL ? end->text : lr_status_text(status));
         return lr_caller_fail(caller, &error);
     }
     int exit_status = print_result(caller, settings, &result);

@@ -56,8 +56,8 @@ static const struct lr_command_line run_line = {
                "ours or real TVM's, hold on, die and time out, and the ledger says for every\n"
                "session whether it was released, when, and after what.\n",
     .epilogue =
-        "Exit status: 1 if a case is unexpected or a known failure is stale, else 3 if one proves\n"
-        "nothing (with --strict also: not run, contention), else 0; 2 wrong usage or an unreadable\n"
+        "Exit status: 1 if a case is unexpected or a known failure stale, else 3 if one proves\n"
+        "nothing (with --strict also: not run, contention), else 0; 2 wrong usage or a wrong\n"
         "script; 4 the harness itself failed.\n",
     .options = run_options,
     .option_count = LR_COUNT_OF(run_options),
@@ -158,8 +158,7 @@ static int run_paths(struct running *running, const struct run_settings *setting
 }
 
 int lr_cli_run(int argc, char **argv) {
-    struct run_settings settings = {
-        .programs = "scenarios/programs", .seed = 1, .repeat = 1};
+    struct run_settings settings = {.programs = "scenarios/programs", .seed = 1, .repeat = 1};
     char **paths;
     size_t path_count;
     int result = lr_options_parse(&run_line, argc, argv, &settings, &paths, &path_count);

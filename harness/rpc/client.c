@@ -17,6 +17,7 @@ const struct lr_client_options lr_client_options_default = {
     .values = {.count_max = 65536, .ndim_max = LR_NDIM_MAX},
     .handshake_ns = 5 * LR_SECOND,
     .stalled_ns = 30 * LR_SECOND,
+    .unread_ns = 30 * LR_SECOND,
     .keepalive = {.idle_ns = 30 * LR_SECOND, .interval_ns = 5 * LR_SECOND, .probes = 3},
 };
 

@@ -29,8 +29,8 @@ struct lr_client_options {
     uint64_t packet_bytes_max;
     struct lr_value_limits values;
     uint64_t handshake_ns; /* 5 s for connect, handshake and InitServer each */
-    uint64_t
-        stalled_ns; /* 30 s without progress: a packet that has begun; a peer that does not read */
+    uint64_t stalled_ns;   /* 30 s without progress: a packet that has begun; a summary */
+    uint64_t unread_ns;    /* 30 s without progress: a server that does not read */
     struct lr_keepalive keepalive;
 };
 extern const struct lr_client_options lr_client_options_default;
@@ -54,8 +54,8 @@ struct lr_request_options {
 extern const struct lr_request_options lr_request_options_default;
 
 /* Each of these queues an operation: LR_OK and its number in |*op|, or LR_ENOMEM, LR_ECLOSED
- * ("session is closed"), LR_EBUSY (too many wait), LR_EINVAL. The result comes through
- * lr_client_next_result. */
+ * ("session is closed": lr_session_end says why), LR_EBUSY (too many wait), LR_EINVAL. The result
+ * comes through lr_client_next_result. */
 LR_NODISCARD enum lr_status lr_client_request(struct lr_client *client, lr_time now,
                                               struct lr_text key,
                                               const struct lr_request_options *options, lr_op *op);
@@ -81,6 +81,10 @@ unsigned int lr_session_references(const struct lr_session *session);
  * LR_ECLOSED. Closed already: nothing happens. */
 void lr_session_close(struct lr_session *session, lr_time now);
 bool lr_session_closed(const struct lr_session *session);
+/* Why it is closed: NULL while it is not. The code is LR_ECLOSED; the text "session is closed"
+ * after a close by its owner or the last reference, otherwise that with the reason behind it
+ * ("session is closed: RPCSessionTimeoutError: Your 1.0s session has expired, .."). Borrowed. */
+const struct lr_error *lr_session_end(const struct lr_session *session);
 lr_conn lr_session_conn(const struct lr_session *session);
 enum lr_dialect lr_session_dialect(const struct lr_session *session);
 /* Where it is connected to: the address that the tracker gave or the caller; borrowed. */
@@ -131,7 +135,8 @@ LR_NODISCARD enum lr_status lr_session_command(struct lr_session *session, lr_ti
 enum lr_answer_kind {
     LR_ANSWER_NONE,     /* void */
     LR_ANSWER_SESSION,  /* |session|: one reference, the caller's (lr_session_unref) */
-    LR_ANSWER_VALUE,    /* |value|: number, text (in |bytes|), handle, tensor .. */
+    LR_ANSWER_VALUE,    /* |value|: number, text (in |bytes|), handle, tensor ..; an object that is
+                           none of the below: freed with lr_session_free_handle, LR_RESULT_OBJECT */
     LR_ANSWER_FUNCTION, /* |value|: a handle; null: no such function */
     LR_ANSWER_MODULE,   /* |value|: a handle */
     LR_ANSWER_ARRAY,    /* |value|: a tensor; |array_handle| frees it */

@@ -118,6 +118,7 @@ static const struct result_row {
     {LR_RESULT_HANDLE, LR_ANSWER_VALUE, LR_VALUE_HANDLE, 2},
     {LR_RESULT_DTYPE, LR_ANSWER_VALUE, LR_VALUE_DTYPE, 2},
     {LR_RESULT_DEVICE, LR_ANSWER_VALUE, LR_VALUE_DEVICE, 2},
+    {LR_RESULT_OBJECT, LR_ANSWER_VALUE, LR_VALUE_HANDLE, 2},
 };
 
 static const struct result_row *find_row(enum lr_dialect dialect, int32_t code) {
@@ -167,6 +168,10 @@ enum lr_status lr_client_read_call(struct client_call *call, const struct lr_pac
     }
     if (row->kind == LR_RESULT_ARRAY) {
         result->array_handle = values->items[2].as.handle;
+    } else if (row->kind == LR_RESULT_OBJECT) { /* sent back by its own code */
+        result->value.kind = LR_VALUE_OBJECT;
+        result->value.code = (int32_t)code;
+        result->value.row = NULL;
     }
     bool text = row->kind == LR_RESULT_STR || row->kind == LR_RESULT_BYTES;
     result->kind = text && call->as_bytes ? LR_ANSWER_BYTES : row->answer;

@@ -170,7 +170,8 @@ enum lr_status lr_session_allocate(struct lr_session *session, lr_time now,
                                    const struct lr_tensor *tensor, lr_op *op) {
     struct client_call *call;
     uint64_t bytes;
-    if (session->state != CLIENT_SESSION_CLOSED && lr_tensor_bytes(tensor, &bytes) != LR_OK) {
+    if (session->state != CLIENT_SESSION_CLOSED &&
+        lr_tensor_bytes(session->dialect, tensor, &bytes) != LR_OK) {
         return LR_EINVAL;
     }
     enum lr_status status = begin_call(session, &row_allocate, &call);
@@ -200,7 +201,7 @@ static enum lr_status copied_bytes(const struct lr_session *session, const struc
     if (session->state == CLIENT_SESSION_CLOSED) {
         return LR_ECLOSED;
     }
-    if (lr_tensor_bytes(tensor, bytes) != LR_OK || *bytes > SIZE_MAX / 2 ||
+    if (lr_tensor_bytes(session->dialect, tensor, bytes) != LR_OK || *bytes > SIZE_MAX / 2 ||
         most < COPY_HEADER_MAX || *bytes > most - COPY_HEADER_MAX) {
         return LR_EINVAL;
     }

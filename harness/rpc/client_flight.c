@@ -202,8 +202,9 @@ static void take_answer(struct lr_session *session, lr_time now, const struct lr
     settle(session, call, now, result, status == LR_OK ? NULL : &error);
 }
 
-/* An exception answers the call in flight. The one that says that the session has expired may come
- * at any time, and is the session's end. */
+/* An exception answers the call in flight. One that no call waits for, and the one that says that
+ * the session has expired, which may come at any time, are the server's reason to end the session.
+ */
 static void take_exception(struct lr_session *session, lr_time now, const struct lr_packet *packet,
                            struct lr_result *scratch) {
     struct client_call *call = call_in_flight(session);
@@ -213,13 +214,13 @@ static void take_exception(struct lr_session *session, lr_time now, const struct
         result = &call->op.result->result; /* also where a function is looked up */
     }
     enum lr_status status = lr_client_read_exception(packet, &result->bytes, &error);
-    bool expired = lr_text_starts_with(lr_text_of(error.text), "RPCSessionTimeoutError");
-    if (status != LR_EPROTO && expired) {
-        lr_client_session_end(session, now, CLIENT_END_CLOSE, &error);
-    } else if (status == LR_EPROTO || call == NULL) {
-        (void)lr_error_set(&error, LR_EPROTO, "the server sent an exception %s",
-                           call == NULL ? "that nobody waits for" : "without a text");
+    bool last =
+        call == NULL || lr_text_starts_with(lr_text_of(error.text), "RPCSessionTimeoutError");
+    if (status == LR_EPROTO) {
+        (void)lr_error_set(&error, LR_EPROTO, "the server sent an exception without a text");
         lr_client_session_refuse(session, now, &error);
+    } else if (last) {
+        lr_client_session_end(session, now, CLIENT_END_CLOSE, &error);
     } else {
         settle(session, call, now, NULL, &error);
     }

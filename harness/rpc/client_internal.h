@@ -119,6 +119,7 @@ struct lr_session {
     size_t unsent; /* bytes handed to the world that it has not told us are out */
     bool walking;  /* a frame is being looked at: the framer's memory must stay */
     lr_time opened_at;
+    struct lr_error end; /* once closed: what every later use is told */
 };
 
 /* How a session's connection is ended. */

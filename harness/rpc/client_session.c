@@ -3,17 +3,25 @@
  * anybody ends the session (its owner, the last reference, the server, a deadline); the structure
  * stays while somebody refers to it, and answers that it is closed. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "rpc/client_parts.h"
 
-/* While a packet is under way in either direction, the peer must keep it moving. */
+/* While a packet is under way in either direction, the peer must keep it moving: for how long it
+ * may pause, and by |*deaf| whether because of ours. LR_TIME_NEVER: none is. */
+static uint64_t pause_allowed(const struct lr_session *session, bool *deaf) {
+    const struct lr_client_options *options = &session->link.client->options;
+    bool inside = lr_framer_inside(&session->link.framer);
+    *deaf = session->unsent > 0 && (!inside || options->unread_ns < options->stalled_ns);
+    return *deaf ? options->unread_ns : inside ? options->stalled_ns : LR_TIME_NEVER;
+}
+
 static void arm_stalled(struct lr_session *session, lr_time now) {
-    struct lr_client *client = session->link.client;
+    bool deaf;
     if (session->state == CLIENT_SESSION_OPEN) {
-        bool moving = session->unsent > 0 || lr_framer_inside(&session->link.framer);
-        lr_timers_arm(&client->timers, &session->link.timer,
-                      moving ? lr_time_add(now, client->options.stalled_ns) : LR_TIME_NEVER);
+        lr_timers_arm(&session->link.client->timers, &session->link.timer,
+                      lr_time_add(now, pause_allowed(session, &deaf)));
     }
 }
 
@@ -65,6 +73,17 @@ static enum client_end say_farewell(struct lr_session *session) {
     return CLIENT_END_CLOSE;
 }
 
+static const char closed_text[] = "session is closed";
+
+/* Notes what later uses are told: nobody may have been waiting to hear it. */
+static void note_end(struct lr_session *session, const struct lr_error *error) {
+    if (strcmp(error->text, closed_text) == 0) {
+        (void)lr_error_set(&session->end, LR_ECLOSED, "%s", closed_text);
+    } else {
+        (void)lr_error_set(&session->end, LR_ECLOSED, "%s: %s", closed_text, error->text);
+    }
+}
+
 /* The opening fails with its session; nobody else can refer to that. */
 static void fail_opening(struct lr_session *session, lr_time now, const struct lr_error *error) {
     struct client_ask *ask = session->opening;
@@ -96,6 +115,7 @@ void lr_client_session_end(struct lr_session *session, lr_time now, enum client_
         LR_CLIENT_TRACE(client, now, DISCONNECT, session->link.conn, "no session: %s", error->text);
     }
     session->state = CLIENT_SESSION_CLOSED;
+    note_end(session, error);
     lr_client_link_end(&session->link, farewell);
     lr_buf_deinit(&session->hello);
     if (!session->walking) {
@@ -208,16 +228,17 @@ void lr_client_session_timer(struct lr_session *session, lr_time now) {
         [CLIENT_SESSION_INIT] = "did not answer InitServer",
         [CLIENT_SESSION_OPEN] = "let a packet stall",
     };
-    const struct lr_client_options *options = &session->link.client->options;
-    bool open = session->state == CLIENT_SESSION_OPEN;
+    bool deaf = false;
+    uint64_t limit = session->state == CLIENT_SESSION_OPEN
+                         ? pause_allowed(session, &deaf)
+                         : session->link.client->options.handshake_ns;
     struct lr_error error = {0};
     char waited[32];
     LR_ASSERT(session->state < CLIENT_SESSION_CLOSED);
     (void)lr_error_set(&error, LR_ETIMEOUT, "the server at %s:%u %s within %s",
                        session->address.host, (unsigned int)session->address.port,
-                       what[session->state],
-                       lr_text_duration(waited, sizeof waited,
-                                        open ? options->stalled_ns : options->handshake_ns));
+                       deaf ? "did not read" : what[session->state],
+                       lr_text_duration(waited, sizeof waited, limit));
     lr_client_session_end(session, now, CLIENT_END_RESET, &error);
 }
 
@@ -233,7 +254,7 @@ struct lr_session *lr_session_ref(struct lr_session *session, lr_time now, const
 
 void lr_session_close(struct lr_session *session, lr_time now) {
     struct lr_error error = {0};
-    (void)lr_error_set(&error, LR_ECLOSED, "session is closed");
+    (void)lr_error_set(&error, LR_ECLOSED, "%s", closed_text);
     lr_client_session_end(session, now, CLIENT_END_SHUTDOWN, &error);
 }
 
@@ -257,6 +278,10 @@ unsigned int lr_session_references(const struct lr_session *session) {
 
 bool lr_session_closed(const struct lr_session *session) {
     return session->state == CLIENT_SESSION_CLOSED;
+}
+
+const struct lr_error *lr_session_end(const struct lr_session *session) {
+    return lr_session_closed(session) ? &session->end : NULL;
 }
 
 lr_conn lr_session_conn(const struct lr_session *session) {

@@ -23,8 +23,7 @@ void lr_outbox_deinit(struct lr_outbox *outbox) {
     for (size_t i = 0; i < outbox->count; i++) {
         drop_command(outbox, &outbox->commands[i]);
     }
-    lr_alloc_free(outbox->alloc, outbox->commands,
-                  outbox->capacity * sizeof outbox->commands[0]);
+    lr_alloc_free(outbox->alloc, outbox->commands, outbox->capacity * sizeof outbox->commands[0]);
     lr_outbox_init(outbox, outbox->alloc);
 }
 
@@ -40,8 +39,8 @@ static enum lr_status reserve(struct lr_outbox *outbox, size_t more) {
         return LR_ENOMEM;
     }
     struct lr_command *commands =
-        lr_alloc_resize(outbox->alloc, outbox->commands,
-                        outbox->capacity * sizeof commands[0], capacity * sizeof commands[0]);
+        lr_alloc_resize(outbox->alloc, outbox->commands, outbox->capacity * sizeof commands[0],
+                        capacity * sizeof commands[0]);
     if (commands == NULL) {
         return LR_ENOMEM;
     }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a role and its world say to each other. A role (tracker, server, client) owns no socket, reads
- * no clock, starts no thread: the world hands it events, each with the time, and afterwards drains the
- * commands that the role has appended to its outbox. Nothing calls back into a role, so nothing is
- * re-entrant. The same object code runs in every world and in the fuzzers.
+/* What a role and its world say to each other. A role (tracker, server, client) owns no socket,
+ * reads no clock, starts no thread: the world hands it events, each with the time, and afterwards
+ * drains the commands that the role has appended to its outbox. Nothing calls back into a role, so
+ * nothing is re-entrant. The same object code runs in every world and in the fuzzers.
  *
  * Connections and listeners are numbered by the outbox, from 1, and no number is used twice. After
- * CLOSED, RESET or CONNECT_FAILED, and after its own close or reset command, a role hears no more of
- * that number. */
+ * CLOSED, RESET or CONNECT_FAILED, and after its own close or reset command, a role hears no more
+ * of that number. */
 #ifndef LR_RPC_ROLE_H
 #define LR_RPC_ROLE_H
 
@@ -31,7 +31,8 @@ struct lr_address {
     uint16_t port;
 };
 
-/* Silence of a peer's host is noticed by TCP keep-alive: after |idle_ns|, |probes| probes. Zero: off. */
+/* Silence of a peer's host is noticed by TCP keep-alive: after |idle_ns|, |probes| probes. Zero:
+ * off. */
 struct lr_keepalive {
     uint64_t idle_ns;
     uint64_t interval_ns;
@@ -68,15 +69,15 @@ struct lr_event {
 };
 
 enum lr_command_kind {
-    LR_COMMAND_LISTEN,        /* |address|, ports address.port .. port_end - 1, first free one */
-    LR_COMMAND_CONNECT,       /* |address| */
-    LR_COMMAND_SEND,          /* |bytes| */
-    LR_COMMAND_PAUSE,         /* read no more from the peer, so that it has to wait */
+    LR_COMMAND_LISTEN,  /* |address|, ports address.port .. port_end - 1, first free one */
+    LR_COMMAND_CONNECT, /* |address| */
+    LR_COMMAND_SEND,    /* |bytes| */
+    LR_COMMAND_PAUSE,   /* read no more from the peer, so that it has to wait */
     LR_COMMAND_RESUME,
-    LR_COMMAND_SHUT_WRITE,    /* FIN after what is queued; reading goes on */
-    LR_COMMAND_CLOSE,         /* FIN after what is queued; what still comes is dropped; at most
-                                 |linger_ns| until the descriptor is closed. Listener: at once */
-    LR_COMMAND_RESET          /* drop what is queued, RST, at once */
+    LR_COMMAND_SHUT_WRITE, /* FIN after what is queued; reading goes on */
+    LR_COMMAND_CLOSE,      /* FIN after what is queued; what still comes is dropped; at most
+                              |linger_ns| until the descriptor is closed. Listener: at once */
+    LR_COMMAND_RESET       /* drop what is queued, RST, at once */
 };
 
 /* One command. The world takes |bytes| and |address| over. */
@@ -115,18 +116,19 @@ LR_NODISCARD enum lr_status lr_outbox_connect(struct lr_outbox *outbox,
 /* Takes the content of |bytes| on success; on error the caller keeps it. Empty: no command. */
 LR_NODISCARD enum lr_status lr_outbox_send(struct lr_outbox *outbox, lr_conn conn,
                                            struct lr_buf *bytes);
-LR_NODISCARD enum lr_status lr_outbox_signal(struct lr_outbox *outbox, lr_conn conn,
-                                             enum lr_command_kind kind); /* PAUSE, RESUME, SHUT_WRITE */
+LR_NODISCARD enum lr_status
+lr_outbox_signal(struct lr_outbox *outbox, lr_conn conn,
+                 enum lr_command_kind kind); /* PAUSE, RESUME, SHUT_WRITE */
 void lr_outbox_close(struct lr_outbox *outbox, lr_conn conn, uint64_t linger_ns);
 void lr_outbox_reset(struct lr_outbox *outbox, lr_conn conn);
 
 /* For the world. A number for a connection that was accepted; 0: out of memory, refuse it. */
 lr_conn lr_outbox_accept(struct lr_outbox *outbox);
-/* A connection ended by CLOSED, RESET, CONNECT_FAILED or LISTEN_FAILED: its room is free again. Call
- * it before the event is handed in. Close and reset commands do it by themselves. */
+/* A connection ended by CLOSED, RESET, CONNECT_FAILED or LISTEN_FAILED: its room is free again.
+ * Call it before the event is handed in. Close and reset commands do it by themselves. */
 void lr_outbox_ended(struct lr_outbox *outbox);
-/* The |*count| commands that wait, in order, borrowed until lr_outbox_return. The world carries them
- * out, taking over what they own; meanwhile no event is handed to the role. */
+/* The |*count| commands that wait, in order, borrowed until lr_outbox_return. The world carries
+ * them out, taking over what they own; meanwhile no event is handed to the role. */
 struct lr_command *lr_outbox_take(struct lr_outbox *outbox, size_t *count);
 /* Ends lr_outbox_take: the outbox is empty. */
 void lr_outbox_return(struct lr_outbox *outbox);
@@ -134,9 +136,9 @@ void lr_outbox_return(struct lr_outbox *outbox);
 /* What a host gives its role. Everything is borrowed for the role's life. */
 struct lr_env {
     struct lr_alloc *alloc;
-    struct lr_alloc *device;     /* memory of the device (servers); may be the same */
+    struct lr_alloc *device; /* memory of the device (servers); may be the same */
     struct lr_prng *random;
-    struct lr_storage *storage;  /* files of sessions (servers); NULL: none to be had */
+    struct lr_storage *storage; /* files of sessions (servers); NULL: none to be had */
     struct lr_trace trace;
 };
 

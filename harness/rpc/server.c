@@ -27,6 +27,7 @@ const struct lr_server_options lr_server_options_default = {
     .values = {.count_max = 4096, .ndim_max = LR_NDIM_MAX},
     .handshake_ns = 5 * LR_SECOND,
     .stalled_ns = 30 * LR_SECOND,
+    .unread_ns = 30 * LR_SECOND,
     .poll_ns = 2 * LR_SECOND,
     .unused_ns = 6 * LR_SECOND,
     .retry_ns = 100 * LR_MS,

@@ -18,23 +18,25 @@ struct lr_server;
 enum lr_dialect_choice { LR_SPEAK_AUTO, LR_SPEAK_LEGACY, LR_SPEAK_FFI };
 
 struct lr_server_options {
-    const char *host;              /* what to listen on */
-    uint16_t port;                 /* TVM: 9090 */
-    uint32_t port_end;             /* exclusive; TVM: 9199 */
-    const char *key;               /* "" without one */
-    const char *tracker_host;      /* NULL: no tracker, matches "client:KEY" */
+    const char *host;         /* what to listen on */
+    uint16_t port;            /* TVM: 9090 */
+    uint32_t port_end;        /* exclusive; TVM: 9199 */
+    const char *key;          /* "" without one */
+    const char *tracker_host; /* NULL: no tracker, matches "client:KEY" */
     uint16_t tracker_port;
-    const char *custom_host;       /* address for clients, as TVM's --custom-addr; NULL: none */
+    const char *custom_host; /* address for clients, as TVM's --custom-addr; NULL: none */
     enum lr_dialect_choice dialect;
-    unsigned int sessions_max;     /* slots; 1 */
+    unsigned int sessions_max; /* slots; 1 */
     size_t connections_max;
     size_t key_bytes_max;
-    uint64_t packet_bytes_max;
-    size_t memory_bytes_max;       /* device memory, files and buffers of one session */
-    size_t handles_max;            /* of one session */
+    uint64_t packet_bytes_max; /* either way. One packet each way may be under way in a session,
+                                  in memory that is not part of the following */
+    size_t memory_bytes_max;   /* device memory, files, kept arguments of one session */
+    size_t handles_max;        /* of one session */
     struct lr_value_limits values;
     uint64_t handshake_ns;         /* 5 s */
-    uint64_t stalled_ns;           /* 30 s: a packet that has begun; a peer that does not read */
+    uint64_t stalled_ns;           /* 30 s without progress: a packet that has begun */
+    uint64_t unread_ns;            /* 30 s without progress: a client that does not read */
     uint64_t poll_ns;              /* 2 s between GET_PENDING_MATCHKEYS */
     uint64_t unused_ns;            /* 6 s: a granted matchkey nobody came with is replaced */
     uint64_t retry_ns;             /* first retry of a lost tracker; grows to retry_max_ns */
@@ -56,7 +58,7 @@ LR_NODISCARD enum lr_status lr_server_start(struct lr_server *server, lr_time no
  * the tracker. */
 void lr_server_stop(struct lr_server *server, lr_time now);
 bool lr_server_stopped(const struct lr_server *server);
-uint16_t lr_server_port(const struct lr_server *server); /* 0 before LISTENING */
+uint16_t lr_server_port(const struct lr_server *server);                  /* 0 before LISTENING */
 const struct lr_error *lr_server_failure(const struct lr_server *server); /* NULL: none */
 bool lr_server_registered(const struct lr_server *server); /* its PUT has been answered */
 

@@ -82,7 +82,7 @@ static enum lr_status want_array(struct lr_server_call *call, const char *functi
                                function, lr_server_value_type(value));
     }
     *size = element_size(value->as.tensor.dtype);
-    if (*size == 0 || lr_tensor_bytes(&value->as.tensor, &bytes) != LR_OK) {
+    if (*size == 0 || lr_tensor_bytes(call->session->dialect, &value->as.tensor, &bytes) != LR_OK) {
         return lr_server_raise(call,
                                "TypeError: this server does not look into arrays of dtype "
                                "(%u, %u bits, %u lanes)",

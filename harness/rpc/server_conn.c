@@ -132,7 +132,7 @@ static void set_paused(struct lr_server_conn *conn, bool paused, lr_time now) {
 static void watch_unsent(struct lr_server_conn *conn, lr_time now) {
     lr_timers_arm(&conn->server->timers, &conn->unsent_timer,
                   conn->unsent == 0 ? LR_TIME_NEVER
-                                    : lr_time_add(now, conn->server->options.stalled_ns));
+                                    : lr_time_add(now, conn->server->options.unread_ns));
 }
 
 void lr_server_conn_send(struct lr_server_conn *conn, struct lr_buf *bytes, lr_time now) {

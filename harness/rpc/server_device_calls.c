@@ -143,7 +143,8 @@ static void handle_alloc_scope(struct lr_server_session *session, const struct l
     if (!is_plain_scope(&packet->values.items[1])) {
         (void)lr_error_set(&error, LR_ENOTSUP, "there is no memory of scope %s on the CPU",
                            lr_text_quote(quoted, sizeof quoted, packet->values.items[1].as.text));
-    } else if (lr_tensor_bytes(&packet->values.items[0].as.tensor, &size) != LR_OK) {
+    } else if (lr_tensor_bytes(session->dialect, &packet->values.items[0].as.tensor, &size) !=
+               LR_OK) {
         (void)lr_error_set(&error, LR_ELIMIT, "no memory holds a tensor of this shape");
     }
     if (error.code != LR_OK) {
@@ -260,8 +261,8 @@ static void handle_copy_among(struct lr_server_session *session, const struct lr
     const struct lr_tensor *source = &packet->values.items[0].as.tensor;
     const struct lr_tensor *target = &packet->values.items[1].as.tensor;
     enum lr_status status;
-    if (lr_tensor_bytes(source, &size) != LR_OK || lr_tensor_bytes(target, &to_size) != LR_OK ||
-        size != to_size) {
+    if (lr_tensor_bytes(session->dialect, source, &size) != LR_OK ||
+        lr_tensor_bytes(session->dialect, target, &to_size) != LR_OK || size != to_size) {
         status = lr_error_set(&error, LR_EINVAL,
                               "ValueError: tensors of %llu and of %llu bytes are not of one size",
                               (unsigned long long)size, (unsigned long long)to_size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of sessions, as a host offers them to a server role: one directory a session, flat or with
- * folders below it, that no name can escape and that goes with everything in it when it is closed.
- * Names come from peers: |name| is relative, without "..", NUL or an empty part, and no link is
- * followed; anything else is LR_EINVAL with a sentence. */
+/* The files of sessions, as a host offers them to a server role: one directory a session, flat or
+ * with folders below it, that no name can escape and that goes with everything in it when it is
+ * closed. Names come from peers: |name| is relative, without "..", NUL or an empty part, and no
+ * link is followed; anything else is LR_EINVAL with a sentence. */
 #ifndef LR_RPC_STORAGE_H
 #define LR_RPC_STORAGE_H
 

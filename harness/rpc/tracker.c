@@ -20,6 +20,7 @@ const struct lr_tracker_options lr_tracker_options_default = {
     .entries_max = 4096,
     .handshake_ns = 5 * LR_SECOND,
     .stalled_ns = 30 * LR_SECOND,
+    .unread_ns = 30 * LR_SECOND,
     .keepalive = {.idle_ns = 30 * LR_SECOND, .interval_ns = 5 * LR_SECOND, .probes = 3},
 };
 

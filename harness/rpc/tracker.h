@@ -43,8 +43,9 @@ struct lr_tracker_options {
     size_t entries_max; /* matchkeys and requests that one connection may have waiting; as many of
                            its matchkeys are accounted as held */
     uint64_t handshake_ns; /* 5 s for the magic */
-    uint64_t stalled_ns;   /* 30 s for a message that has begun; and for a peer that does not read;
-                              and   for answers to go out after our FIN */
+    uint64_t stalled_ns;   /* 30 s for a message that has begun, from its first byte */
+    uint64_t unread_ns;    /* 30 s without progress for a peer that does not read its answers; and
+                              for these to go out after our FIN */
     struct lr_keepalive keepalive;
 };
 extern const struct lr_tracker_options lr_tracker_options_default;

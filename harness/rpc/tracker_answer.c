@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tracker answers: one function a message. */
+#include <stdio.h>
+#include <string.h>
+
 #include "base/assert.h"
 #include "rpc/tracker_internal.h"
 
@@ -58,6 +61,28 @@ static enum lr_status on_request(struct lr_tracker *tracker, struct lr_tracker_c
     return status == LR_OK ? lr_tracker_request(tracker, conn, msg, now) : status;
 }
 
+/* A peer's word in a line of the log: escaped as in quotes, without them. Returns |out|. */
+static const char *bare_word(char *out, size_t size, struct lr_text text) {
+    size_t length = strlen(lr_text_quote(out, size, text));
+    memmove(out, out + 1, length - 2);
+    out[length - 2] = '\0';
+    return out;
+}
+
+static void trace_registered(struct lr_tracker *tracker, const struct lr_tracker_conn *conn,
+                             lr_time now) {
+    char key[120];
+    char host[120];
+    char port[8] = ""; /* what TVM's C++ server does not tell */
+    if (conn->info_port != 0) {
+        (void)snprintf(port, sizeof port, ":%u", (unsigned int)conn->info_port);
+    }
+    lr_trace_emit(&tracker->role.env.trace, now, LR_TRACE_REGISTER, conn->number,
+                  "registered %s at %s%s", bare_word(key, sizeof key, conn->info_key),
+                  bare_word(host, sizeof host, conn->has_info_host ? conn->info_host : conn->ip),
+                  port);
+}
+
 static enum lr_status on_update_info(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
                                      const struct lr_tracker_msg *msg, lr_time now,
                                      struct lr_buf *out, struct lr_error *error) {
@@ -78,10 +103,7 @@ static enum lr_status on_update_info(struct lr_tracker *tracker, struct lr_track
     conn->info_host = host;
     conn->has_info_host = msg->has_host;
     conn->info_port = msg->port;
-    char quoted[120];
-    lr_trace_emit(&tracker->role.env.trace, now, LR_TRACE_REGISTER, conn->number, "%s at %.*s:%u",
-                  lr_text_quote(quoted, sizeof quoted, key), (int)conn->ip.size, conn->ip.data,
-                  (unsigned int)msg->port);
+    trace_registered(tracker, conn, now);
     return LR_OK;
 }
 

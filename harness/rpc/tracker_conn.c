@@ -58,7 +58,7 @@ static void end_conn(struct lr_tracker *tracker, struct lr_tracker_conn *conn, e
     lr_timers_disarm(&tracker->timers, &conn->read_timer);
     lr_timers_disarm(&tracker->timers, &conn->write_timer);
     if (ending == ENDING_CLOSE) {
-        lr_outbox_close(&tracker->role.outbox, conn->number, tracker->options.stalled_ns);
+        lr_outbox_close(&tracker->role.outbox, conn->number, tracker->options.unread_ns);
     } else if (ending == ENDING_RESET) {
         lr_outbox_reset(&tracker->role.outbox, conn->number);
     }
@@ -139,7 +139,7 @@ enum lr_status lr_tracker_conn_send(struct lr_tracker *tracker, struct lr_tracke
     conn->unsent += size;
     if (!lr_timer_armed(&conn->write_timer)) {
         lr_timers_arm(&tracker->timers, &conn->write_timer,
-                      lr_time_add(now, tracker->options.stalled_ns));
+                      lr_time_add(now, tracker->options.unread_ns));
     }
     return LR_OK;
 }
@@ -274,7 +274,7 @@ static void on_sent(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
         conn->unsent = event->unsent;
         lr_timers_arm(&tracker->timers, &conn->write_timer,
                       conn->unsent == 0 ? LR_TIME_NEVER
-                                        : lr_time_add(event->now, tracker->options.stalled_ns));
+                                        : lr_time_add(event->now, tracker->options.unread_ns));
         lr_tracker_delivered(conn);
     }
 }

@@ -215,10 +215,10 @@ static const struct {
     {LR_TRACKER_GET_PENDING_MATCHKEYS, false, read_matchkeys},
 };
 
-/* The code: alone, or at the front of a list. */
+/* The code: alone, or where something was asked for (|in_list|) at the front of a list, too. */
 static enum lr_status read_code(struct lr_tracker_answer *answer, const struct json_t *root,
-                                struct lr_error *error) {
-    bool alone = lr_json_type(root) == LR_JSON_INT;
+                                bool in_list, struct lr_error *error) {
+    bool alone = lr_json_type(root) == LR_JSON_INT || !in_list;
     if (!lr_json_int(alone ? root : lr_json_at(root, 0), &answer->code)) {
         return lr_error_set(error, LR_EPROTO, "has no code, it is %s", lr_tracker_seen(root));
     }
@@ -233,8 +233,9 @@ static enum lr_status decode_document(struct lr_tracker_answer *answer,
                                       struct lr_error *error) {
     for (size_t i = 0; i < LR_COUNT_OF(answers); i++) {
         if (answers[i].to == to) {
-            enum lr_status status =
-                answers[i].has_code ? read_code(answer, document->root, error) : LR_OK;
+            enum lr_status status = answers[i].has_code ? read_code(answer, document->root,
+                                                                    answers[i].read != NULL, error)
+                                                        : LR_OK;
             if (status != LR_OK || answer->code != LR_TRACKER_SUCCESS || answers[i].read == NULL) {
                 return status;
             }

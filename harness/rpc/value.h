@@ -35,7 +35,8 @@ enum lr_value_kind {
     LR_VALUE_BYTES,  /* |text| */
     LR_VALUE_MODULE, /* |handle| of a module, client to server */
     LR_VALUE_FUNCTION, /* |handle| of a function, client to server */
-    LR_VALUE_OBJECT    /* ffi only; |handle| of a remote object whose outer code is |code| */
+    LR_VALUE_OBJECT    /* |handle| of a remote object whose outer code is |code|; ffi only, but as
+                          the result of a call */
 };
 
 const char *lr_value_kind_name(enum lr_value_kind kind); /* "str" */
@@ -147,17 +148,19 @@ enum lr_result_kind {
     LR_RESULT_BOOL,
     LR_RESULT_HANDLE,
     LR_RESULT_DTYPE,
-    LR_RESULT_DEVICE
+    LR_RESULT_DEVICE,
+    LR_RESULT_OBJECT /* any other object (ffi: a shape, a list ..): a handle that can be freed */
 };
 int32_t lr_result_code(enum lr_dialect dialect, enum lr_result_kind kind, size_t text_size);
 /* The reverse; false for a code that no result has. */
 bool lr_result_kind_of(enum lr_dialect dialect, int32_t code, enum lr_result_kind *kind);
 
-/* Bytes of |tensor|'s data: product of the shape by the bytes of an element, which are rounded up:
- * a bool of one bit takes a byte, and so does an int4. (TVM from 0.21 packs int4 and asks for
- * less.) No dimensions: one element. LR_EPROTO: a negative dimension or number of them; LR_ELIMIT:
+/* Bytes of |tensor|'s data. Elements that are no whole bytes, such as int4, are packed in ffi and
+ * the last byte is filled up; in legacy each has bytes of its own, and so has a uint1 (bool) in
+ * both. No dimensions: one element. LR_EPROTO: a negative dimension or number of them; LR_ELIMIT:
  * overflow. */
-LR_NODISCARD enum lr_status lr_tensor_bytes(const struct lr_tensor *tensor, uint64_t *bytes);
+LR_NODISCARD enum lr_status lr_tensor_bytes(enum lr_dialect dialect, const struct lr_tensor *tensor,
+                                            uint64_t *bytes);
 
 /* One value as text for a report or a log ("int 10", "str \"abc\"", "tensor float32[3,4]"). */
 const char *lr_value_describe(char *out, size_t size, const struct lr_value *value);

@@ -70,9 +70,13 @@ static const struct {
     [LR_RESULT_MODULE] = {{9, 73}, -1}, [LR_RESULT_ARRAY] = {{13, 70}, -1},
     [LR_RESULT_BOOL] = {{0, 2}, -1},    [LR_RESULT_HANDLE] = {{3, 4}, -1},
     [LR_RESULT_DTYPE] = {{5, 5}, -1},   [LR_RESULT_DEVICE] = {{6, 6}, -1},
+    [LR_RESULT_OBJECT] = {{8, 64}, -1},
 };
 
-enum { SMALL_TEXT_MAX = 7 };
+enum {
+    SMALL_TEXT_MAX = 7,
+    OBJECT_FIRST = 64 /* ffi: from here on, codes without a row name classes of objects */
+};
 
 int32_t lr_result_code(enum lr_dialect dialect, enum lr_result_kind kind, size_t text_size) {
     LR_ASSERT((size_t)kind < LR_COUNT_OF(results));
@@ -88,11 +92,21 @@ bool lr_result_kind_of(enum lr_dialect dialect, int32_t code, enum lr_result_kin
             return true;
         }
     }
-    return false;
+    *kind = LR_RESULT_OBJECT;
+    return dialect == LR_DIALECT_FFI && code >= OBJECT_FIRST;
 }
 
-enum lr_status lr_tensor_bytes(const struct lr_tensor *tensor, uint64_t *bytes) {
-    uint64_t total = ((uint64_t)tensor->dtype.bits * tensor->dtype.lanes + 7) / 8;
+/* Whether elements share bytes. */
+static bool is_packed(enum lr_dialect dialect, struct lr_dtype dtype) {
+    bool byte_bool = dtype.code == 1 && dtype.bits == 1 && dtype.lanes == 1;
+    return dialect == LR_DIALECT_FFI && !byte_bool && (uint64_t)dtype.bits * dtype.lanes % 8 != 0;
+}
+
+enum lr_status lr_tensor_bytes(enum lr_dialect dialect, const struct lr_tensor *tensor,
+                               uint64_t *bytes) {
+    bool packed = is_packed(dialect, tensor->dtype);
+    uint64_t bits = (uint64_t)tensor->dtype.bits * tensor->dtype.lanes;
+    uint64_t total = packed ? bits : (bits + 7) / 8; /* counted in bits or in bytes */
     if (tensor->ndim < 0 || tensor->ndim > LR_NDIM_MAX) {
         return LR_EPROTO;
     }
@@ -110,7 +124,7 @@ enum lr_status lr_tensor_bytes(const struct lr_tensor *tensor, uint64_t *bytes) 
         }
         total *= dimension;
     }
-    *bytes = empty ? 0 : total;
+    *bytes = empty ? 0 : packed ? total / 8 + (total % 8 != 0) : total;
     return LR_OK;
 }
 

@@ -100,7 +100,8 @@ static enum lr_status one_session(struct round *round, uint32_t number,
            account->requestable_at == LR_TIME_NEVER) {
         if (lr_live_now(round->stage->live) >= round->until ||
             !lr_stage_turn(round->stage, round->until)) {
-            return lr_error_set(error, LR_ETIMEOUT, "calibration: a session was not released in %d s",
+            return lr_error_set(error, LR_ETIMEOUT,
+                                "calibration: a session was not released in %d s",
                                 ROUND_SECONDS_MAX);
         }
         account = lr_ledger_account(round->stage->ledger, number);
@@ -126,8 +127,7 @@ enum lr_status lr_calibrate(struct lr_alloc *alloc, unsigned int rounds,
     if (status != LR_OK) {
         return status;
     }
-    round.until =
-        lr_time_add(lr_live_now(round.stage->live), ROUND_SECONDS_MAX * LR_SECOND);
+    round.until = lr_time_add(lr_live_now(round.stage->live), ROUND_SECONDS_MAX * LR_SECOND);
     status = set_up(&round, error);
     for (uint32_t i = 1; i <= rounds && status == LR_OK; i++) {
         status = one_session(&round, i, calibration, error);

@@ -26,7 +26,7 @@ static bool is_client(const struct lr_party *party) {
 }
 
 static void end_clients(struct lr_play *play) {
-    LR_LIST_EACH(node, &play->stage->parties) {
+    LR_LIST_EACH (node, &play->stage->parties) {
         struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
         if (is_client(party) && !party->ended) {
             lr_ledger_note(play->stage->ledger, now_of(play), 0, "curtain: %s ends", party->name);
@@ -56,27 +56,55 @@ static void settle(struct lr_play *play) {
     }
 }
 
+/* What a finding says of the release, if of that; one that the script has seen not to be on time
+ * stands. */
+static void note_finding(struct lr_case_result *result, enum lr_finding_kind kind) {
+    static const struct {
+        enum lr_finding_kind kind;
+        enum lr_release release;
+    } releases[] = {
+        {LR_FINDING_LEAKED, LR_RELEASE_NEVER},
+        {LR_FINDING_LATE, LR_RELEASE_LATE},
+        {LR_FINDING_TWICE, LR_RELEASE_TWICE},
+        {LR_FINDING_NOT_REQUESTABLE, LR_RELEASE_NOT_REQUESTABLE},
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(releases); i++) {
+        if (releases[i].kind == kind) {
+            const char *told = result->release_verdict;
+            if (told == NULL || strcmp(told, lr_release_name(LR_RELEASE_ON_TIME)) == 0) {
+                result->release_verdict = lr_release_name(releases[i].release);
+            }
+            return;
+        }
+    }
+    result->protocol_verdict = "failed";
+}
+
 static void add_finding(void *context, const struct lr_finding *finding) {
     struct lr_play *play = context;
+    note_finding(play->result, finding->kind);
     lr_result_lines_add(play->result->alloc, &play->result->findings, elapsed(play, now_of(play)),
                         "%s: %s", lr_finding_name(finding->kind), finding->text);
 }
 
 /* What our servers still hold when no session is left. */
 static void audit_servers(struct lr_play *play) {
-    LR_LIST_EACH(node, &play->stage->parties) {
+    LR_LIST_EACH (node, &play->stage->parties) {
         struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
         if (party->kind != LR_PARTY_SERVER || party->ended) {
             continue;
         }
         struct lr_server_counts counts = lr_server_count(party->role.server);
         if (counts.sessions + counts.handles + counts.device_blocks + counts.directories > 0) {
-            lr_result_lines_add(play->result->alloc, &play->result->findings,
-                                elapsed(play, now_of(play)),
-                                "left over: %s holds %zu sessions, %zu handles, %zu blocks of device "
-                                "memory, %zu directories",
-                                party->name, counts.sessions, counts.handles, counts.device_blocks,
-                                counts.directories);
+            if (counts.sessions == 0) { /* else it is a session's: its release says so */
+                note_finding(play->result, LR_FINDING_LEFT);
+            }
+            lr_result_lines_add(
+                play->result->alloc, &play->result->findings, elapsed(play, now_of(play)),
+                "left over: %s holds %zu sessions, %zu handles, %zu blocks of device "
+                "memory, %zu directories",
+                party->name, counts.sessions, counts.handles, counts.device_blocks,
+                counts.directories);
         }
     }
 }
@@ -94,14 +122,13 @@ static void list_sessions(struct lr_play *play) {
 /* True where a fault that was asked for has not fired; says so. */
 static bool list_receipts(struct lr_play *play) {
     bool unfired = false;
-    LR_LIST_EACH(node, &play->stage->faults) {
+    LR_LIST_EACH (node, &play->stage->faults) {
         const struct lr_stage_fault *kept = LR_CONTAINER_OF(node, struct lr_stage_fault, node);
         if (kept->fault.fired > 0) {
-            lr_result_lines_add(play->result->alloc, &play->result->receipts,
-                                elapsed(play, kept->fault.fired_at),
-                                "%s: fired %u times, last at byte %llu of link %u", kept->text,
-                                kept->fault.fired, (unsigned long long)kept->fault.fired_at_byte,
-                                kept->fault.fired_link);
+            lr_result_lines_add(
+                play->result->alloc, &play->result->receipts, elapsed(play, kept->fault.fired_at),
+                "%s: fired %u times, last at byte %llu of link %u", kept->text, kept->fault.fired,
+                (unsigned long long)kept->fault.fired_at_byte, kept->fault.fired_link);
         } else {
             unfired = true;
             lr_result_lines_add(play->result->alloc, &play->result->receipts, 0, "%s: never fired",
@@ -160,14 +187,16 @@ static enum lr_case_outcome outcome_of(struct lr_play *play, bool unfired) {
         set_reason(result, "the ledger ran out of memory");
         return LR_CASE_INVALID;
     }
-    return result->findings.count + result->findings.lost > 0 ? LR_CASE_UNEXPECTED : LR_CASE_AS_EXPECTED;
+    return result->findings.count + result->findings.lost > 0 ? LR_CASE_UNEXPECTED
+                                                              : LR_CASE_AS_EXPECTED;
 }
 
 /* The two verdicts of every case: where an expectation said nothing of them, what the audit saw. */
 static void set_verdicts(struct lr_play *play) {
     struct lr_case_result *result = play->result;
     if (result->protocol_verdict == NULL) {
-        bool wrong = result->outcome == LR_CASE_UNEXPECTED && !play->failed;
+        bool wrong =
+            result->outcome == LR_CASE_UNEXPECTED && !play->failed && play->failure[0] != '\0';
         result->protocol_verdict = result->outcome == LR_CASE_NOT_RUN ? "not run"
                                    : wrong                            ? "failed"
                                                                       : "passed";
@@ -195,8 +224,7 @@ void lr_curtain(struct lr_play *play) {
     bool unfired = list_receipts(play);
     play->result->outcome = outcome_of(play, unfired);
     set_verdicts(play);
-    if (play->result->outcome != LR_CASE_AS_EXPECTED &&
-        play->result->outcome != LR_CASE_NOT_RUN) {
+    if (play->result->outcome != LR_CASE_AS_EXPECTED && play->result->outcome != LR_CASE_NOT_RUN) {
         copy_timeline(play);
     }
 }

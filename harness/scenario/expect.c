@@ -72,9 +72,10 @@ static int expect_is(lua_State *lua) {
 }
 
 static int expect_contains(lua_State *lua) {
+    const char *part = luaL_checkstring(lua, 2);
+    luaL_argcheck(lua, part[0] != '\0', 2, "every text contains an empty one");
     push_subject(lua);
     int subject = lua_gettop(lua);
-    const char *part = luaL_checkstring(lua, 2);
     const char *whole = lua_isstring(lua, subject) ? lua_tostring(lua, subject) : "";
     struct lr_verdict verdict = {.held = strstr(whole, part) != NULL};
     verdict.seen = push_text(lua, subject);
@@ -101,7 +102,8 @@ static int function_ended(lua_State *lua, int status, lua_KContext kcontext) {
 
 /* expect(function() .. end):fails("session is closed") */
 static int expect_fails(lua_State *lua) {
-    if (luaL_checkstring(lua, 2)[0] == '\0') { /* any error would do, also one of the script's own */
+    if (luaL_checkstring(lua, 2)[0] ==
+        '\0') { /* any error would do, also one of the script's own */
         return luaL_error(lua, "fails(\"part of the message\"): say which");
     }
     lua_settop(lua, 2);
@@ -118,9 +120,9 @@ struct counting {
     struct lr_client *probe;
     lr_op op;
     const char *key;
-    bool pending;      /* which of the two counts */
+    bool pending; /* which of the two counts */
     int64_t wanted;
-    int64_t seen;      /* -1: no such key */
+    int64_t seen; /* -1: no such key */
     bool asked;
     bool matched;
     char error[LR_ERROR_TEXT_MAX];
@@ -200,8 +202,8 @@ static int expect_count(lua_State *lua, bool pending) {
     push_subject(lua);
     struct lr_party *tracker = lr_check_party(lua, lua_gettop(lua));
     const char *key = luaL_checkstring(lua, 2);
-    uint64_t within = lua_isnoneornil(lua, 4) ? SUMMARY_PATIENCE_SECONDS * LR_SECOND
-                                              : lr_script_duration(lua, 4);
+    uint64_t within =
+        lua_isnoneornil(lua, 4) ? SUMMARY_PATIENCE_SECONDS * LR_SECOND : lr_script_duration(lua, 4);
     make_probe(lua, stage, tracker);
     struct counting *counting = lua_newuserdatauv(lua, sizeof *counting, 0);
     *counting = (struct counting){.stage = stage,

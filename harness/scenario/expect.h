@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How an expectation is written down: what was expected, what was seen, where in the script. One that does
- * not hold ends the script there, as what follows would be noise. */
+/* How an expectation is written down: what was expected, what was seen, where in the script. One
+ * that does not hold ends the script there, as what follows would be noise. */
 #ifndef LR_SCENARIO_EXPECT_H
 #define LR_SCENARIO_EXPECT_H
 

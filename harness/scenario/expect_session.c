@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* expect(session):released and :held. What a session's end is judged by: the cause from the script, the
- * release from the wire. */
+/* expect(session):released and :held. What a session's end is judged by: the cause from the script,
+ * the release from the wire. */
 #include <stdio.h>
 #include <string.h>
 
@@ -37,7 +37,8 @@ static uint64_t larger(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
-/* The budget of the mark's cause, with what the script sets; five times this machine's slowest at least. */
+/* The budget of the mark's cause, with what the script sets; five times this machine's slowest at
+ * least. */
 static struct lr_budget read_budget(lua_State *lua, const struct lr_stage *stage,
                                     enum lr_cause cause, uint64_t timeout_ns) {
     const struct lr_calibration *calibration = stage->options.calibration;
@@ -107,8 +108,7 @@ static void note_verdict(struct lr_play *play, enum lr_release release, uint64_t
     if (release == LR_RELEASE_LATE && result->release_detail == NULL) {
         char text[TEXT_MAX];
         char late[32];
-        (void)snprintf(text, sizeof text, "by %s",
-                       lr_text_duration(late, sizeof late, late_by));
+        (void)snprintf(text, sizeof text, "by %s", lr_text_duration(late, sizeof late, late_by));
         result->release_detail = lr_alloc_string(result->alloc, text, strlen(text));
     }
 }
@@ -167,8 +167,8 @@ static uint32_t subject_account(lua_State *lua) {
     return number;
 }
 
-/* expect(s):released { after = "close", within = "100ms", requestable = "200ms" }: all may be left out; the
- * cause is then what the script last did. */
+/* expect(s):released { after = "close", within = "100ms", requestable = "200ms" }: all may be left
+ * out; the cause is then what the script last did. */
 int lr_expect_word_released(lua_State *lua) {
     static const char *const known[] = {"after", "within", "requestable", "timeout", NULL};
     lr_words_check_options(lua, 2, "released", known);
@@ -177,8 +177,7 @@ int lr_expect_word_released(lua_State *lua) {
     uint32_t number = subject_account(lua);
     const struct lr_account *account = lr_ledger_account(play->stage->ledger, number);
     struct release_wait *wait = lua_newuserdatauv(lua, sizeof *wait, 0);
-    *wait = (struct release_wait){
-        .stage = play->stage, .number = number, .mark = play->mark};
+    *wait = (struct release_wait){.stage = play->stage, .number = number, .mark = play->mark};
     read_cause(lua, account, &wait->mark);
     uint64_t timeout = account->timeout_ns == LR_TIME_NEVER ? 0 : account->timeout_ns;
     wait->budget = read_budget(lua, play->stage, wait->mark.cause,
@@ -241,9 +240,8 @@ int lr_expect_word_held(lua_State *lua) {
     uint32_t number = subject_account(lua);
     uint64_t during = lr_option_duration(lua, 2, "during", 300 * LR_MS);
     struct hold_wait *wait = lua_newuserdatauv(lua, sizeof *wait, 0);
-    *wait = (struct hold_wait){.stage = play->stage,
-                               .number = number,
-                               .by = lr_option_party(lua, 2, "by")};
+    *wait = (struct hold_wait){
+        .stage = play->stage, .number = number, .by = lr_option_party(lua, 2, "by")};
     lr_text_duration(wait->during, sizeof wait->during, during);
     if (no_longer_held(wait)) {
         return hold_over(lua, LUA_OK, 0);

@@ -33,7 +33,8 @@ static char *copy_field(struct lr_alloc *alloc, const char *begin, const char *e
     while (begin < end && (*begin == ' ' || *begin == '\t')) {
         begin++;
     }
-    while (end > begin && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\n' || end[-1] == '\r')) {
+    while (end > begin &&
+           (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\n' || end[-1] == '\r')) {
         end--;
     }
     return lr_alloc_string(alloc, begin, (size_t)(end - begin));
@@ -84,9 +85,10 @@ static enum lr_status add_line(struct lr_known *known, const char *text, int num
     }
     if (status != LR_OK) {
         free_line(known->alloc, &line);
-        return lr_error_set(error, status,
-                            "%s:%d: a known failure is `CASE | VERDICT | REASON | LINK`",
-                            known->path, number);
+        return lr_error_set(error, status, "%s:%d: %s", known->path, number,
+                            status == LR_ENOMEM
+                                ? "no memory, or over 1000 known failures"
+                                : "a known failure is `CASE | VERDICT | REASON | LINK`");
     }
     known->lines = lines;
     known->lines[known->count++] = line;
@@ -104,7 +106,10 @@ enum lr_status lr_known_read(struct lr_known *known, struct lr_alloc *alloc, con
     enum lr_status status = known->path == NULL ? LR_ENOMEM : LR_OK;
     char text[LINE_MAX_BYTES];
     for (int number = 1; status == LR_OK && fgets(text, sizeof text, file) != NULL; number++) {
-        if (text[0] != '#' && !is_blank(text)) {
+        if (strlen(text) + 1 == sizeof text && text[sizeof text - 2] != '\n') {
+            status = lr_error_set(error, LR_EINVAL, "%s:%d: a line of over %d bytes", path, number,
+                                  LINE_MAX_BYTES - 2);
+        } else if (text[0] != '#' && !is_blank(text)) {
             status = add_line(known, text, number, error);
         }
     }

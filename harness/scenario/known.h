@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of known failures: a line each, `CASE | VERDICT | REASON | LINK`. CASE may hold `*`. A listed case
- * that is as expected, or a line that no case matches, is stale, and fails a run: a list that is not kept
- * hides what it should tell. */
+/* The list of known failures: a line each, `CASE | VERDICT | REASON | LINK`. CASE may hold `*`. A
+ * listed case that is as expected, or a line that no case matches, is stale, and fails a run: a
+ * list that is not kept hides what it should tell. */
 #ifndef LR_SCENARIO_KNOWN_H
 #define LR_SCENARIO_KNOWN_H
 
@@ -31,7 +31,8 @@ struct lr_known {
 LR_NODISCARD enum lr_status lr_known_read(struct lr_known *known, struct lr_alloc *alloc,
                                           const char *path, struct lr_error *error);
 void lr_known_deinit(struct lr_known *known);
-/* The first line for the case |name|, marked as matched; NULL: none. |known| may be empty (zeroed). */
+/* The first line for the case |name|, marked as matched; NULL: none. |known| may be empty (zeroed).
+ */
 const struct lr_known_line *lr_known_find(struct lr_known *known, const char *name);
 /* True where |verdict| (release) or |protocol| is what the line expects. */
 bool lr_known_agrees(const struct lr_known_line *line, const char *release, const char *protocol);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is on the stage: making our roles and foreign programs, whether they are up, and their end. */
+/* Who is on the stage: making our roles and foreign programs, whether they are up, and their end.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,7 @@ static const char *const party_words[] = {
 };
 
 static bool name_taken(const struct lr_stage *stage, const char *name) {
-    LR_LIST_EACH(node, &stage->parties) {
+    LR_LIST_EACH (node, &stage->parties) {
         if (strcmp(LR_CONTAINER_OF(node, struct lr_party, node)->name, name) == 0) {
             return true;
         }

@@ -17,7 +17,7 @@ struct lr_play *lr_play_of(lua_State *lua) {
 
 struct lr_actor *lr_play_actor(lua_State *lua) {
     struct lr_play *play = lr_play_of(lua);
-    LR_LIST_EACH(node, &play->actors) {
+    LR_LIST_EACH (node, &play->actors) {
         struct lr_actor *actor = LR_CONTAINER_OF(node, struct lr_actor, node);
         if (actor->lua == lua) {
             return actor;
@@ -38,7 +38,7 @@ int lr_play_wait(lua_State *lua, lr_ready_cb ready, void *context, lr_time until
 
 struct lr_actor *lr_play_spawn(struct lr_play *play, lua_State *lua, int arguments) {
     size_t count = 0;
-    LR_LIST_EACH(node, &play->actors) {
+    LR_LIST_EACH (node, &play->actors) {
         count++;
     }
     struct lr_actor *actor =
@@ -92,13 +92,14 @@ static lr_time run_ready(struct lr_play *play) {
     while (again && play->failure[0] == '\0') {
         again = false;
         next = LR_TIME_NEVER;
-        LR_LIST_EACH(node, &play->actors) {
+        LR_LIST_EACH (node, &play->actors) {
             struct lr_actor *actor = LR_CONTAINER_OF(node, struct lr_actor, node);
             if (actor->ended) {
                 continue;
             }
             lr_time now = lr_live_now(play->stage->live);
-            bool ready = actor->ready == NULL || now >= actor->until || actor->ready(actor->context);
+            bool ready =
+                actor->ready == NULL || now >= actor->until || actor->ready(actor->context);
             if (ready) {
                 resume(play, actor);
                 again = true;
@@ -116,7 +117,7 @@ static bool first_ended(const struct lr_play *play) {
 
 void lr_play_end_actors(struct lr_play *play) {
     (void)run_ready(play);
-    LR_LIST_EACH(node, &play->actors) {
+    LR_LIST_EACH (node, &play->actors) {
         if (!LR_CONTAINER_OF(node, struct lr_actor, node)->ended && play->unready[0] == '\0') {
             (void)snprintf(play->unready, sizeof play->unready,
                            "an actor was still at work when the case ended; join() it");
@@ -124,7 +125,8 @@ void lr_play_end_actors(struct lr_play *play) {
     }
 }
 
-/* The play itself: script and world in turn until the first actor has ended, one has failed, or time is up. */
+/* The play itself: script and world in turn until the first actor has ended, one has failed, or
+ * time is up. */
 static void perform(struct lr_play *play, lr_time limit_at, uint64_t limit_ns) {
     for (;;) {
         lr_time next = run_ready(play);
@@ -170,7 +172,7 @@ static int begin_case(lua_State *lua) {
 }
 
 static void free_actors(struct lr_play *play) {
-    LR_LIST_EACH(node, &play->actors) {
+    LR_LIST_EACH (node, &play->actors) {
         struct lr_actor *actor = LR_CONTAINER_OF(node, struct lr_actor, node);
         lr_list_remove(node);
         LR_FREE(play->stage->alloc, actor);
@@ -214,6 +216,7 @@ static void judge_rest(struct lr_case_result *result) {
     if (result->outcome == LR_CASE_AS_EXPECTED &&
         result->findings.count + result->findings.lost > 0) {
         result->outcome = LR_CASE_UNEXPECTED;
+        result->protocol_verdict = "failed";
     }
 }
 
@@ -242,7 +245,8 @@ enum lr_status lr_play_case(const char *path, int index, int case_index,
         lr_curtain(&play);
         play.result->duration_ns = lr_live_now(play.stage->live) - began;
     }
-    /* The script goes first: what it still holds of sessions is let go of while their clients live. */
+    /* The script goes first: what it still holds of sessions is let go of while their clients live.
+     */
     lr_sandbox_deinit(&play.sandbox);
     free_actors(&play);
     lr_stage_free(play.stage);

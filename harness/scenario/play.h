@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One case being played: its script, its stage, and the actors. An actor is a coroutine; a word that has to
- * wait yields, and the play goes on with the world until what it waits for has come. One thread. */
+/* One case being played: its script, its stage, and the actors. An actor is a coroutine; a word
+ * that has to wait yields, and the play goes on with the world until what it waits for has come.
+ * One thread. */
 #ifndef LR_SCENARIO_PLAY_H
 #define LR_SCENARIO_PLAY_H
 
@@ -40,33 +41,33 @@ struct lr_play {
     struct lr_case_result *result;
     struct lr_list actors;
     struct lr_mark mark;
-    const char *path; /* the script's */
-    size_t unjudged;  /* expectations that were begun and not judged yet */
-    char missing[LR_ERROR_TEXT_MAX];  /* a prerequisite that is not there: the case is not run */
-    char unready[LR_ERROR_TEXT_MAX];  /* a subject that did not start: the case is invalid */
-    char failure[LR_ERROR_TEXT_MAX];  /* why the script ended before its end */
-    bool failed;                      /* an expectation did not hold */
+    const char *path;                /* the script's */
+    size_t unjudged;                 /* expectations that were begun and not judged yet */
+    char missing[LR_ERROR_TEXT_MAX]; /* a prerequisite that is not there: the case is not run */
+    char unready[LR_ERROR_TEXT_MAX]; /* a subject that did not start: the case is invalid */
+    char failure[LR_ERROR_TEXT_MAX]; /* why the script ended before its end */
+    bool failed;                     /* an expectation did not hold */
     bool interrupted;
 };
 
 struct lr_play *lr_play_of(lua_State *lua);
 struct lr_actor *lr_play_actor(lua_State *lua);
 
-/* Makes the calling C function wait: it yields until |ready| or |until|, then goes on in |then|, with
- * |kcontext|. |context| has to live until then: a userdata on the caller's stack does. Use it as
- * `return lr_play_wait(..)`. */
+/* Makes the calling C function wait: it yields until |ready| or |until|, then goes on in |then|,
+ * with |kcontext|. |context| has to live until then: a userdata on the caller's stack does. Use it
+ * as `return lr_play_wait(..)`. */
 int lr_play_wait(lua_State *lua, lr_ready_cb ready, void *context, lr_time until,
                  lua_KContext kcontext, lua_KFunction then);
 /* Starts a function as an actor: it lies on |lua|'s stack below its |arguments|; pops them all. */
 struct lr_actor *lr_play_spawn(struct lr_play *play, lua_State *lua, int arguments);
 
-/* Gives the actors that still wait a last turn, when the clients have ended. One that does not end by it has not
- * shown what it is there to show: the case is invalid. */
+/* Gives the actors that still wait a last turn, when the clients have ended. One that does not end
+ * by it has not shown what it is there to show: the case is invalid. */
 void lr_play_end_actors(struct lr_play *play);
 
-/* Plays the case |case_index| of scenario |index| of the file |path| on a stage of its own, and fills
- * |result|. Interrupted by a signal: result says invalid, and |*interrupted|. An error: the script cannot
- * be loaded, or no memory. */
+/* Plays the case |case_index| of scenario |index| of the file |path| on a stage of its own, and
+ * fills |result|. Interrupted by a signal: result says invalid, and |*interrupted|. An error: the
+ * script cannot be loaded, or no memory. */
 LR_NODISCARD enum lr_status lr_play_case(const char *path, int index, int case_index,
                                          const struct lr_stage_options *stage, bool *interrupted,
                                          struct lr_error *error);

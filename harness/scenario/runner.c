@@ -134,9 +134,8 @@ static void run_case(struct run *run, size_t index, size_t count) {
         run->summary->counts[result.outcome]++;
         run->summary->cases++;
         run->summary->duration_ns += result.duration_ns;
-        run->summary->exit_status =
-            lr_exit_worse(run->summary->exit_status,
-                          lr_case_outcome_exit(result.outcome, run->options->strict));
+        run->summary->exit_status = lr_exit_worse(
+            run->summary->exit_status, lr_case_outcome_exit(result.outcome, run->options->strict));
         report_ended(run, &result, index, count);
     }
     if (result.alloc != NULL) {

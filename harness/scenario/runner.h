@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run: all cases of a suite, one after the other, each on a stage of its own; the second try of what was
- * only late; the list of known failures; the reports. */
+/* A run: all cases of a suite, one after the other, each on a stage of its own; the second try of
+ * what was only late; the list of known failures; the reports. */
 #ifndef LR_SCENARIO_RUNNER_H
 #define LR_SCENARIO_RUNNER_H
 
@@ -12,18 +12,19 @@
 struct lr_run_options {
     struct lr_alloc *alloc;
     const struct lr_suite *suite;
-    struct lr_known *known;          /* may be empty */
+    struct lr_known *known; /* may be empty */
     const struct lr_tvm *tvm;
-    struct lr_trace_sink *trace;     /* NULL: nobody reads */
+    struct lr_trace_sink *trace; /* NULL: nobody reads */
     uint64_t seed;
-    unsigned int repeat;             /* each case so often; at least 1 */
+    unsigned int repeat; /* each case so often; at least 1 */
     bool strict;
-    bool whole;                      /* no filter: lines of |known| that match no case are stale */
+    bool whole; /* no filter: lines of |known| that match no case are stale */
     struct lr_reporter *const *reporters;
     size_t reporter_count;
 };
 
-/* Runs it. The exit status of DESIGN's table, 4 where the harness itself failed (|error| says how). */
+/* Runs it. The exit status of DESIGN's table, 4 where the harness itself failed (|error| says how).
+ */
 int lr_run(const struct lr_run_options *options, struct lr_run_summary *summary,
            struct lr_error *error);
 

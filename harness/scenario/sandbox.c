@@ -43,10 +43,11 @@ static void count_instructions(lua_State *lua, lua_Debug *debug) {
     (void)debug;
     struct lr_sandbox *sandbox = sandbox_of(lua);
     sandbox->instructions += HOOK_EVERY;
-    if (sandbox->instructions > LR_SCRIPT_INSTRUCTIONS_MAX) {
-        lua_sethook(lua, count_instructions, LUA_MASKCOUNT, 1); /* a pcall around it does not help */
+    if (sandbox->instructions > sandbox->instructions_max) {
+        lua_sethook(lua, count_instructions, LUA_MASKCOUNT,
+                    1); /* a pcall around it does not help */
         luaL_error(lua, "the script has run %d million instructions without an end",
-                   LR_SCRIPT_INSTRUCTIONS_MAX / 1000000);
+                   (int)(sandbox->instructions_max / 1000000));
     }
 }
 
@@ -107,8 +108,7 @@ static int format_text(lua_State *lua) {
     const char *format = luaL_checklstring(lua, 1, &size);
     for (size_t i = 0; i < size; i++) {
         if (format[i] == '%') {
-            for (i++; i < size && format[i] != '\0' && strchr("-+ #0123456789.", format[i]); i++) {
-            }
+            for (i++; i < size && format[i] != '\0' && strchr("-+ #0123456789.", format[i]); i++) {}
             luaL_argcheck(lua, i >= size || format[i] != 'p', 1, "%p would show an address");
         }
     }
@@ -138,7 +138,9 @@ static const char ordered_pairs[] =
     "return function(t)\n"
     "  local keys = {}\n"
     "  for key in next, t do\n"
-    "    if not rank[type(key)] then error('pairs: a key of type ' .. type(key) .. ' has no order', 2) end\n"
+    "    if not rank[type(key)] then\n"
+    "      error('pairs: a key of type ' .. type(key) .. ' has no order', 2)\n"
+    "    end\n"
     "    keys[#keys + 1] = key\n"
     "  end\n"
     "  sort(keys, before)\n"
@@ -152,9 +154,9 @@ static const char ordered_pairs[] =
 
 /* What a script gets of the standard library; the rest would let the world in, or addresses out. */
 static const luaL_Reg libraries[] = {
-    {LUA_GNAME, luaopen_base},         {LUA_STRLIBNAME, luaopen_string},
-    {LUA_TABLIBNAME, luaopen_table},   {LUA_MATHLIBNAME, luaopen_math},
-    {LUA_UTF8LIBNAME, luaopen_utf8},   {NULL, NULL},
+    {LUA_GNAME, luaopen_base},       {LUA_STRLIBNAME, luaopen_string},
+    {LUA_TABLIBNAME, luaopen_table}, {LUA_MATHLIBNAME, luaopen_math},
+    {LUA_UTF8LIBNAME, luaopen_utf8}, {NULL, NULL},
 };
 
 static const char *const removed[] = {"dofile",  "load",       "loadfile",       "next",
@@ -191,7 +193,7 @@ static int open_libraries(lua_State *lua) {
 }
 
 enum lr_status lr_sandbox_init(struct lr_sandbox *sandbox, struct lr_alloc *alloc, uint64_t seed) {
-    *sandbox = (struct lr_sandbox){.instructions = 0};
+    *sandbox = (struct lr_sandbox){.instructions_max = LR_SCRIPT_INSTRUCTIONS_MAX};
     lr_counting_alloc_init(&sandbox->memory, alloc);
     sandbox->memory.limit_bytes = LR_SCRIPT_MEMORY_MAX;
     lr_prng_init(&sandbox->random, seed);

@@ -17,7 +17,8 @@ static bool is_scalar(lua_State *lua, int index) {
     return type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN;
 }
 
-/* The values of one axis, at the top of the stack: each names cases, so no two may read the same. */
+/* The values of one axis, at the top of the stack: each names cases, so no two may read the same.
+ */
 static lua_Integer check_axis(lua_State *lua, const char *name) {
     lua_Integer count = lua_istable(lua, -1) ? (lua_Integer)lua_rawlen(lua, -1) : 0;
     if (count == 0 || count > LR_MATRIX_CASES_MAX) {
@@ -84,8 +85,8 @@ static void check_worlds(lua_State *lua, int table) {
     lua_pop(lua, 1);
 }
 
-/* All that is wrong with a description is told when it is read: what would be passed over later would be a
- * scenario that is believed to run and does not. */
+/* All that is wrong with a description is told when it is read: what would be passed over later
+ * would be a scenario that is believed to run and does not. */
 static void check_description(lua_State *lua, int table) {
     static const char *const known[] = {"from", "matrix", "worlds", "limit", "run", NULL};
     lr_words_check_options(lua, table, "scenario", known);
@@ -101,7 +102,8 @@ static void check_description(lua_State *lua, int table) {
     check_worlds(lua, table);
 }
 
-/* scenario "title" { .. }: the inner call, with the title as upvalue 1 and the line as upvalue 2. */
+/* scenario "title" { .. }: the inner call, with the title as upvalue 1 and the line as upvalue 2.
+ */
 static int describe(lua_State *lua) {
     luaL_checktype(lua, 1, LUA_TTABLE);
     check_description(lua, 1);
@@ -125,15 +127,14 @@ static int word_scenario(lua_State *lua) {
     lua_pushinteger(lua, lua_tointeger(lua, -1) + 1);
     lua_setfield(lua, -3, "titles");
     lua_pushvalue(lua, 1);
-    lua_pushinteger(lua, lua_getstack(lua, 1, &where) && lua_getinfo(lua, "l", &where)
-                             ? where.currentline
-                             : 0);
+    lua_pushinteger(
+        lua, lua_getstack(lua, 1, &where) && lua_getinfo(lua, "l", &where) ? where.currentline : 0);
     lua_pushcclosure(lua, describe, 2);
     return 1;
 }
 
-static enum lr_status read_file(const char *path, char **text, size_t *size,
-                                struct lr_alloc *alloc, struct lr_error *error) {
+static enum lr_status read_file(const char *path, char **text, size_t *size, struct lr_alloc *alloc,
+                                struct lr_error *error) {
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
         return lr_error_set(error, LR_ENOTFOUND, "%s: cannot be opened", path);
@@ -175,7 +176,8 @@ static void prepare(lua_State *lua, void *context) {
     lua_register(lua, "scenario", word_scenario);
 }
 
-/* Counts what was said and not described: `scenario "title"` with nothing behind it is no scenario. */
+/* Counts what was said and not described: `scenario "title"` with nothing behind it is no scenario.
+ */
 static void check_titles(lua_State *lua, void *context) {
     (void)lua_rawgetp(lua, LUA_REGISTRYINDEX, &scenarios_key);
     (void)lua_getfield(lua, -1, "titles");
@@ -191,10 +193,10 @@ static enum lr_status take_message(lua_State *lua, int failed, const char *path,
                                    struct lr_error *error) {
     char text[LR_ERROR_TEXT_MAX * 2];
     const char *message = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : NULL;
-    enum lr_status status = lr_error_set(
-        error, failed == LUA_ERRMEM ? LR_ENOMEM : LR_EINVAL, "%s",
-        message == NULL ? "an error that is no text"
-                        : lr_script_message(text, sizeof text, message, path));
+    enum lr_status status =
+        lr_error_set(error, failed == LUA_ERRMEM ? LR_ENOMEM : LR_EINVAL, "%s",
+                     message == NULL ? "an error that is no text"
+                                     : lr_script_message(text, sizeof text, message, path));
     lua_pop(lua, 1);
     return status;
 }
@@ -299,7 +301,8 @@ static void sort_axes(struct axis *axes, int count) {
     }
 }
 
-/* The axes of a matrix, by name; leaves the matrix (or nil) on the stack. Names live as long as it. */
+/* The axes of a matrix, by name; leaves the matrix (or nil) on the stack. Names live as long as it.
+ */
 static int read_axes(lua_State *lua, int index, struct axis *axes) {
     int count = 0;
     if (push_field(lua, index, "matrix") != LUA_TTABLE) {
@@ -352,8 +355,8 @@ const char *lr_script_case_label(struct lr_sandbox *sandbox, int index, int case
     out[0] = '\0';
     for (int i = 0; i < count && used < size; i++) {
         (void)lua_getfield(lua, -1, axes[i].name);
-        int written = snprintf(out + used, size - used, "%s%s=%s", i == 0 ? "[" : ",",
-                               axes[i].name, luaL_tolstring(lua, -1, NULL));
+        int written = snprintf(out + used, size - used, "%s%s=%s", i == 0 ? "[" : ",", axes[i].name,
+                               luaL_tolstring(lua, -1, NULL));
         used += written > 0 ? (size_t)written : 0;
         lua_pop(lua, 2);
     }

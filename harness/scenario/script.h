@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A scenario file: Lua that describes one or more scenarios, each with a title, what it needs, the cases of
- * its matrix, and the function that runs one. Loading runs the file's top level only. */
+/* A scenario file: Lua that describes one or more scenarios, each with a title, what it needs, the
+ * cases of its matrix, and the function that runs one. Loading runs the file's top level only. */
 #ifndef LR_SCENARIO_SCRIPT_H
 #define LR_SCENARIO_SCRIPT_H
 
@@ -8,8 +8,8 @@
 #include "base/time.h"
 #include "scenario/sandbox.h"
 
-/* Except for lr_script_load and lr_script_count, the functions below may raise Lua errors (of memory): call
- * them from a script's words, or below lr_sandbox_protect. */
+/* Except for lr_script_load and lr_script_count, the functions below may raise Lua errors (of
+ * memory): call them from a script's words, or below lr_sandbox_protect. */
 enum {
     LR_SCRIPT_PATH_MAX = 1024,  /* bytes of a file's name */
     LR_SCENARIOS_MAX = 64,      /* in one file */
@@ -17,7 +17,8 @@ enum {
     LR_MATRIX_AXES_MAX = 8
 };
 
-/* Loads |path| into |sandbox|. LR_EINVAL with file, line and what is wrong; LR_ENOTFOUND; LR_ENOMEM. */
+/* Loads |path| into |sandbox|. LR_EINVAL with file, line and what is wrong; LR_ENOTFOUND;
+ * LR_ENOMEM. */
 LR_NODISCARD enum lr_status lr_script_load(struct lr_sandbox *sandbox, const char *path,
                                            struct lr_error *error);
 /* How many scenarios it describes. */
@@ -38,11 +39,12 @@ const char *lr_script_case_label(struct lr_sandbox *sandbox, int index, int case
 /* Pushes its run function and a table with the case's values. */
 void lr_script_push_case(struct lr_sandbox *sandbox, int index, int case_index);
 
-/* Lua cuts the names of files in its messages to "..end/of/name.lua"; writes |message| with the whole |path|
- * there. Returns |out|. */
+/* Lua cuts the names of files in its messages to "..end/of/name.lua"; writes |message| with the
+ * whole |path| there. Returns |out|. */
 const char *lr_script_message(char *out, size_t size, const char *message, const char *path);
 
-/* A duration in a script: "100ms", "2s", "1.5s", "20us", or a number of seconds. Raises a Lua error. */
+/* A duration in a script: "100ms", "2s", "1.5s", "20us", or a number of seconds. Raises a Lua
+ * error. */
 uint64_t lr_script_duration(lua_State *lua, int index);
 
 #endif

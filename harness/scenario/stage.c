@@ -51,20 +51,20 @@ enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options
     return LR_OK;
 }
 
-/* The order matters: sessions go before their clients, parties before the world that drains them, the
- * world before the ledger that it tells. */
+/* The order matters: sessions go before their clients, parties before the world that drains them,
+ * the world before the ledger that it tells. */
 void lr_stage_free(struct lr_stage *stage) {
     if (stage == NULL) {
         return;
     }
-    LR_LIST_EACH(node, &stage->arrived) {
+    LR_LIST_EACH (node, &stage->arrived) {
         free_arrived(stage, LR_CONTAINER_OF(node, struct lr_arrived, node));
     }
     while (!lr_list_empty(&stage->parties)) {
         struct lr_list *last = stage->parties.prev;
         lr_party_free(LR_CONTAINER_OF(last, struct lr_party, node));
     }
-    LR_LIST_EACH(node, &stage->faults) {
+    LR_LIST_EACH (node, &stage->faults) {
         struct lr_stage_fault *fault = LR_CONTAINER_OF(node, struct lr_stage_fault, node);
         lr_fault_disarm(&fault->fault);
         lr_list_remove(node);
@@ -92,7 +92,7 @@ static void gather_results(struct lr_stage *stage, struct lr_party *party) {
 
 bool lr_stage_turn(struct lr_stage *stage, lr_time until) {
     bool go_on = lr_live_turn(stage->live, until);
-    LR_LIST_EACH(node, &stage->parties) {
+    LR_LIST_EACH (node, &stage->parties) {
         struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
         if (party->kind == LR_PARTY_CLIENT && party->role.client != NULL) {
             gather_results(stage, party);
@@ -104,7 +104,7 @@ bool lr_stage_turn(struct lr_stage *stage, lr_time until) {
 bool lr_stage_take_result(struct lr_stage *stage, struct lr_party *client, lr_op op,
                           struct lr_result *out) {
     gather_results(stage, client); /* what ended at once is there before the world has turned */
-    LR_LIST_EACH(node, &stage->arrived) {
+    LR_LIST_EACH (node, &stage->arrived) {
         struct lr_arrived *arrived = LR_CONTAINER_OF(node, struct lr_arrived, node);
         if (arrived->client == client && arrived->result.op == op) {
             *out = arrived->result;
@@ -142,7 +142,8 @@ struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fa
     lr_list_init(&kept->fault.node);
     lr_list_append(&stage->faults, &kept->node);
     if (link != 0) {
-        (void)lr_live_fault(stage->live, link, &kept->fault); /* the receipt tells a link that is gone */
+        (void)lr_live_fault(stage->live, link,
+                            &kept->fault); /* the receipt tells a link that is gone */
     } else {
         lr_live_fault_next(stage->live, service->name, &kept->fault);
     }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stage of one case: its world, its ledger, and everybody in it, kept in the order of their coming so
- * that they leave in the reverse. No Lua in here: the words of the scripts act on it. One thread. */
+/* The stage of one case: its world, its ledger, and everybody in it, kept in the order of their
+ * coming so that they leave in the reverse. No Lua in here: the words of the scripts act on it. One
+ * thread. */
 #ifndef LR_SCENARIO_STAGE_H
 #define LR_SCENARIO_STAGE_H
 
 #include "ledger/budget.h"
 #include "ledger/result.h"
-#include "peers/recorded.h"
+#include "mocks/peers/recorded.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
 #include "rpc/tracker.h"
@@ -66,8 +67,8 @@ struct lr_stage_options {
     uint64_t seed;
     struct lr_case_result *result; /* borrowed; NULL: nobody reads (calibration) */
     const struct lr_calibration *calibration;
-    const struct lr_tvm *tvm;      /* which real TVM there is; borrowed */
-    struct lr_trace_sink *trace;   /* NULL: nobody reads */
+    const struct lr_tvm *tvm;    /* which real TVM there is; borrowed */
+    struct lr_trace_sink *trace; /* NULL: nobody reads */
 };
 
 struct lr_stage {
@@ -86,16 +87,16 @@ struct lr_stage {
 };
 
 /* LR_ENOMEM, LR_EIO. Free with lr_stage_free. */
-LR_NODISCARD enum lr_status lr_stage_new(struct lr_stage **out,
-                                         const struct lr_stage_options *options,
-                                         struct lr_error *error);
+LR_NODISCARD enum lr_status
+lr_stage_new(struct lr_stage **out, const struct lr_stage_options *options, struct lr_error *error);
 /* Ends programs, roles and world, and adds to the result what is left that should not be. */
 void lr_stage_free(struct lr_stage *stage);
 
 /* One turn of the world; results of operations are gathered into |arrived|. False: interrupted. */
 bool lr_stage_turn(struct lr_stage *stage, lr_time until);
 
-/* Our roles. |name| NULL: one is made up. Each is started, and drained; whether it is up shows later. */
+/* Our roles. |name| NULL: one is made up. Each is started, and drained; whether it is up shows
+ * later. */
 LR_NODISCARD enum lr_status lr_stage_tracker(struct lr_stage *stage, const char *name,
                                              const struct lr_tracker_options *options,
                                              struct lr_party **out, struct lr_error *error);
@@ -111,8 +112,8 @@ LR_NODISCARD enum lr_status lr_stage_client(struct lr_stage *stage, const char *
 /* A recorded peer; |lines| are a capture's (copied). */
 LR_NODISCARD enum lr_status lr_stage_recorded(struct lr_stage *stage, const char *name,
                                               const struct lr_recorded_options *options,
-                                              const void *lines, size_t size,
-                                              struct lr_party **out, struct lr_error *error);
+                                              const void *lines, size_t size, struct lr_party **out,
+                                              struct lr_error *error);
 /* A foreign program. */
 struct lr_stage_program {
     const char *name;
@@ -123,12 +124,13 @@ struct lr_stage_program {
 LR_NODISCARD enum lr_status lr_stage_program(struct lr_stage *stage,
                                              const struct lr_stage_program *options,
                                              struct lr_party **out, struct lr_error *error);
-/* True when it is ready to be used: listening, and registered where it has a tracker. LR_OK with false in
+/* True when it is ready to be used: listening, and registered where it has a tracker. LR_OK with
+ * false in
  * |*ready|: not yet. An error: it never will be. */
 enum lr_status lr_party_ready(struct lr_party *party, bool *ready, struct lr_error *error);
 
-/* Ends a party: a role is taken out of the world (|graceful|: with FIN, as when it stops; else as when its
- * process is killed), a program's group is killed. The party stays on the stage, ended. */
+/* Ends a party: a role is taken out of the world (|graceful|: with FIN, as when it stops; else as
+ * when its process is killed), a program's group is killed. The party stays on the stage, ended. */
 void lr_party_end(struct lr_party *party, bool graceful);
 
 /* The result of |op| of |client|, moved into |*out|. False: not there yet. */

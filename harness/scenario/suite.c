@@ -45,9 +45,8 @@ static enum lr_status append_case(struct lr_suite *suite, const struct lr_suite_
     struct lr_alloc *alloc = suite->alloc;
     if (suite->count == suite->capacity) {
         size_t capacity = suite->capacity == 0 ? 64 : suite->capacity * 2;
-        struct lr_suite_case *cases =
-            lr_alloc_resize(alloc, suite->cases, suite->capacity * sizeof cases[0],
-                            capacity * sizeof cases[0]);
+        struct lr_suite_case *cases = lr_alloc_resize(
+            alloc, suite->cases, suite->capacity * sizeof cases[0], capacity * sizeof cases[0]);
         if (cases == NULL) {
             return LR_ENOMEM;
         }
@@ -76,7 +75,8 @@ static enum lr_status gather_scenario(struct gathering *gathering, struct lr_san
         char label[NAME_BYTES_MAX / 2];
         char name[NAME_BYTES_MAX * 2];
         char order[16] = "";
-        if (index > 0) { /* further scenarios of a file are numbered, the first has its name alone */
+        if (index >
+            0) { /* further scenarios of a file are numbered, the first has its name alone */
             (void)snprintf(order, sizeof order, "#%d", index + 1);
         }
         (void)snprintf(name, sizeof name, "%s%s%s", base, order,

@@ -7,7 +7,7 @@
 #include "base/status.h"
 
 struct lr_suite_case {
-    char *name;  /* "lifecycle/close-releases_at_once[tvm=ffi]" */
+    char *name; /* "lifecycle/close-releases_at_once[tvm=ffi]" */
     char *title;
     char *file;
     int index;      /* of the scenario in its file */
@@ -24,9 +24,9 @@ struct lr_suite {
     size_t elsewhere; /* cases left out as they are for another world */
 };
 
-/* Gathers the cases below |paths| (files *.lua, or folders, walked in order of names) whose names contain
- * |filter| (NULL: all) and that run in |world|. LR_ENOTFOUND, LR_EINVAL (an unreadable script: file, line,
- * what is wrong), LR_ENOMEM. Free with lr_suite_deinit in any case. */
+/* Gathers the cases below |paths| (files *.lua, or folders, walked in order of names) whose names
+ * contain |filter| (NULL: all) and that run in |world|. LR_ENOTFOUND, LR_EINVAL (an unreadable
+ * script: file, line, what is wrong), LR_ENOMEM. Free with lr_suite_deinit in any case. */
 LR_NODISCARD enum lr_status lr_suite_gather(struct lr_suite *suite, struct lr_alloc *alloc,
                                             const char *const *paths, size_t path_count,
                                             const char *filter, const char *world,

@@ -159,8 +159,7 @@ int lr_result_to_lua(lua_State *lua, struct lr_result *result, int session_index
         }
         remote = push_remote(lua, LR_FUNCTION_TYPE, session_index);
         remote->handle = result->value.as.handle;
-        remote->kind =
-            result->kind == LR_ANSWER_MODULE ? LR_RESULT_MODULE : LR_RESULT_FUNCTION;
+        remote->kind = result->kind == LR_ANSWER_MODULE ? LR_RESULT_MODULE : LR_RESULT_FUNCTION;
         return 1;
     case LR_ANSWER_ARRAY:
         remote = push_remote(lua, LR_ARRAY_TYPE, session_index);

@@ -48,7 +48,8 @@ static int raise_unknown(lua_State *lua, const char *what, const char *word, con
     return luaL_error(lua, "%s has no \"%s\"", what, word);
 }
 
-/* __index of every type: the method, or an error that helps. Upvalues: the methods, the type's name. */
+/* __index of every type: the method, or an error that helps. Upvalues: the methods, the type's
+ * name. */
 static int index_method(lua_State *lua) {
     lua_pushvalue(lua, 2);
     if (lua_rawget(lua, lua_upvalueindex(1)) != LUA_TNIL) {

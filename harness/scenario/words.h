@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of the scripts, by what they are about: one file each. docs/scenarios.md is their reference. */
+/* The words of the scripts, by what they are about: one file each. docs/scenarios.md is their
+ * reference. */
 #ifndef LR_SCENARIO_WORDS_H
 #define LR_SCENARIO_WORDS_H
 
@@ -11,10 +12,10 @@
 /* Names of the metatables. */
 #define LR_WORLD_TYPE "world"
 #define LR_PARTY_TYPE "party"
-#define LR_SESSION_TYPE "session"     /* one of our client's, with a reference of its own */
-#define LR_FUNCTION_TYPE "function"   /* a remote one */
-#define LR_ARRAY_TYPE "array"         /* a remote one */
-#define LR_ACCOUNT_TYPE "account"     /* a session as the ledger saw it, whoever holds it */
+#define LR_SESSION_TYPE "session"   /* one of our client's, with a reference of its own */
+#define LR_FUNCTION_TYPE "function" /* a remote one */
+#define LR_ARRAY_TYPE "array"       /* a remote one */
+#define LR_ACCOUNT_TYPE "account"   /* a session as the ledger saw it, whoever holds it */
 #define LR_FAULT_TYPE "fault"
 #define LR_TASK_TYPE "task"
 #define LR_EXPECT_TYPE "expectation"
@@ -30,10 +31,11 @@ void lr_words_expect(lua_State *lua);
 
 /* ---- shared by them ---- */
 
-/* Makes the metatable |type| with |methods|; indexing an unknown word tells the nearest known one. */
+/* Makes the metatable |type| with |methods|; indexing an unknown word tells the nearest known one.
+ */
 void lr_words_type(lua_State *lua, const char *type, const luaL_Reg *methods);
-/* Raises "|what| has no word "|word|"; did you mean "|nearest|"?" for a table of options at |index| in which
- * a key is none of |known| (NULL-terminated). */
+/* Raises "|what| has no word "|word|"; did you mean "|nearest|"?" for a table of options at |index|
+ * in which a key is none of |known| (NULL-terminated). */
 void lr_words_check_options(lua_State *lua, int index, const char *what, const char *const *known);
 /* Reads fields of an options table at |index|; absent: the given default. */
 const char *lr_option_string(lua_State *lua, int index, const char *name, const char *otherwise);
@@ -61,7 +63,8 @@ struct lr_held_session {
     uint32_t account;           /* in the ledger; 0: not found yet */
 };
 struct lr_held_session *lr_check_session(lua_State *lua, int index);
-/* The ledger's number of the session at |index|: a session of ours or an account. 0: not seen yet. */
+/* The ledger's number of the session at |index|: a session of ours or an account. 0: not seen yet.
+ */
 uint32_t lr_check_account(lua_State *lua, int index);
 void lr_push_account(lua_State *lua, uint32_t number);
 

@@ -21,7 +21,8 @@ static bool has_port(const char *address, uint16_t port) {
     return colon != NULL && strcmp(colon + 1, text) == 0;
 }
 
-/* The account of the session whose connection has the local port |port|; the newest, as ports come again. */
+/* The account of the session whose connection has the local port |port|; the newest, as ports come
+ * again. */
 static uint32_t find_account(const struct lr_stage *stage, const struct lr_party *client,
                              uint16_t port) {
     for (uint32_t i = (uint32_t)lr_ledger_account_count(stage->ledger); i > 0 && port != 0; i--) {
@@ -81,8 +82,8 @@ static int account_found(lua_State *lua, int status, lua_KContext kcontext) {
     return 1;
 }
 
-/* w:session(client[, { after = earlier, waiting = true }]): the newest session of |client| that the ledger
- * has seen begin; waits a little where there is none yet. */
+/* w:session(client[, { after = earlier, waiting = true }]): the newest session of |client| that the
+ * ledger has seen begin; waits a little where there is none yet. */
 int lr_world_word_session(lua_State *lua) {
     static const char *const known[] = {"after", "waiting", NULL};
     struct lr_play *play = lr_play_of(lua);
@@ -163,9 +164,12 @@ static int account_shutdown_seen(lua_State *lua) {
 
 void lr_words_account(lua_State *lua) {
     static const luaL_Reg methods[] = {
-        {"describe", account_describe},   {"calls", account_calls},
-        {"in_call", account_in_call},     {"exception", account_exception},
-        {"client", account_client},       {"bytes", account_bytes},
+        {"describe", account_describe},
+        {"calls", account_calls},
+        {"in_call", account_in_call},
+        {"exception", account_exception},
+        {"client", account_client},
+        {"bytes", account_bytes},
         {"shutdown_seen", account_shutdown_seen},
         {NULL, NULL},
     };

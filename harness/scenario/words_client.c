@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of our clients and their sessions, remote functions and arrays. A script's session holds one
- * reference; `close` ends it whoever else holds it; `unref` and Lua's collector let go of the reference. */
+/* The words of our clients and their sessions, remote functions and arrays. A script's session
+ * holds one reference; `close` ends it whoever else holds it; `unref` and Lua's collector let go of
+ * the reference. */
 #include <string.h>
 
 #include "base/text.h"
@@ -45,15 +46,16 @@ static void drain(const struct lr_party *client) {
     }
 }
 
-/* Pushes the result's values; protected, as the result has to be freed whatever Lua says. Stack: the
- * waiting as light userdata, the session or nil. */
+/* Pushes the result's values; protected, as the result has to be freed whatever Lua says. Stack:
+ * the waiting as light userdata, the session or nil. */
 static int push_result(lua_State *lua) {
     struct waiting *waiting = lua_touserdata(lua, 1);
     if (waiting->result.kind == LR_ANSWER_SESSION && waiting->result.session != NULL) {
         struct lr_held_session *held = push_session(lua, waiting->client, NULL);
         held->session = waiting->result.session;
         waiting->result.session = NULL;
-        (void)lr_check_account(lua, lua_gettop(lua)); /* while its connection can be told from others */
+        (void)lr_check_account(lua,
+                               lua_gettop(lua)); /* while its connection can be told from others */
         return 1;
     }
     return lr_result_to_lua(lua, &waiting->result, 2);
@@ -92,11 +94,23 @@ static int result_arrived(lua_State *lua, int status, lua_KContext kcontext) {
     return lua_gettop(lua) - base;
 }
 
+/* What the use of a closed session is told, with the reason where it was not the script that closed
+ * it. The session, or what belongs to one, is the word's first argument. */
+static const char *closed_text(lua_State *lua) {
+    const struct lr_held_session *held = luaL_testudata(lua, 1, LR_SESSION_TYPE);
+    const struct lr_remote *remote = luaL_testudata(lua, 1, LR_FUNCTION_TYPE);
+    remote = remote != NULL ? remote : luaL_testudata(lua, 1, LR_ARRAY_TYPE);
+    held = remote != NULL ? remote->session : held;
+    const struct lr_error *end =
+        held != NULL && held->session != NULL ? lr_session_end(held->session) : NULL;
+    return end != NULL ? end->text : "session is closed";
+}
+
 /* Waits for the operation |op| of |client|, which |status| queued. */
 static int await_op(lua_State *lua, struct lr_party *client, enum lr_status status, lr_op op) {
     if (status != LR_OK) {
         return luaL_error(lua, "%s",
-                          status == LR_ECLOSED ? "session is closed" : lr_status_text(status));
+                          status == LR_ECLOSED ? closed_text(lua) : lr_status_text(status));
     }
     drain(client);
     struct waiting *waiting = lua_newuserdatauv(lua, sizeof *waiting, 0);
@@ -130,8 +144,8 @@ int lr_client_word_request(lua_State *lua) {
     options.priority = lr_option_integer(lua, 3, "priority", options.priority);
     options.tries = (unsigned int)lr_option_count(lua, 3, "tries", options.tries, 1, 1000000);
     lr_op op = 0;
-    enum lr_status status = lr_client_request(
-        client->role.client, lr_live_now(client->stage->live), key, &options, &op);
+    enum lr_status status = lr_client_request(client->role.client, lr_live_now(client->stage->live),
+                                              key, &options, &op);
     return await_op(lua, client, status, op);
 }
 
@@ -142,17 +156,17 @@ int lr_client_word_connect(lua_State *lua) {
     lr_words_check_options(lua, 3, "connect", known);
     const char *key = lr_option_string(lua, 3, "key", server->key);
     lr_op op = 0;
-    enum lr_status status = lr_client_connect(
-        client->role.client, lr_live_now(client->stage->live), &server->service, lr_text_of(key),
-        lr_option_duration(lua, 3, "timeout", 0), &op);
+    enum lr_status status =
+        lr_client_connect(client->role.client, lr_live_now(client->stage->live), &server->service,
+                          lr_text_of(key), lr_option_duration(lua, 3, "timeout", 0), &op);
     return await_op(lua, client, status, op);
 }
 
 int lr_client_word_summary(lua_State *lua) {
     struct lr_party *client = check_client(lua);
     lr_op op = 0;
-    enum lr_status status = lr_client_summary(client->role.client,
-                                              lr_live_now(client->stage->live), false, &op);
+    enum lr_status status =
+        lr_client_summary(client->role.client, lr_live_now(client->stage->live), false, &op);
     return await_op(lua, client, status, op);
 }
 
@@ -331,8 +345,7 @@ static int array_made(lua_State *lua, int status, lua_KContext kcontext) {
 static int session_array(lua_State *lua) {
     struct lr_held_session *held = check_open(lua, 1);
     lua_Integer bytes = luaL_checkinteger(lua, 2);
-    struct lr_tensor tensor = {
-        .device = {1, 0}, .ndim = 1, .dtype = {1, 8, 1}, .shape = {bytes}};
+    struct lr_tensor tensor = {.device = {1, 0}, .ndim = 1, .dtype = {1, 8, 1}, .shape = {bytes}};
     lr_op op = 0;
     enum lr_status status = lr_session_allocate(held->session, now_of(held), &tensor, &op);
     if (status != LR_OK) {
@@ -359,9 +372,8 @@ static int array_write(lua_State *lua) {
     struct lr_remote *array = check_remote(lua, LR_ARRAY_TYPE);
     struct lr_text bytes = check_text(lua, 2);
     lr_op op = 0;
-    enum lr_status status =
-        lr_session_copy_in(array->session->session, now_of(array->session), &array->tensor,
-                           bytes.data, bytes.size, &op);
+    enum lr_status status = lr_session_copy_in(array->session->session, now_of(array->session),
+                                               &array->tensor, bytes.data, bytes.size, &op);
     return await_op(lua, array->session->client, status, op);
 }
 
@@ -406,13 +418,20 @@ static int function_free(lua_State *lua) {
 
 void lr_words_client(lua_State *lua) {
     static const luaL_Reg session_methods[] = {
-        {"close", session_close},           {"ref", session_ref},
-        {"unref", session_unref},           {"references", session_references},
-        {"closed", session_closed},         {"dialect", session_dialect},
-        {"get_function", session_get_function}, {"call", session_call},
-        {"upload", session_upload},         {"download", session_download},
-        {"remove", session_remove},         {"array", session_array},
-        {"__close", session_scope},         {"__gc", session_collect},
+        {"close", session_close},
+        {"ref", session_ref},
+        {"unref", session_unref},
+        {"references", session_references},
+        {"closed", session_closed},
+        {"dialect", session_dialect},
+        {"get_function", session_get_function},
+        {"call", session_call},
+        {"upload", session_upload},
+        {"download", session_download},
+        {"remove", session_remove},
+        {"array", session_array},
+        {"__close", session_scope},
+        {"__gc", session_collect},
         {NULL, NULL},
     };
     static const luaL_Reg array_methods[] = {

@@ -32,7 +32,8 @@ static size_t check_kind(lua_State *lua) {
             return i;
         }
     }
-    luaL_error(lua, "fault: kind = \"%s\"; it is \"fin\", \"rst\", \"half_close\" or \"black_hole\"",
+    luaL_error(lua,
+               "fault: kind = \"%s\"; it is \"fin\", \"rst\", \"half_close\" or \"black_hole\"",
                name);
     return 0;
 }
@@ -44,7 +45,8 @@ static enum lr_fault_side check_side(lua_State *lua) {
             return (enum lr_fault_side)i;
         }
     }
-    luaL_error(lua, "fault: side = \"%s\"; it is \"to_service\", \"from_service\" or \"both\"", name);
+    luaL_error(lua, "fault: side = \"%s\"; it is \"to_service\", \"from_service\" or \"both\"",
+               name);
     return LR_SIDE_BOTH;
 }
 
@@ -59,8 +61,8 @@ static void mark_fired(lua_State *lua, struct script_fault *fault) {
     }
 }
 
-/* w:fault { on = session | server, kind = "rst", after = 100, side = "to_service" }: on a session's link now
- * or after so many bytes; on a service, on the next link that opens to it. */
+/* w:fault { on = session | server, kind = "rst", after = 100, side = "to_service" }: on a session's
+ * link now or after so many bytes; on a service, on the next link that opens to it. */
 int lr_world_word_fault(lua_State *lua) {
     static const char *const known[] = {"on", "kind", "after", "side", NULL};
     lr_words_check_options(lua, 2, "fault", known);

@@ -94,7 +94,8 @@ static bool program_gone(void *context) {
     return lr_program_ended(party->program, &exit_status, &signal_number, NULL);
 }
 
-/* The kernel closes a dead process's sockets before it tells of its end: the cause lies between the two. */
+/* The kernel closes a dead process's sockets before it tells of its end: the cause lies between the
+ * two. */
 static int program_killed(lua_State *lua, int status, lua_KContext killed_after) {
     (void)status;
     struct lr_party *party = lr_check_party(lua, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of foreign programs: any command, stepped line by line. A step is a cause: it is sent, and when
- * its answer comes the step is over, so nobody sleeps. */
+/* The words of foreign programs: any command, stepped line by line. A step is a cause: it is sent,
+ * and when its answer comes the step is over, so nobody sleeps. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,15 +47,16 @@ static int fail_step(lua_State *lua, const struct step *step, const char *what) 
                       lr_program_log(step->party->program));
 }
 
-/* The cause that a step stands for, by its first word; anything that lets go may be the last reference. */
+/* The cause that a step stands for, by its first word; anything that lets go may be the last
+ * reference. */
 static enum lr_cause cause_of_step(const char *words) {
     static const struct {
         const char *word;
         enum lr_cause cause;
     } causes[] = {
-        {"close", LR_CAUSE_CLOSE},     {"fin", LR_CAUSE_FIN},       {"half-close", LR_CAUSE_FIN},
-        {"reset", LR_CAUSE_RST},       {"cut-packet", LR_CAUSE_CUT}, {"exit", LR_CAUSE_DEATH},
-        {"die", LR_CAUSE_DEATH},       {"die-reset", LR_CAUSE_RST},
+        {"close", LR_CAUSE_CLOSE}, {"fin", LR_CAUSE_FIN},        {"half-close", LR_CAUSE_FIN},
+        {"reset", LR_CAUSE_RST},   {"cut-packet", LR_CAUSE_CUT}, {"exit", LR_CAUSE_DEATH},
+        {"die", LR_CAUSE_DEATH},   {"die-reset", LR_CAUSE_RST},
     };
     size_t size = strcspn(words, " ");
     for (size_t i = 0; i < LR_COUNT_OF(causes); i++) {
@@ -78,8 +79,9 @@ static int step_over(lua_State *lua, int status, lua_KContext kcontext) {
             lua_pushnil(lua);
             return 1;
         }
-        (void)lua_pushfstring(lua, step->ended ? "has ended in step \"%s\""
-                                               : "did not answer step \"%s\" in time", words);
+        (void)lua_pushfstring(
+            lua, step->ended ? "has ended in step \"%s\"" : "did not answer step \"%s\" in time",
+            words);
         return fail_step(lua, step, lua_tostring(lua, -1));
     }
     (void)lua_pushstring(lua, step->line);
@@ -102,15 +104,13 @@ static int step_over(lua_State *lua, int status, lua_KContext kcontext) {
 static int wait_step(lua_State *lua, struct lr_party *party, bool expects_ok, uint64_t within) {
     struct lr_play *play = lr_play_of(lua);
     struct step *step = lua_newuserdatauv(lua, sizeof *step, 0);
-    *step = (struct step){.party = party,
-                          .sent_at = lr_live_now(play->stage->live),
-                          .expects_ok = expects_ok};
-    return lr_play_wait(lua, step_answered, step, lr_time_add(step->sent_at, within), 0,
-                        step_over);
+    *step = (struct step){
+        .party = party, .sent_at = lr_live_now(play->stage->live), .expects_ok = expects_ok};
+    return lr_play_wait(lua, step_answered, step, lr_time_add(step->sent_at, within), 0, step_over);
 }
 
-/* p:step("del f"): sends a step, waits for its answer, returns it; an answer that is an error raises one,
- * unless p:step(words, { may_fail = true }). */
+/* p:step("del f"): sends a step, waits for its answer, returns it; an answer that is an error
+ * raises one, unless p:step(words, { may_fail = true }). */
 int lr_program_word_step(lua_State *lua) {
     static const char *const known[] = {"may_fail", "within", NULL};
     struct lr_party *party = check_program(lua);
@@ -126,8 +126,8 @@ int lr_program_word_step(lua_State *lua) {
     return wait_step(lua, party, !may_fail, within);
 }
 
-/* p:begin("call f 1"): sends a step that will block; returns when it is under way. Its answer comes later:
- * p:answer(). */
+/* p:begin("call f 1"): sends a step that will block; returns when it is under way. Its answer comes
+ * later: p:answer(). */
 int lr_program_word_begin(lua_State *lua) {
     struct lr_party *party = check_program(lua);
     luaL_checkstring(lua, 2);
@@ -181,8 +181,7 @@ int lr_program_word_thaw(lua_State *lua) {
 int lr_program_word_ended(lua_State *lua) {
     int exit_status = 0;
     int signal_number = 0;
-    bool ended =
-        lr_program_ended(check_program(lua)->program, &exit_status, &signal_number, NULL);
+    bool ended = lr_program_ended(check_program(lua)->program, &exit_status, &signal_number, NULL);
     lua_pushboolean(lua, ended);
     lua_pushinteger(lua, exit_status);
     lua_pushinteger(lua, signal_number);

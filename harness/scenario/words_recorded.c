@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "peers/recorded.h"
+#include "mocks/peers/recorded.h"
 #include "scenario/expect.h"
 #include "scenario/words_of_world.h"
 
@@ -62,7 +62,8 @@ static void read_options(lua_State *lua, struct lr_recorded_options *options) {
     };
 }
 
-/* w:recorded { capture = "file.jsonl", side = "client", dialect = "ffi", tracker = t }: begins to play. */
+/* w:recorded { capture = "file.jsonl", side = "client", dialect = "ffi", tracker = t }: begins to
+ * play. */
 int lr_world_word_recorded(lua_State *lua) {
     struct lr_stage *stage = lr_play_of(lua)->stage;
     struct lr_recorded_options options;
@@ -99,12 +100,11 @@ static int played(lua_State *lua, int status, lua_KContext kcontext) {
     }
     struct lr_verdict verdict = {.held = lr_recorded_finished(recorded) && difference == NULL};
     verdict.text = lua_pushfstring(lua, "%s plays its recording to the end", party->name);
-    verdict.expected = lua_pushfstring(lua, "%I steps as recorded",
-                                       (LUAI_UACINT)lr_recorded_steps(recorded));
-    verdict.seen =
-        difference != NULL
-            ? difference
-            : lua_pushfstring(lua, "%I steps", (LUAI_UACINT)lr_recorded_played(recorded));
+    verdict.expected =
+        lua_pushfstring(lua, "%I steps as recorded", (LUAI_UACINT)lr_recorded_steps(recorded));
+    verdict.seen = difference != NULL ? difference
+                                      : lua_pushfstring(lua, "%I steps",
+                                                        (LUAI_UACINT)lr_recorded_played(recorded));
     return lr_expect_record(lua, &verdict);
 }
 
@@ -119,7 +119,6 @@ int lr_expect_word_played(lua_State *lua) {
     if (is_played(party)) {
         return played(lua, LUA_OK, 0);
     }
-    lr_time until =
-        lr_time_add(lr_live_now(party->stage->live), PLAY_SECONDS * LR_SECOND);
+    lr_time until = lr_time_add(lr_live_now(party->stage->live), PLAY_SECONDS * LR_SECOND);
     return lr_play_wait(lua, is_played, party, until, 0, played);
 }

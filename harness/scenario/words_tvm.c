@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Real TVM on the stage: its tracker, its server, and a client program that is stepped. Each is a program of
- * the environment that `tvm = "ffi"` or "legacy" names; where the machine has none, the case is not run. */
+/* Real TVM on the stage: its tracker, its server, and a client program that is stepped. Each is a
+ * program of the environment that `tvm = "ffi"` or "legacy" names; where the machine has none, the
+ * case is not run. */
 #include <stdio.h>
 #include <string.h>
 
@@ -107,10 +108,8 @@ static int service_started(lua_State *lua, int status, lua_KContext kcontext) {
 
 static int wait_service(lua_State *lua, struct lr_party *party, bool registers, size_t before) {
     struct starting *starting = lua_newuserdatauv(lua, sizeof *starting, 0);
-    *starting =
-        (struct starting){.party = party, .registers = registers, .free_before = before};
-    lr_time until =
-        lr_time_add(lr_live_now(party->stage->live), STARTUP_SECONDS * LR_SECOND);
+    *starting = (struct starting){.party = party, .registers = registers, .free_before = before};
+    lr_time until = lr_time_add(lr_live_now(party->stage->live), STARTUP_SECONDS * LR_SECOND);
     return lr_play_wait(lua, service_up, starting, until, 0, service_started);
 }
 
@@ -147,9 +146,9 @@ int lr_world_word_tvm_tracker(lua_State *lua) {
     return wait_service(lua, party, false, 0);
 }
 
-/* w:tvm_server { tvm = "ffi", key = "test", tracker = t }: real TVM's server. Its clients may be foreign, so
- * it sits behind a relay: same port on another loopback address, which --custom-addr hides. With
- * direct = true it has none, and only our own clients are watched, at their ends. */
+/* w:tvm_server { tvm = "ffi", key = "test", tracker = t }: real TVM's server. Its clients may be
+ * foreign, so it sits behind a relay: same port on another loopback address, which --custom-addr
+ * hides. With direct = true it has none, and only our own clients are watched, at their ends. */
 int lr_world_word_tvm_server(lua_State *lua) {
     static const char *const known[] = {"name", "tvm", "key", "tracker", "direct", NULL};
     lr_words_check_options(lua, 2, "tvm_server", known);
@@ -188,7 +187,8 @@ int lr_world_word_tvm_server(lua_State *lua) {
     return wait_service(lua, party, tracker != NULL, before);
 }
 
-/* w:tvm_client { tvm = "ffi" }: the stepped program of scenarios/programs over real TVM's client. */
+/* w:tvm_client { tvm = "ffi" }: the stepped program of scenarios/programs over real TVM's client.
+ */
 int lr_world_word_tvm_client(lua_State *lua) {
     static const char *const known[] = {"name", "tvm", NULL};
     lr_words_check_options(lua, 2, "tvm_client", known);

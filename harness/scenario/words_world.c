@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of the world: who comes onto the stage, and time. Foreign services come in words_tvm.c. */
+/* The words of the world: who comes onto the stage, and time. Foreign services come in words_tvm.c.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,8 +14,8 @@ static const char *host_option(lua_State *lua) {
 }
 
 static int world_tracker(lua_State *lua) {
-    static const char *const known[] = {"name", "host", "port", "stop_key", "handshake", "stalled",
-                                        NULL};
+    static const char *const known[] = {"name",      "host",    "port", "stop_key",
+                                        "handshake", "stalled", NULL};
     lr_words_check_options(lua, 2, "tracker", known);
     struct lr_tracker_options options = lr_tracker_options_default;
     options.host = host_option(lua);
@@ -50,9 +51,9 @@ static uint64_t option_size(lua_State *lua, const char *name, uint64_t otherwise
 }
 
 static void read_server_options(lua_State *lua, struct lr_server_options *options) {
-    static const char *const known[] = {"name",      "host",    "port",    "key",    "tracker",
-                                        "dialect",   "sessions", "handshake", "stalled",
-                                        "unused",    "memory",  "handles", "packet", NULL};
+    static const char *const known[] = {"name",    "host",     "port",      "key",     "tracker",
+                                        "dialect", "sessions", "handshake", "stalled", "unused",
+                                        "memory",  "handles",  "packet",    NULL};
     lr_words_check_options(lua, 2, "server", known);
     *options = lr_server_options_default;
     options->host = host_option(lua);
@@ -64,12 +65,9 @@ static void read_server_options(lua_State *lua, struct lr_server_options *option
     options->handshake_ns = lr_option_duration(lua, 2, "handshake", options->handshake_ns);
     options->stalled_ns = lr_option_duration(lua, 2, "stalled", options->stalled_ns);
     options->unused_ns = lr_option_duration(lua, 2, "unused", options->unused_ns);
-    options->handles_max =
-        (size_t)option_size(lua, "handles", options->handles_max);
-    options->memory_bytes_max =
-        (size_t)option_size(lua, "memory", options->memory_bytes_max);
-    options->packet_bytes_max =
-        option_size(lua, "packet", options->packet_bytes_max);
+    options->handles_max = (size_t)option_size(lua, "handles", options->handles_max);
+    options->memory_bytes_max = (size_t)option_size(lua, "memory", options->memory_bytes_max);
+    options->packet_bytes_max = option_size(lua, "packet", options->packet_bytes_max);
 }
 
 static int world_server(lua_State *lua) {
@@ -157,7 +155,8 @@ static int awaited(lua_State *lua, int status, lua_KContext kcontext) {
     return 0;
 }
 
-/* w:await(function() return .. end[, "5s"]): until the condition holds; an error where it does not in time. */
+/* w:await(function() return .. end[, "5s"]): until the condition holds; an error where it does not
+ * in time. */
 static int world_await(lua_State *lua) {
     luaL_checktype(lua, 2, LUA_TFUNCTION);
     uint64_t within = lua_isnoneornil(lua, 3) ? 5 * LR_SECOND : lr_script_duration(lua, 3);

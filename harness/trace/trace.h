@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happened, when, on which host: the events of events.def, handed to a sink. A sink writes log
- * lines, keeps a timeline for the reports, or computes a digest. Not a way to reach a verdict: what a
- * role reports explains one. */
+ * lines, keeps a timeline for the reports, or computes a digest. Not a way to reach a verdict: what
+ * a role reports explains one. */
 #ifndef LR_TRACE_TRACE_H
 #define LR_TRACE_TRACE_H
 
@@ -24,12 +24,13 @@ enum { LR_TRACE_TEXT_MAX = 400 };
 struct lr_trace_event {
     lr_time at;
     enum lr_trace_kind kind;
-    const char *host;  /* the host's name in the script, or the command's; borrowed */
-    uint32_t conn;     /* the host's number for the connection, 0 for none */
-    const char *text;  /* one sentence, UTF-8, hostile text quoted; borrowed */
+    const char *host; /* the host's name in the script, or the command's; borrowed */
+    uint32_t conn;    /* the host's number for the connection, 0 for none */
+    const char *text; /* one sentence, UTF-8, hostile text quoted; borrowed */
 };
 
-/* A sink. Embed it; |emit| borrows the event until it returns and must not call back into a role. */
+/* A sink. Embed it; |emit| borrows the event until it returns and must not call back into a role.
+ */
 struct lr_trace_sink {
     void (*emit)(struct lr_trace_sink *sink, const struct lr_trace_event *event);
 };

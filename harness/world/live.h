@@ -114,7 +114,7 @@ bool lr_program_next_line(struct lr_program *program, char **line, lr_time *at);
 /* True when it has ended; then how: exit status, or the signal that ended it. */
 bool lr_program_ended(const struct lr_program *program, int *exit_status, int *signal, lr_time *at);
 /* A signal to the program alone or to its whole group. */
-enum lr_status lr_program_signal(struct lr_program *program, int signal, bool group);
+enum lr_status lr_program_signal(struct lr_program *program, int number, bool group);
 /* The end of what it wrote to its log, for a report. Borrowed until the next turn. */
 const char *lr_program_log(struct lr_program *program);
 /* Kills its group, waits for it, frees. */

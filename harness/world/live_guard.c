@@ -208,13 +208,15 @@ int main(int argc, char **argv) {
     }
     prepare();
     pid_t program = start(argv + 1);
-    if (program == 0) {
-        return 1;
-    }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; program != 0 && i < 3; i++) {
         close(i); /* the program's alone, so that their end is its end */
     }
-    stand_guard(program);
-    kill_all(program);
-    return 0;
+    if (program != 0) {
+        stand_guard(program);
+        kill_all(program);
+    }
+    (void)signal(SIGCHLD, SIG_DFL); /* what it wakes is gone now */
+    close(wake_pipe[0]);
+    close(wake_pipe[1]);
+    return program != 0 ? 0 : 1;
 }

@@ -4,7 +4,7 @@
 #ifndef LR_WORLD_LIVE_HOST_H
 #define LR_WORLD_LIVE_HOST_H
 
-#include "world/live_internal.h"
+#include "world/live_socket.h"
 
 /* Events that wait until the role's commands are carried out, in the order in which they are handed
  * in. */

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loop of the live world: turns, time, deadlines, signals, beginning and end. */
-#include "world/live_internal.h"
+#include "world/live_socket.h"
 
 #include <signal.h>
 #include <string.h>
 
 #include "base/assert.h"
+
+uv_buf_t lr_uv_bytes(const void *bytes, size_t size) {
+    uv_buf_t buffer = {.len = size};
+    memcpy(&buffer.base, &bytes, sizeof buffer.base); /* its type is not const, its use is */
+    return buffer;
+}
 
 lr_time lr_live_now(const struct lr_live *live) {
     return live->now;

@@ -78,7 +78,7 @@ bool lr_program_next_line(struct lr_program *program, char **line, lr_time *at) 
 }
 
 static void trim_log(struct lr_outlet *outlet) {
-    if (lr_buf_size(&outlet->bytes) > 2 * LR_PROGRAM_LOG_MAX) {
+    if (lr_buf_size(&outlet->bytes) > (size_t)2 * LR_PROGRAM_LOG_MAX) {
         lr_buf_consume(&outlet->bytes, lr_buf_size(&outlet->bytes) - LR_PROGRAM_LOG_MAX);
     }
 }
@@ -279,8 +279,7 @@ static enum lr_status queue_line(struct lr_program *program, struct lr_buf *byte
     line->alloc = program->live->alloc;
     line->bytes = lr_buf_take(bytes);
     line->request.data = line;
-    uv_buf_t buffer = {.base = (char *)(uintptr_t)lr_buf_data(&line->bytes),
-                       .len = lr_buf_size(&line->bytes)};
+    uv_buf_t buffer = lr_uv_bytes(lr_buf_data(&line->bytes), lr_buf_size(&line->bytes));
     if (uv_write(&line->request, (uv_stream_t *)&program->input, &buffer, 1, line_written) != 0) {
         line_written(&line->request, UV_EPIPE);
         return LR_ECLOSED;
@@ -299,8 +298,7 @@ enum lr_status lr_program_send(struct lr_program *program, const char *text) {
         status = lr_buf_append(&bytes, "\n", 1);
     }
     if (status == LR_OK) {
-        uv_buf_t buffer = {.base = (char *)(uintptr_t)lr_buf_data(&bytes),
-                           .len = lr_buf_size(&bytes)};
+        uv_buf_t buffer = lr_uv_bytes(lr_buf_data(&bytes), lr_buf_size(&bytes));
         int result = uv_try_write((uv_stream_t *)&program->input, &buffer, 1);
         if (result > 0) {
             lr_buf_consume(&bytes, (size_t)result);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A port of ours before a foreign service: what comes passes, in both directions, with
  * back-pressure, FIN and RST; the link is watched, and can be broken, in between. */
-#include "world/live_internal.h"
+#include "world/live_socket.h"
 
 #include "base/assert.h"
 

@@ -2,7 +2,7 @@
 /* One TCP connection: reading, the queue of what waits to be written, and the ways in which it
  * ends. Who owns it hears of it through its operations and never from within one of these
  * functions, except |sent|, |failed| and |finishing|, which only take note. */
-#include "world/live_internal.h"
+#include "world/live_socket.h"
 
 #include <string.h>
 
@@ -214,7 +214,7 @@ static void flush_queue(struct lr_socket *socket) {
     while (socket->first != NULL && !socket->writing && !socket->frozen && !socket->closing) {
         const uint8_t *bytes = lr_buf_data(&socket->first->bytes);
         size_t size = limit_to_room(socket, lr_buf_size(&socket->first->bytes));
-        uv_buf_t buffer = {.base = (char *)(uintptr_t)bytes, .len = size};
+        uv_buf_t buffer = lr_uv_bytes(bytes, size);
         int result = uv_try_write(stream_of(socket), &buffer, 1);
         if (result > 0) {
             count_sent(socket, bytes, (size_t)result);
@@ -257,8 +257,7 @@ static bool try_send(struct lr_socket *socket, struct lr_buf **buffers, size_t c
     for (; used < count && room > 0; used++) {
         size_t size = lr_buf_size(buffers[used]);
         size = size < room ? size : room;
-        parts[used] =
-            (uv_buf_t){.base = (char *)(uintptr_t)lr_buf_data(buffers[used]), .len = size};
+        parts[used] = lr_uv_bytes(lr_buf_data(buffers[used]), size);
         room -= size;
     }
     int result = uv_try_write(stream_of(socket), parts, used);

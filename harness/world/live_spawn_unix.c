@@ -114,8 +114,12 @@ static bool is_replaced(const char *entry, const char *const *added) {
     return false;
 }
 
+/* The system's interface has no const; nobody writes there. */
+static void copy_pointer(char **to, const char *from) {
+    memcpy(to, &from, sizeof from);
+}
+
 static char **join_environment(struct lr_alloc *alloc, const char *const *added, size_t *count) {
-    extern char **environ;
     size_t ours = 0;
     size_t theirs = 0;
     while (environ[ours] != NULL) {
@@ -133,13 +137,13 @@ static char **join_environment(struct lr_alloc *alloc, const char *const *added,
         }
     }
     for (size_t i = 0; joined != NULL && i < theirs; i++) {
-        joined[used++] = (char *)(uintptr_t)added[i];
+        copy_pointer(&joined[used++], added[i]);
     }
     return joined;
 }
 
 static int spawn_guard(struct lr_program *program, const struct lr_program_options *options,
-                       const struct plumbing *plumbing, char *guard, char **arguments,
+                       const struct plumbing *plumbing, const char *guard, char **arguments,
                        char **environment) {
     int output = options->stepped ? plumbing->output[1] : plumbing->log[1];
     uv_stdio_container_t stdio[] = {
@@ -179,7 +183,7 @@ static int spawn(struct lr_program *program, const struct lr_program_options *op
     if (arguments != NULL && environment != NULL) {
         arguments[0] = guard;
         for (size_t i = 0; i < count; i++) {
-            arguments[i + 1] = (char *)(uintptr_t)options->argv[i];
+            copy_pointer(&arguments[i + 1], options->argv[i]);
         }
         result = spawn_guard(program, options, plumbing, guard, arguments, environment);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "peers/capture.h"
+#include "mocks/peers/capture.h"
 
 #include <string.h>
 
@@ -228,7 +228,7 @@ static enum lr_status read_line(struct lr_capture *capture, struct lr_text line,
 enum lr_status lr_capture_parse(struct lr_capture *capture, struct lr_alloc *alloc,
                                 const void *lines, size_t size, struct lr_error *error) {
     *capture = (struct lr_capture){.alloc = alloc};
-    const char *rest = lines;
+    const char *rest = size == 0 ? "" : lines; /* nothing may have no address */
     const char *end = rest + size;
     enum lr_status status = make_room(capture, rest, size, error);
     for (size_t number = 1; status == LR_OK && rest < end; number++) {

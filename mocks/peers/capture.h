@@ -40,14 +40,14 @@ const char *lr_capture_link_name(enum lr_capture_link link); /* "client-server" 
 
 struct lr_capture_event {
     enum lr_capture_kind kind;
-    size_t line;      /* from 1 */
-    int64_t conn;     /* 0: none, as of a mark */
-    lr_time at;       /* since the recording began */
+    size_t line;                         /* from 1 */
+    int64_t conn;                        /* 0: none, as of a mark */
+    lr_time at;                          /* since the recording began */
     enum lr_capture_direction direction; /* DATA, EOF, RESET, WRITE_FAILED */
     const uint8_t *bytes;                /* DATA; borrowed from the capture */
     size_t size;
-    struct lr_text text;                 /* MARK: its words; OPEN: the peer; borrowed */
-    enum lr_capture_link link;           /* OPEN */
+    struct lr_text text;       /* MARK: its words; OPEN: the peer; borrowed */
+    enum lr_capture_link link; /* OPEN */
 };
 
 /* One connection, in the order in which they opened. */
@@ -68,16 +68,16 @@ struct lr_capture {
     size_t storage_size, storage_used;
 };
 
-/* Parses |size| bytes of lines. LR_EPROTO with a sentence that names the line: not such an object, an odd
- * or wrong digit, a connection that was not opened or twice; LR_ENOMEM. |capture| is then empty. Free with
- * lr_capture_deinit in any case. */
+/* Parses |size| bytes of lines. LR_EPROTO with a sentence that names the line: not such an object,
+ * an odd or wrong digit, a connection that was not opened or twice; LR_ENOMEM. |capture| is then
+ * empty. Free with lr_capture_deinit in any case. */
 LR_NODISCARD enum lr_status lr_capture_parse(struct lr_capture *capture, struct lr_alloc *alloc,
                                              const void *lines, size_t size,
                                              struct lr_error *error);
 void lr_capture_deinit(struct lr_capture *capture);
 
-/* The next event of |conn| at or behind index |*place|, which moves behind it; NULL at the end. Start
- * with 0. */
+/* The next event of |conn| at or behind index |*place|, which moves behind it; NULL at the end.
+ * Start with 0. */
 const struct lr_capture_event *lr_capture_next(const struct lr_capture *capture, int64_t conn,
                                                size_t *place);
 /* Appends all bytes of one direction of |conn| to |out|. LR_ENOMEM: some may have been appended. */

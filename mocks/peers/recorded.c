@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "peers/recorded_internal.h"
+#include "mocks/peers/recorded_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +21,7 @@ static void give_up(struct lr_recorded *recorded, const char *why) {
 
 /* Opens the step's connection; servers wait for a client to come. False: not up yet. */
 static bool play_open(struct lr_recorded *recorded, struct lr_recorded_conn *conn) {
-    bool accepts =
-        recorded->side == LR_RECORDED_SERVER && conn->link == LR_CAPTURE_CLIENT_SERVER;
+    bool accepts = recorded->side == LR_RECORDED_SERVER && conn->link == LR_CAPTURE_CLIENT_SERVER;
     if (conn->conn != 0 || accepts) {
         return conn->up || conn->gone;
     }
@@ -104,8 +103,8 @@ static struct lr_recorded_conn *find(struct lr_recorded *recorded, lr_conn numbe
     return NULL;
 }
 
-/* A frame of the running side: the step that awaits it goes on; one that nobody awaits is a difference,
- * unless it comes where the recording has ended. */
+/* A frame of the running side: the step that awaits it goes on; one that nobody awaits is a
+ * difference, unless it comes where the recording has ended. */
 static void take_frame(struct lr_recorded *recorded, struct lr_recorded_conn *conn,
                        const struct lr_frame *frame, lr_time now) {
     const struct lr_step *step =

@@ -3,7 +3,7 @@
 #ifndef LR_PEERS_RECORDED_INTERNAL_H
 #define LR_PEERS_RECORDED_INTERNAL_H
 
-#include "peers/recorded.h"
+#include "mocks/peers/recorded.h"
 #include "rpc/framer.h"
 
 enum {
@@ -25,7 +25,7 @@ struct lr_step {
     enum lr_step_kind kind;
     size_t conn;              /* index of the recorded connection */
     enum lr_frame_kind frame; /* SEND, AWAIT */
-    size_t at;                /* its bytes in |bytes|: the body without a length; RAW: as they are */
+    size_t at; /* its bytes in |bytes|: the body without a length; RAW: as they are */
     size_t size;
 };
 
@@ -80,7 +80,8 @@ enum lr_frame_kind lr_recorded_frame_kind(enum lr_capture_link link, unsigned in
 /* Appends the step's frame to |out| as it is to be sent now (recorded_swap.c). */
 LR_NODISCARD enum lr_status lr_recorded_swap_out(struct lr_recorded *recorded,
                                                  const struct lr_step *step, struct lr_buf *out);
-/* Learns from the running side's |body| what to swap, beside the recorded one of |step|; notes a difference. */
+/* Learns from the running side's |body| what to swap, beside the recorded one of |step|; notes a
+ * difference. */
 void lr_recorded_swap_in(struct lr_recorded *recorded, const struct lr_step *step,
                          const uint8_t *body, size_t size);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a capture to steps: the reads of a relay become frames, in the order in which they were whole. */
-#include "peers/recorded_internal.h"
+/* From a capture to steps: the reads of a relay become frames, in the order in which they were
+ * whole. */
+#include "mocks/peers/recorded_internal.h"
 
 #include <string.h>
 
@@ -125,8 +126,7 @@ static enum lr_status add_open(struct lr_recorded *recorded, const struct lr_cap
         return LR_ELIMIT;
     }
     size_t index = recorded->conn_count++;
-    recorded->conns[index] =
-        (struct lr_recorded_conn){.number = event->conn, .link = event->link};
+    recorded->conns[index] = (struct lr_recorded_conn){.number = event->conn, .link = event->link};
     struct lr_alloc *alloc = recorded->role.env.alloc;
     lr_framer_init(&recorded->conns[index].framer, alloc, LR_FRAME_WORD);
     lr_framer_init(&streams[index][0].framer, alloc, LR_FRAME_WORD);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What differs from run to run and stands in the recorded bytes: handles, matchkeys, ports. Learnt from the
- * running side's answers beside the recorded ones, put into what is sent. */
+/* What differs from run to run and stands in the recorded bytes: handles, matchkeys, ports. Learnt
+ * from the running side's answers beside the recorded ones, put into what is sent. */
 #include <stdio.h>
 #include <string.h>
 
-#include "peers/recorded_internal.h"
+#include "mocks/peers/recorded_internal.h"
 #include "rpc/handshake.h"
 #include "rpc/packet.h"
 #include "rpc/tracker_msg.h"
@@ -15,7 +15,8 @@ static const uint8_t *recorded_body(const struct lr_recorded *recorded,
 }
 
 static uint64_t swapped(const struct lr_recorded *recorded, uint64_t handle) {
-    for (size_t i = recorded->swap_count; i > 0; i--) { /* the newest first: handles are used again */
+    for (size_t i = recorded->swap_count; i > 0;
+         i--) { /* the newest first: handles are used again */
         if (recorded->swaps[i - 1][0] == handle) {
             return recorded->swaps[i - 1][1];
         }
@@ -31,13 +32,13 @@ static void learn(struct lr_recorded *recorded, uint64_t theirs, uint64_t runnin
     }
 }
 
-/* TVM gives one pointer as often as it is asked for, each to be freed: the newest of it is gone then. */
+/* TVM gives one pointer as often as it is asked for, each to be freed: the newest of it is gone
+ * then. */
 static void forget(struct lr_recorded *recorded, uint64_t theirs) {
     for (size_t i = recorded->swap_count; i > 0; i--) {
         if (recorded->swaps[i - 1][0] == theirs) {
             size_t behind = recorded->swap_count - i;
-            memmove(recorded->swaps[i - 1], recorded->swaps[i],
-                    behind * sizeof recorded->swaps[0]);
+            memmove(recorded->swaps[i - 1], recorded->swaps[i], behind * sizeof recorded->swaps[0]);
             recorded->swap_count--;
             return;
         }
@@ -84,11 +85,10 @@ static void learn_packet(struct lr_recorded *recorded, const struct lr_step *ste
     struct lr_packet running;
     lr_packet_init(&theirs, alloc);
     lr_packet_init(&running, alloc);
-    enum lr_status a =
-        lr_packet_decode(recorded->dialect, &lr_value_limits_default,
-                         recorded_body(recorded, step), step->size, &theirs, NULL);
-    enum lr_status b = lr_packet_decode(recorded->dialect, &lr_value_limits_default, body, size,
-                                        &running, NULL);
+    enum lr_status a = lr_packet_decode(recorded->dialect, &lr_value_limits_default,
+                                        recorded_body(recorded, step), step->size, &theirs, NULL);
+    enum lr_status b =
+        lr_packet_decode(recorded->dialect, &lr_value_limits_default, body, size, &running, NULL);
     if (a == LR_ENOMEM || b == LR_ENOMEM) {
         note_difference(recorded, step, "an answer", "no memory to compare it");
     } else if (a == LR_OK && (b != LR_OK || theirs.code != running.code)) {
@@ -108,11 +108,12 @@ static void learn_grant(struct lr_recorded *recorded, const struct lr_step *step
     struct lr_tracker_answer running;
     lr_tracker_answer_init(&theirs, alloc);
     lr_tracker_answer_init(&running, alloc);
-    bool grant = lr_tracker_answer_decode(&theirs, LR_TRACKER_REQUEST,
-                                          recorded_body(recorded, step), step->size,
-                                          NULL) == LR_OK &&
-                 theirs.matchkey.size > 0;
-    if (grant) {
+    enum lr_status status = lr_tracker_answer_decode(
+        &theirs, LR_TRACKER_REQUEST, recorded_body(recorded, step), step->size, NULL);
+    if (status == LR_ENOMEM) {
+        note_difference(recorded, step, "an answer", "no memory to compare it");
+    }
+    if (status == LR_OK && theirs.matchkey.size > 0) {
         if (lr_tracker_answer_decode(&running, LR_TRACKER_REQUEST, body, size, NULL) != LR_OK) {
             note_difference(recorded, step, "a grant", "another answer");
         } else {
@@ -173,8 +174,8 @@ static enum lr_status send_packet(struct lr_recorded *recorded, const struct lr_
     struct lr_packet packet;
     lr_packet_init(&packet, recorded->role.env.alloc);
     enum lr_status status =
-        lr_packet_decode(recorded->dialect, &lr_value_limits_default,
-                         recorded_body(recorded, step), step->size, &packet, NULL);
+        lr_packet_decode(recorded->dialect, &lr_value_limits_default, recorded_body(recorded, step),
+                         step->size, &packet, NULL);
     if (status == LR_OK && recorded->side == LR_RECORDED_CLIENT && packet.code != 0) {
         bool frees = packet.code == LR_PACKET_FREE_HANDLE && packet.values.count > 0;
         uint64_t freed = frees ? packet.values.items[0].as.handle : 0;
@@ -183,7 +184,8 @@ static enum lr_status send_packet(struct lr_recorded *recorded, const struct lr_
         if (frees) {
             forget(recorded, freed);
         }
-    } else if (status != LR_ENOMEM) { /* a server's own handles stay; what does not decode goes as it is */
+    } else if (status !=
+               LR_ENOMEM) { /* a server's own handles stay; what does not decode goes as it is */
         status = append_framed(LR_FRAME_PACKET, recorded_body(recorded, step), step->size, out);
     }
     lr_packet_deinit(&packet);
@@ -217,8 +219,8 @@ static enum lr_status send_message(struct lr_recorded *recorded, const struct lr
                                    struct lr_buf *out) {
     struct lr_tracker_msg msg;
     lr_tracker_msg_init(&msg, recorded->role.env.alloc);
-    enum lr_status status = lr_tracker_msg_decode(&msg, recorded_body(recorded, step), step->size,
-                                                  SIZE_MAX, NULL);
+    enum lr_status status =
+        lr_tracker_msg_decode(&msg, recorded_body(recorded, step), step->size, SIZE_MAX, NULL);
     if (status == LR_OK && msg.port != 0) {
         msg.port = recorded->port;
         msg.has_host = false;

@@ -29,7 +29,7 @@ scenario "a link that breaks in the opening of a session costs no server" {
 }
 
 -- Of a handshake that is cut the server knows no key: the grant is unused, and replaced after its 6 s.
-scenario "a server whose client never finished its handshake is requestable again within the budget of an unused grant" {
+scenario "a server whose client never finished its handshake is requestable again after the time of an unused grant" {
   matrix = { kind = { "fin", "rst" }, after = { 3, 20 } },
   run = function(w, case)
     local tracker = w:tracker()

@@ -17,7 +17,9 @@ scenario "a real TVM server is requestable again after our client's Shutdown, FI
     else
       expect(w:fault { on = session, kind = case.ending }:fired()):is(1)
     end
-    expect(session):released()
+    -- after a reset nothing but the next PUT shows the release, and TVM 0.16 formats a backtrace first
+    local slow = case.ending == "rst" and "1s" or nil
+    expect(session):released { within = slow, requestable = slow }
     expect(tracker):free("test", 1)
     server:kill()
   end,

@@ -4,9 +4,10 @@ scenario "a recorded TVM server registers with our tracker, serves our client, a
   matrix = { tvm = { "ffi", "legacy" } },
   run = function(w, case)
     local ffi = case.tvm == "ffi"
+    local folder = ffi and "ffi-v0.26" or "legacy-v0.10.0"
     local tracker = w:tracker()
     local server = w:recorded {
-      capture = "../../tests/golden/captures/" .. (ffi and "ffi-v0.26" or "legacy-v0.10.0") .. "/03_session_clean.jsonl",
+      capture = "../../tests/golden/captures/" .. folder .. "/03_session_clean.jsonl",
       side = "server", dialect = case.tvm, tracker = tracker,
     }
     local client = w:client { tracker = tracker }

@@ -6,7 +6,7 @@
 #define LR_TEST_GOLDEN_WALK_H
 
 #include "rpc/value.h"
-#include "support/capture.h"
+#include "mocks/peers/capture.h"
 
 /* A message of a recording that is none: which, and how it is refused. */
 struct golden_refusal {

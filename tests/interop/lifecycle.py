@@ -88,7 +88,7 @@ def in_call(then):
 
 def in_upload(then):
     def act(client, socket):
-        client.ok("spawn J upload S file 32000000")
+        client.ok("spawn J upload S file 64000000")
         # More than any other message has: the file is what is on its way.
         if not wait_until(lambda: unsent_bytes(*socket) > 65536, 20, 0.001):
             raise StepFailed("the upload does not begin")

@@ -2,7 +2,6 @@
 # The client against scripted far ends, recorded ones, and our own tracker and server.
 if(CRITERION_FOUND)
   add_library(lr_test_client STATIC
-    support/capture.c
     support/client_rig.c
     support/failing.c
     support/files.c
@@ -11,7 +10,7 @@ if(CRITERION_FOUND)
   target_compile_definitions(lr_test_client
     PRIVATE LR_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
   target_link_libraries(lr_test_client
-    PUBLIC lr_test_roles lr_rpc_client PkgConfig::CRITERION
+    PUBLIC lr_test_roles lr_rpc_client lr_mocks_capture PkgConfig::CRITERION
     PRIVATE lr_warnings lr_sanitizers)
   lr_add_unit_test(rpc_client SOURCES rpc_client_test.c LINKS lr_test_client)
   lr_add_unit_test(rpc_client_session SOURCES rpc_client_session_test.c LINKS lr_test_client)

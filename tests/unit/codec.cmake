@@ -6,9 +6,3 @@ foreach(suite IN ITEMS wire framer value packet handshake json tracker_msg)
     target_include_directories(test_rpc_${suite} PRIVATE ${CMAKE_CURRENT_LIST_DIR})
   endif()
 endforeach()
-lr_add_unit_test(capture
-  SOURCES support_capture_test.c support/capture.c support/failing.c
-  LINKS lr_rpc_codec)
-if(TARGET test_capture)
-  target_include_directories(test_capture PRIVATE ${CMAKE_CURRENT_LIST_DIR})
-endif()

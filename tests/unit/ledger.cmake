@@ -2,13 +2,12 @@
 if(CRITERION_FOUND)
   # A ledger that is told in words, and the reader of recorded sessions.
   add_library(lr_test_ledger STATIC
-    ${CMAKE_CURRENT_LIST_DIR}/support/capture.c
     ${CMAKE_CURRENT_LIST_DIR}/support/failing.c
     ${CMAKE_CURRENT_LIST_DIR}/support/files.c
     ${CMAKE_CURRENT_LIST_DIR}/support/ledger_rig.c)
   target_include_directories(lr_test_ledger PUBLIC ${CMAKE_CURRENT_LIST_DIR})
   target_link_libraries(lr_test_ledger
-    PUBLIC lr_ledger PkgConfig::CRITERION
+    PUBLIC lr_ledger lr_mocks_capture PkgConfig::CRITERION
     PRIVATE lr_warnings lr_sanitizers)
 
   foreach(name capture session direct queue audit budget held result)

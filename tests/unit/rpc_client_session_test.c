@@ -179,6 +179,21 @@ static void end_by_server(struct client_rig *rig, enum server_end how) {
     }
 }
 
+/* How a session that was ended in that way answers later. */
+static const char *const end_texts[] = {
+    [END_FIN] = "session is closed: the server closed the connection",
+    [END_RESET] = "session is closed: the server reset the connection",
+    [END_LOST] = "session is closed: the connection to the server is gone: ",
+    [END_SHUTDOWN] = "session is closed: the server shut the session down",
+    [END_EXPIRED] = "session is closed: RPCSessionTimeoutError: Your 1.0s session has expired",
+};
+
+static bool says(const struct lr_session *session, const char *text) {
+    const struct lr_error *end = lr_session_end(session);
+    return end != NULL && end->code == LR_ECLOSED &&
+           lr_text_starts_with(lr_text_of(end->text), text);
+}
+
 CLIENT_CASE_ROWS(rpc_client_session,
                  the_end_by_the_server_ends_the_calls_and_closes_our_half_at_once,
                  (size_t)END_COUNT * 2) {
@@ -204,8 +219,45 @@ CLIENT_CASE_ROWS(rpc_client_session,
     RIG_EXPECT(&rig, lr_driver_ended(rig.driver, rig.server));
     RIG_EXPECT(&rig, lr_driver_connections(rig.driver, rig.host) == 0);
     RIG_EXPECT(&rig, client_rig_call(&rig, &op) == LR_ECLOSED);
+    RIG_EXPECT(&rig, says(rig.session, end_texts[how % END_COUNT]));
     lr_session_close(rig.session, client_rig_now(&rig)); /* nothing left to do */
     RIG_EXPECT(&rig, client_rig_pending(&rig, rig.server) == 0);
+    RIG_EXPECT(&rig, says(rig.session, end_texts[how % END_COUNT])); /* the first end stands */
+done:
+    client_rig_deinit(&rig);
+}
+
+/* Our server says why it ends a session, then shuts it down. */
+CLIENT_CASE(rpc_client_session, an_exception_that_nobody_asked_for_is_the_end_and_its_reason) {
+    struct client_rig rig;
+    lr_op op;
+    (void)context;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL) && client_rig_session(&rig, ffi));
+    client_rig_exception(&rig, rig.server, ffi, "RPCError: the server is stopping\nfor good");
+    RIG_EXPECT(&rig, lr_session_closed(rig.session));
+    RIG_EXPECT(&rig, lr_driver_saw_fin(rig.driver, rig.server));
+    RIG_EXPECT(&rig, !lr_driver_saw_reset(rig.driver, rig.server));
+    RIG_EXPECT(&rig, client_rig_call(&rig, &op) == LR_ECLOSED);
+    RIG_EXPECT(&rig, says(rig.session, "session is closed: RPCError: the server is stopping"));
+done:
+    client_rig_deinit(&rig);
+}
+
+/* A session that was closed by its owner, and the whole client by its. */
+CLIENT_CASE_ROWS(rpc_client_session, a_close_of_ours_needs_no_reason, 2) {
+    const int whole = (int)*(const size_t *)context;
+    struct client_rig rig;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL) && client_rig_session(&rig, ffi));
+    RIG_EXPECT(&rig, lr_session_end(rig.session) == NULL);
+    if (whole != 0) {
+        lr_client_close(rig.client, client_rig_now(&rig));
+    } else {
+        lr_session_close(rig.session, client_rig_now(&rig));
+    }
+    RIG_EXPECT(&rig, lr_session_end(rig.session)->code == LR_ECLOSED);
+    RIG_EXPECT(&rig, strcmp(lr_session_end(rig.session)->text,
+                            whole != 0 ? "session is closed: the client is closed"
+                                       : "session is closed") == 0);
 done:
     client_rig_deinit(&rig);
 }
@@ -233,18 +285,21 @@ done:
 
 CLIENT_CASE(rpc_client_session, a_server_that_does_not_read_ends_the_session) {
     struct client_rig rig;
+    struct lr_client_options options = lr_client_options_default;
     lr_op op;
     (void)context;
-    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL) && client_rig_session(&rig, ffi));
+    options.unread_ns = 20 * LR_SECOND;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options) && client_rig_session(&rig, ffi));
     lr_driver_window(rig.driver, rig.server, 0);
     RIG_EXPECT(&rig, client_rig_call(&rig, &op) == LR_OK);
     lr_driver_pump(rig.driver);
-    lr_driver_advance(rig.driver, 29 * LR_SECOND);
+    lr_driver_advance(rig.driver, 19 * LR_SECOND);
     lr_driver_window(rig.driver, rig.server, 1);
-    lr_driver_advance(rig.driver, 30 * LR_SECOND - 1);
+    lr_driver_advance(rig.driver, 20 * LR_SECOND - 1);
     RIG_EXPECT(&rig, !client_rig_result(&rig));
     lr_driver_advance(rig.driver, 1);
     RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_ETIMEOUT));
+    RIG_EXPECT(&rig, strstr(rig.result.error.text, "did not read within 20") != NULL);
 done:
     client_rig_deinit(&rig);
 }
@@ -379,7 +434,7 @@ done:
     client_rig_deinit(&rig);
 }
 
-enum { RESULT_ROWS = 10 };
+enum { RESULT_ROWS = 11 };
 
 CLIENT_CASE_ROWS(rpc_client_session, reads_every_kind_of_result, (size_t)RESULT_ROWS * 2) {
     const size_t i = *(const size_t *)context;
@@ -400,6 +455,7 @@ CLIENT_CASE_ROWS(rpc_client_session, reads_every_kind_of_result, (size_t)RESULT_
         {LR_RESULT_ARRAY, LR_ANSWER_ARRAY, {lr_value_tensor(&tensor), lr_value_handle(7)}, 2},
         {LR_RESULT_DEVICE, LR_ANSWER_VALUE, {lr_value_device((struct lr_device){1, 0})}, 1},
         {LR_RESULT_DTYPE, LR_ANSWER_VALUE, {lr_value_dtype((struct lr_dtype){2, 32, 1})}, 1},
+        {LR_RESULT_OBJECT, LR_ANSWER_VALUE, {lr_value_handle(8)}, 1},
     };
     const enum lr_dialect dialect = i % 2 == 0 ? LR_DIALECT_FFI : LR_DIALECT_LEGACY;
     struct client_rig rig;
@@ -411,9 +467,41 @@ CLIENT_CASE_ROWS(rpc_client_session, reads_every_kind_of_result, (size_t)RESULT_
     client_rig_return(&rig, rig.server, dialect, answer, 1 + rows[i / 2].count);
     RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_OK));
     RIG_EXPECT(&rig, rig.result.kind == rows[i / 2].answer);
-    RIG_EXPECT(&rig, rows[i / 2].kind == LR_RESULT_NULL ||
+    RIG_EXPECT(&rig, rows[i / 2].kind == LR_RESULT_NULL || rows[i / 2].kind == LR_RESULT_OBJECT ||
                          rig.result.value.kind == rows[i / 2].values[0].kind);
     RIG_EXPECT(&rig, rows[i / 2].kind != LR_RESULT_ARRAY || rig.result.array_handle == 7);
+done:
+    client_rig_deinit(&rig);
+}
+
+/* A shape, say, or a list: what it is only the server knows, but it can be passed on and freed. */
+CLIENT_CASE(rpc_client_session, keeps_objects_of_other_kinds_as_handles) {
+    struct client_rig rig;
+    lr_op op;
+    static const uint8_t passed[] = {1, 0, 0, 0, 69, 0, 0, 0, 115, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0};
+    const struct lr_value answer[] = {lr_value_int(69), lr_value_handle(9)};
+    size_t size = 0;
+    (void)context;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL) && client_rig_session(&rig, ffi));
+    RIG_EXPECT(&rig, client_rig_call(&rig, &op) == LR_OK);
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_CALL_FUNC));
+    client_rig_return(&rig, rig.server, ffi, answer, 2);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_OK));
+    RIG_EXPECT(&rig, rig.result.kind == LR_ANSWER_VALUE && rig.result.value.as.handle == 9);
+    RIG_EXPECT(&rig, rig.result.value.kind == LR_VALUE_OBJECT && rig.result.value.code == 69);
+    lr_time now = client_rig_now(&rig);
+    RIG_EXPECT(&rig, lr_session_call(rig.session, now, 77, &rig.result.value, 1, &op) == LR_OK);
+    lr_driver_pump(rig.driver);
+    const uint8_t *sent = lr_driver_output(rig.driver, rig.server, &size);
+    RIG_EXPECT(&rig, size == 20 + sizeof passed); /* length, code and function before */
+    RIG_EXPECT(&rig, memcmp(sent + 20, passed, sizeof passed) == 0);
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_CALL_FUNC));
+    client_rig_exception(&rig, rig.server, ffi, "TypeError");
+    RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_EREMOTE));
+    RIG_EXPECT(&rig, lr_session_free_handle(rig.session, now, 9, LR_RESULT_OBJECT, &op) == LR_OK);
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_FREE_HANDLE));
+    client_rig_return_void(&rig, rig.server, ffi);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_OK));
 done:
     client_rig_deinit(&rig);
 }

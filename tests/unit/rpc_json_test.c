@@ -58,6 +58,11 @@ Test(rpc_json, refuses_what_is_none_with_a_sentence) {
         {"['a']", LR_EPROTO, "not JSON"},
         {"[01]", LR_EPROTO, "not JSON"},
         {"{1: 2}", LR_EPROTO, "not JSON"},
+        {"[-9223372036854775809]", LR_EPROTO, "too big negative integer"},
+        {"{\"a\\u0000b\": 1}", LR_EPROTO, "NUL byte in object key"},
+        {"\xef\xbb\xbf[1]", LR_EPROTO, "not JSON"},                 /* a byte order mark */
+        {"[\"\xed\xa0\x80\"]", LR_EPROTO, "unable to decode byte"}, /* a surrogate as UTF-8 */
+        {"[\"\x01\"]", LR_EPROTO, "control character"},
     };
     for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
         struct json_t *root = NULL;

@@ -15,7 +15,7 @@
 
 #include "rpc/framer.h"
 #include "rpc/handshake.h"
-#include "support/capture.h"
+#include "mocks/peers/capture.h"
 #include "support/files.h"
 #include "support/server_rig.h"
 

@@ -166,6 +166,25 @@ RIG_CASE_ONCE(server_limits, a_client_that_does_not_read_has_to_wait_and_is_rese
     cr_assert(lr_driver_ended(rig->driver, link));
 }
 
+static void body_time_both(struct server_rig *rig) {
+    lr_link deaf = rig_open(rig, "client:dev");
+    lr_link slow = rig_open(rig, "client:dev");
+    lr_driver_window(rig->driver, deaf, 0);
+    rig_send_values(rig, deaf, LR_PACKET_DEV_SET_DEVICE, NULL, 0); /* answered, not read */
+    lr_driver_feed(rig->driver, slow, "\4\0\0", 3);
+    lr_driver_advance(rig->driver, 7 * LR_SECOND);
+    cr_assert(lr_driver_ended(rig->driver, deaf) && !lr_driver_ended(rig->driver, slow));
+    lr_driver_advance(rig->driver, 4 * LR_SECOND);
+    cr_assert(lr_driver_ended(rig->driver, slow));
+}
+
+Test(server_limits, times_a_client_that_does_not_read_and_one_that_stalls_apart) {
+    struct lr_server_options options = small_options();
+    options.unread_ns = 7 * LR_SECOND;
+    options.stalled_ns = 11 * LR_SECOND;
+    rig_once(body_time_both, &options);
+}
+
 RIG_CASE_ONCE(server_limits, a_client_that_reads_late_gets_every_answer_in_order, NULL) {
     enum { SIZE = 300000, ASKED = 30 };
     lr_link link = rig_open(rig, "client:dev");

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "support/capture.h"
+#include "mocks/peers/capture.h"
 #include "support/tracker_rig.h"
 
 enum { CONNS_MAX = 40, PATH_SIZE = 512 };

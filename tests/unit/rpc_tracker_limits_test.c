@@ -18,6 +18,7 @@ static const struct lr_tracker_options small_options = {
     .entries_max = 2,
     .handshake_ns = 5 * LR_SECOND,
     .stalled_ns = 30 * LR_SECOND,
+    .unread_ns = 30 * LR_SECOND,
 };
 
 /* What is not this protocol: closed without a word. */
@@ -243,6 +244,25 @@ RIG_CASE(tracker_limits, resets_a_peer_that_reads_nothing_for_thirty_seconds) {
     lr_driver_advance(rig->driver, 1);
     rig_expect(rig, ended(rig, peer));
     rig_expect(rig, peer == LR_LINK_NONE || lr_driver_saw_reset(rig->driver, peer));
+}
+
+static void time_both(struct tracker_rig *rig) {
+    lr_link deaf = rig_join(rig, "127.0.0.1");
+    lr_link slow = rig_join(rig, "127.0.0.2");
+    set_window(rig, deaf, 0);
+    rig_say(rig, deaf, "[1]");
+    rig_send(rig, slow, "\3\0\0", 3);
+    lr_driver_advance(rig->driver, 7 * LR_SECOND);
+    rig_expect(rig, ended(rig, deaf) && !ended(rig, slow));
+    lr_driver_advance(rig->driver, 4 * LR_SECOND);
+    rig_expect(rig, ended(rig, slow));
+}
+
+Test(tracker_limits, times_a_peer_that_does_not_read_and_one_that_stalls_apart) {
+    struct lr_tracker_options options = lr_tracker_options_default;
+    options.unread_ns = 7 * LR_SECOND;
+    options.stalled_ns = 11 * LR_SECOND;
+    rig_each(time_both, &options);
 }
 
 RIG_CASE(tracker_limits, gives_no_more_time_to_a_deaf_peer_that_goes_on_asking) {

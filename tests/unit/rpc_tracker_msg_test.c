@@ -301,7 +301,7 @@ Test(rpc_tracker_msg, an_empty_summary_says_nothing_of_what_is_held_unless_asked
     lr_buf_deinit(&out);
 }
 
-Test(rpc_tracker_msg, codes_are_answers_alone_or_at_the_front) {
+Test(rpc_tracker_msg, codes_are_answers_alone_or_in_front_of_what_was_asked_for) {
     static const struct {
         enum lr_tracker_code to;
         const char *text;
@@ -337,6 +337,8 @@ Test(rpc_tracker_msg, what_answers_nothing_is_refused_with_a_sentence) {
         {LR_TRACKER_PING, "1", "answer to PING: code 1 is no answer's"},
         {LR_TRACKER_PING, "null", "has no code, it is null"},
         {LR_TRACKER_PING, "{}", "has no code, it is an object"},
+        {LR_TRACKER_PUT, "[0]", "answer to PUT: has no code, it is a list"},
+        {LR_TRACKER_UPDATE_INFO, "[0, null]", "has no code, it is a list"},
         {LR_TRACKER_REQUEST, "0", "a grant is host, port and matchkey"},
         {LR_TRACKER_REQUEST, "[0, [\"h\", 0, \"m\"]]", "a grant is"},
         {LR_TRACKER_REQUEST, "[0, [null, 1, \"m\"]]", "a grant is"},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a tracker has to do for well-behaved servers and clients, and for what they leave behind.
  * Each case also runs with every allocation of the tracker failing in turn. */
+#include <stdio.h>
 #include <string.h>
 
 #include "support/tracker_rig.h"
@@ -370,6 +371,7 @@ static const struct lr_tracker_options with_stop_key = {
     .entries_max = 64,
     .handshake_ns = 5 * LR_SECOND,
     .stalled_ns = 30 * LR_SECOND,
+    .unread_ns = 30 * LR_SECOND,
 };
 
 RIG_CASE_WITH(tracker, refuses_to_stop_for_a_wrong_key, &with_stop_key) {
@@ -412,4 +414,38 @@ RIG_CASE(tracker, tells_its_port) {
     rig_expect(rig, lr_tracker_port(rig->tracker) == 9190);
     rig_expect(rig, rig->events[LR_TRACE_BIND] == 1);
     cr_assert_null(lr_tracker_failure(rig->tracker));
+}
+
+/* The last line of the log that told of a registration. */
+static char registered[LR_TRACE_TEXT_MAX];
+
+static void keep_registered(struct lr_trace_sink *sink, const struct lr_trace_event *event) {
+    (void)sink;
+    if (event->kind == LR_TRACE_REGISTER) {
+        (void)snprintf(registered, sizeof registered, "%s", event->text);
+    }
+}
+
+static void register_servers(struct tracker_rig *rig) {
+    static const struct {
+        const char *info, *says;
+    } rows[] = {
+        {"[5, {\"key\": \"server:dev\", \"addr\": [null, 9090]}]",
+         "registered server:dev at 127.0.0.2:9090"},
+        {"[5, {\"key\": \"server:dev\", \"addr\": [\"board.test\", 9091]}]",
+         "registered server:dev at board.test:9091"},
+        {"[5, {\"key\": \"server:dev\"}]", "registered server:dev at 127.0.0.2"},
+        {"[5, {\"key\": \"a\\n\\\"b\", \"addr\": [\"\\u001b[1m\", 1]}]",
+         "registered a\\x0a\\x22b at \\x1b[1m:1"},
+    };
+    rig->sink.emit = keep_registered;
+    lr_link server = rig_join(rig, "127.0.0.2");
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        rig_ask(rig, server, rows[i].info, "0");
+        cr_expect(strcmp(registered, rows[i].says) == 0, "%s", registered);
+    }
+}
+
+Test(tracker, logs_a_registration_as_a_person_reads_it) {
+    rig_once(register_servers, NULL);
 }

@@ -487,7 +487,7 @@ Test(rpc_value, results_are_announced_by_the_codes_of_their_dialect) {
         {LR_RESULT_STR, 7, 11, 11},   {LR_RESULT_STR, 8, 11, 65},      {LR_RESULT_BYTES, 7, 12, 12},
         {LR_RESULT_BYTES, 8, 12, 66}, {LR_RESULT_FUNCTION, 0, 10, 68}, {LR_RESULT_MODULE, 0, 9, 73},
         {LR_RESULT_ARRAY, 0, 13, 70}, {LR_RESULT_HANDLE, 0, 3, 4},     {LR_RESULT_DTYPE, 0, 5, 5},
-        {LR_RESULT_DEVICE, 0, 6, 6},
+        {LR_RESULT_DEVICE, 0, 6, 6},  {LR_RESULT_OBJECT, 0, 8, 64},
     };
     for (size_t i = 0; i < LR_COUNT_OF(codes); i++) {
         enum lr_result_kind kind;
@@ -503,6 +503,11 @@ Test(rpc_value, results_are_announced_by_the_codes_of_their_dialect) {
     enum lr_result_kind kind;
     cr_expect_not(lr_result_kind_of(LR_DIALECT_LEGACY, 65, &kind));
     cr_expect_not(lr_result_kind_of(LR_DIALECT_FFI, 13, &kind));
+    static const int32_t objects[] = {64, 67, 69, 71, 72, 128, INT32_MAX};
+    for (size_t i = 0; i < LR_COUNT_OF(objects); i++) {
+        cr_assert(lr_result_kind_of(LR_DIALECT_FFI, objects[i], &kind), "%" PRId32, objects[i]);
+        cr_expect_eq(kind, LR_RESULT_OBJECT, "%" PRId32, objects[i]);
+    }
     cr_expect_not(lr_result_kind_of(LR_DIALECT_FFI, -1, &kind));
 }
 
@@ -510,23 +515,34 @@ Test(rpc_value, bytes_of_a_tensor_are_counted_and_overflow_is_seen) {
     static const struct {
         struct lr_tensor tensor;
         enum lr_status status;
-        uint64_t bytes;
+        uint64_t legacy, ffi;
     } cases[] = {
-        {{.ndim = 0, .dtype = {2, 32, 1}}, LR_OK, 4},
-        {{.ndim = 2, .dtype = {2, 32, 1}, .shape = {3, 4}}, LR_OK, 48},
-        {{.ndim = 1, .dtype = {1, 1, 1}, .shape = {9}}, LR_OK, 9},
-        {{.ndim = 1, .dtype = {0, 4, 1}, .shape = {3}}, LR_OK, 3},
-        {{.ndim = 1, .dtype = {2, 32, 4}, .shape = {2}}, LR_OK, 32},
-        {{.ndim = 3, .dtype = {2, 64, 1}, .shape = {INT64_MAX, INT64_MAX, 0}}, LR_OK, 0},
-        {{.ndim = 1, .dtype = {2, 64, 1}, .shape = {INT64_MAX}}, LR_ELIMIT, 0},
-        {{.ndim = 2, .dtype = {0, 8, 1}, .shape = {INT64_MAX, 3}}, LR_ELIMIT, 0},
-        {{.ndim = 2, .dtype = {0, 8, 1}, .shape = {0, -1}}, LR_EPROTO, 0},
-        {{.ndim = -1, .dtype = {0, 8, 1}}, LR_EPROTO, 0},
+        {{.ndim = 0, .dtype = {2, 32, 1}}, LR_OK, 4, 4},
+        {{.ndim = 2, .dtype = {2, 32, 1}, .shape = {3, 4}}, LR_OK, 48, 48},
+        {{.ndim = 1, .dtype = {1, 1, 1}, .shape = {9}}, LR_OK, 9, 9},
+        {{.ndim = 1, .dtype = {0, 1, 1}, .shape = {9}}, LR_OK, 9, 2},
+        {{.ndim = 1, .dtype = {1, 1, 4}, .shape = {9}}, LR_OK, 9, 5},
+        {{.ndim = 1, .dtype = {0, 4, 1}, .shape = {3}}, LR_OK, 3, 2},
+        {{.ndim = 2, .dtype = {0, 4, 1}, .shape = {3, 5}}, LR_OK, 15, 8},
+        {{.ndim = 1, .dtype = {0, 4, 3}, .shape = {2}}, LR_OK, 4, 3},
+        {{.ndim = 1, .dtype = {2, 32, 4}, .shape = {2}}, LR_OK, 32, 32},
+        {{.ndim = 1, .dtype = {2, 0, 1}, .shape = {5}}, LR_OK, 0, 0},
+        {{.ndim = 3, .dtype = {2, 64, 1}, .shape = {INT64_MAX, INT64_MAX, 0}}, LR_OK, 0, 0},
+        {{.ndim = 1, .dtype = {0, 8, 1}, .shape = {INT64_MAX}}, LR_OK, INT64_MAX, INT64_MAX},
+        {{.ndim = 1, .dtype = {2, 64, 1}, .shape = {INT64_MAX}}, LR_ELIMIT, 0, 0},
+        {{.ndim = 2, .dtype = {0, 8, 1}, .shape = {INT64_MAX, 3}}, LR_ELIMIT, 0, 0},
+        {{.ndim = 2, .dtype = {0, 4, 1}, .shape = {INT64_MAX, 5}}, LR_ELIMIT, 0, 0},
+        {{.ndim = 2, .dtype = {0, 8, 1}, .shape = {0, -1}}, LR_EPROTO, 0, 0},
+        {{.ndim = -1, .dtype = {0, 8, 1}}, LR_EPROTO, 0, 0},
     };
-    for (size_t i = 0; i < LR_COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < 2 * LR_COUNT_OF(cases); i++) {
+        size_t row = i / 2;
+        enum lr_dialect dialect = i % 2 == 0 ? LR_DIALECT_LEGACY : LR_DIALECT_FFI;
+        uint64_t wanted = dialect == LR_DIALECT_FFI ? cases[row].ffi : cases[row].legacy;
         uint64_t bytes = 0;
-        cr_expect_eq(lr_tensor_bytes(&cases[i].tensor, &bytes), cases[i].status, "case %zu", i);
-        cr_expect_eq(bytes, cases[i].bytes, "case %zu: %" PRIu64, i, bytes);
+        cr_expect_eq(lr_tensor_bytes(dialect, &cases[row].tensor, &bytes), cases[row].status,
+                     "case %zu, %s", row, lr_dialect_name(dialect));
+        cr_expect_eq(bytes, wanted, "case %zu, %s: %" PRIu64, row, lr_dialect_name(dialect), bytes);
     }
 }
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A server in the world in memory of the roles (tracker.cmake).
 add_library(lr_test_server STATIC
-  support/capture.c
   support/failing.c
   support/files.c
   support/server_rig.c
@@ -9,7 +8,7 @@ add_library(lr_test_server STATIC
   ${PROJECT_SOURCE_DIR}/harness/world/memory_storage.c)
 target_include_directories(lr_test_server PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(lr_test_server
-  PUBLIC lr_test_roles lr_rpc_server
+  PUBLIC lr_test_roles lr_rpc_server lr_mocks_capture
   PRIVATE lr_warnings lr_sanitizers)
 
 if(CRITERION_FOUND)

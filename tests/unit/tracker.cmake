@@ -6,9 +6,9 @@ target_link_libraries(lr_test_roles PUBLIC lr_rpc_role PRIVATE lr_warnings lr_sa
 
 if(CRITERION_FOUND)
   # A tracker in it, and the reader of recorded sessions.
-  add_library(lr_test_tracker STATIC support/tracker_rig.c support/capture.c support/failing.c)
+  add_library(lr_test_tracker STATIC support/tracker_rig.c support/failing.c)
   target_link_libraries(lr_test_tracker
-    PUBLIC lr_test_roles lr_rpc_tracker PkgConfig::CRITERION
+    PUBLIC lr_test_roles lr_rpc_tracker lr_mocks_capture PkgConfig::CRITERION
     PRIVATE lr_warnings lr_sanitizers)
   lr_add_unit_test(role_driver SOURCES role_driver_test.c LINKS lr_test_roles)
   lr_add_unit_test(rpc_tracker SOURCES rpc_tracker_test.c LINKS lr_test_tracker)

@@ -256,6 +256,27 @@ Test(world_faults, a_service_that_gives_up_in_a_black_hole_has_released) {
     finish(&rig);
 }
 
+Test(world_faults, keep_alive_ends_a_service_in_a_black_hole) {
+    struct lr_live_rig rig;
+    struct lr_fault fault = {.kind = LR_FAULT_BLACK_HOLE};
+    start(&rig);
+    rig.server.keepalive = (struct lr_keepalive){40 * LR_MS, 10 * LR_MS, 3};
+    rig.listener = lr_probe_listen(&rig.server, "127.0.0.1", 0, 0);
+    lr_live_drain(rig.server.host);
+    lr_time before = lr_live_now(rig.live);
+    cr_assert(lr_live_rig_connect(&rig, 0));
+    cr_assert_eq(lr_live_fault(rig.live, 1, &fault), LR_OK);
+    LR_WAIT(&rig, lr_live_rig_server(&rig)->closed == 1);
+    cr_expect_geq(lr_live_now(rig.live) - before, 70 * LR_MS, "never before its time");
+    cr_expect_eq(lr_live_rig_server(&rig)->status, LR_ETIMEOUT);
+    cr_expect_eq(lr_live_host_sockets(rig.server.host), 0);
+    cr_expect_str_eq(link_seen()->order, "X C ");
+    cr_expect_str_eq(link_seen()->reason, "keep-alive");
+    lr_live_rig_idle(&rig);
+    cr_expect_eq(lr_live_rig_client(&rig)->half_closed + lr_live_rig_client(&rig)->reset, 0);
+    finish(&rig);
+}
+
 Test(world_faults, our_client_in_a_black_hole_does_not_hide_the_end_of_a_foreign_service) {
     struct lr_live_rig rig;
     uint16_t port;

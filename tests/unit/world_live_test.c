@@ -12,7 +12,7 @@
 #include "support/failing.h"
 #include "support/live_rig.h"
 
-enum { BIG = 24 * 1024 * 1024 };
+enum { BIG = 24 * 1024 * 1024, LEFT = 8 * 1024 * 1024 };
 
 static struct lr_counting_alloc memory;
 
@@ -308,14 +308,14 @@ Test(world_live, a_role_that_leaves_gracefully_sends_what_it_had_queued) {
     start_connected(&rig);
     rig.server.echo = false;
     signal_conn(&rig.server, rig.other, LR_COMMAND_PAUSE);
-    send_from_client(&rig, 0, 8 * 1024 * 1024);
+    send_from_client(&rig, 0, LEFT);
     lr_live_remove(rig.client.host, true);
     rig.client.host = NULL;
     lr_outbox_deinit(&rig.client.role.outbox); /* the role and its memory are gone */
     signal_conn(&rig.server, rig.other, LR_COMMAND_RESUME);
     LR_WAIT(&rig,
             lr_live_rig_server(&rig)->half_closed == 1 || lr_live_rig_server(&rig)->reset == 1);
-    cr_expect_eq(lr_live_rig_server(&rig)->received, 8 * 1024 * 1024);
+    cr_expect_eq(lr_live_rig_server(&rig)->received, LEFT);
     finish(&rig);
 }
 
@@ -332,7 +332,7 @@ Test(world_live, a_deadline_expires_and_never_too_early) {
     struct lr_live_rig rig;
     start(&rig, "127.0.0.1");
     for (unsigned int i = 1; i <= 20; i++) {
-        rig.client.deadline = lr_live_now(rig.live) + i * 700 * LR_US;
+        rig.client.deadline = lr_live_now(rig.live) + LR_US * 700 * i;
         lr_live_drain(rig.client.host);
         LR_WAIT(&rig, rig.client.expired == i);
     }

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "ledger/ledger.h"
 #include "rpc/packet.h"
-#include "support/capture.h"
+#include "mocks/peers/capture.h"
 
 enum { LR_RIG_LINKS_MAX = 64, LR_RIG_FINDINGS_MAX = 64 };
 

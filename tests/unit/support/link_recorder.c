@@ -15,8 +15,8 @@ struct lr_link_recorder *lr_link_recorder(void) {
     return &recorder;
 }
 
-static void note(uint32_t link, const char *what) {
-    struct lr_recorded_link *record = &recorder.links[link];
+static void note(uint32_t number, const char *what) {
+    struct lr_recorded_link *record = &recorder.links[number];
     size_t used = strlen(record->order);
     snprintf(record->order + used, sizeof record->order - used, "%s ", what);
 }
@@ -41,51 +41,52 @@ uint32_t lr_ledger_link_opened(struct lr_ledger *ledger, lr_time at, enum lr_pla
     return recorder.count;
 }
 
-void lr_ledger_link_client(struct lr_ledger *ledger, uint32_t link,
+void lr_ledger_link_client(struct lr_ledger *ledger, uint32_t number,
                            const struct lr_endpoint *client) {
     (void)ledger;
-    name_end(recorder.links[link].client, client);
-    recorder.links[link].client_pid = client->pid;
+    name_end(recorder.links[number].client, client);
+    recorder.links[number].client_pid = client->pid;
 }
 
-void lr_ledger_link_bytes(struct lr_ledger *ledger, lr_time at, uint32_t link,
+void lr_ledger_link_bytes(struct lr_ledger *ledger, lr_time at, uint32_t number,
                           enum lr_direction direction, const uint8_t *bytes, size_t size) {
     (void)ledger;
     (void)at;
     (void)bytes;
-    recorder.links[link].bytes[direction] += size;
+    recorder.links[number].bytes[direction] += size;
 }
 
-void lr_ledger_link_fin(struct lr_ledger *ledger, lr_time at, uint32_t link,
+void lr_ledger_link_fin(struct lr_ledger *ledger, lr_time at, uint32_t number,
                         enum lr_direction direction) {
     (void)ledger;
     (void)at;
-    recorder.links[link].fins[direction]++;
-    note(link, direction == LR_TO_SERVICE ? "F>" : "F<");
+    recorder.links[number].fins[direction]++;
+    note(number, direction == LR_TO_SERVICE ? "F>" : "F<");
 }
 
-void lr_ledger_link_reset(struct lr_ledger *ledger, lr_time at, uint32_t link,
+void lr_ledger_link_reset(struct lr_ledger *ledger, lr_time at, uint32_t number,
                           enum lr_direction direction) {
     (void)ledger;
     (void)at;
-    recorder.links[link].resets[direction]++;
-    note(link, direction == LR_TO_SERVICE ? "R>" : "R<");
+    recorder.links[number].resets[direction]++;
+    note(number, direction == LR_TO_SERVICE ? "R>" : "R<");
 }
 
-void lr_ledger_link_closed(struct lr_ledger *ledger, lr_time at, uint32_t link,
+void lr_ledger_link_closed(struct lr_ledger *ledger, lr_time at, uint32_t number,
                            const char *reason) {
     (void)ledger;
     (void)at;
-    recorder.links[link].closed++;
-    snprintf(recorder.links[link].reason, LR_RECORDED_TEXT_MAX, "%s", reason == NULL ? "" : reason);
-    note(link, "C");
+    recorder.links[number].closed++;
+    snprintf(recorder.links[number].reason, LR_RECORDED_TEXT_MAX, "%s",
+             reason == NULL ? "" : reason);
+    note(number, "C");
 }
 
-void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t link, const char *what) {
+void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number, const char *what) {
     (void)ledger;
     (void)at;
-    snprintf(recorder.links[link].fault, LR_RECORDED_TEXT_MAX, "%s", what);
-    note(link, "X");
+    snprintf(recorder.links[number].fault, LR_RECORDED_TEXT_MAX, "%s", what);
+    note(number, "X");
 }
 
 void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, int64_t pid,

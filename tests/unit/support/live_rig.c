@@ -128,6 +128,7 @@ void lr_probe_init(struct lr_probe *probe, struct lr_alloc *alloc) {
     probe->role.env.alloc = alloc;
     probe->deadline = LR_TIME_NEVER;
     probe->linger_ns = 5 * LR_SECOND;
+    probe->keepalive = (struct lr_keepalive){30 * LR_SECOND, 5 * LR_SECOND, 3};
     lr_outbox_init(&probe->role.outbox, alloc);
 }
 
@@ -139,12 +140,11 @@ void lr_probe_deinit(struct lr_probe *probe) {
     lr_outbox_deinit(&probe->role.outbox);
 }
 
-static const struct lr_keepalive keepalive = {30 * LR_SECOND, 5 * LR_SECOND, 3};
-
 lr_conn lr_probe_listen(struct lr_probe *probe, const char *host, uint16_t port,
                         uint32_t port_end) {
     lr_conn conn = 0;
-    if (lr_outbox_listen(&probe->role.outbox, host, port, port_end, keepalive, &conn) != LR_OK) {
+    if (lr_outbox_listen(&probe->role.outbox, host, port, port_end, probe->keepalive, &conn) !=
+        LR_OK) {
         probe->failed = true;
         return 0;
     }
@@ -155,7 +155,7 @@ lr_conn lr_probe_connect(struct lr_probe *probe, const char *host, uint16_t port
     struct lr_address address = {.port = port};
     lr_conn conn = 0;
     snprintf(address.host, sizeof address.host, "%s", host);
-    if (lr_outbox_connect(&probe->role.outbox, &address, keepalive, &conn) != LR_OK) {
+    if (lr_outbox_connect(&probe->role.outbox, &address, probe->keepalive, &conn) != LR_OK) {
         probe->failed = true;
         return 0;
     }

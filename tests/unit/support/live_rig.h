@@ -35,6 +35,7 @@ struct lr_probe {
     bool echo;         /* sends back what comes */
     bool close_at_end; /* closes when the peer has */
     uint64_t linger_ns;
+    struct lr_keepalive keepalive; /* of what it opens from now on */
     lr_time deadline;
     unsigned int expired;
     unsigned int early; /* EXPIRED before the deadline: must stay 0 */

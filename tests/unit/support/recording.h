@@ -4,7 +4,7 @@
 #ifndef LR_TESTS_SUPPORT_RECORDING_H
 #define LR_TESTS_SUPPORT_RECORDING_H
 
-#include "support/capture.h"
+#include "mocks/peers/capture.h"
 
 struct lr_recorded {
     struct lr_buf sent;     /* by the side that connected */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One TCP connection of the live world, whoever owns it: a role's or one side of a relay's. */
+#ifndef LR_WORLD_LIVE_SOCKET_H
+#define LR_WORLD_LIVE_SOCKET_H
+
+#include "world/live_internal.h"
+
+struct lr_socket;
+
+struct lr_socket_ops {
+    void (*connected)(struct lr_socket *socket, int error);
+    void (*received)(struct lr_socket *socket, const uint8_t *bytes, size_t size);
+    void (*ended)(struct lr_socket *socket); /* FIN */
+    void (*failed)(struct lr_socket *socket,
+                   int error);                    /* reset, keep-alive, ..: the socket is closing */
+    void (*progressed)(struct lr_socket *socket); /* queued bytes went out */
+    /* May be NULL. How many bytes may go out now; then, that these did. */
+    size_t (*room)(struct lr_socket *socket);
+    void (*sent)(struct lr_socket *socket, const uint8_t *bytes, size_t size);
+    /* May be NULL. All is out and FIN comes next: false swallows it. */
+    bool (*finishing)(struct lr_socket *socket);
+    void (*closed)(struct lr_socket *socket); /* the descriptor is gone: free it */
+};
+
+struct lr_chunk {
+    struct lr_chunk *next;
+    struct lr_buf bytes;
+};
+
+/* Embed it as the first member. */
+struct lr_socket {
+    uv_tcp_t tcp;
+    uv_connect_t connect;
+    struct lr_live *live;
+    const struct lr_socket_ops *ops;
+    struct lr_list node;
+    struct lr_chunk *first; /* waits to be written */
+    struct lr_chunk *last;
+    size_t unsent;
+    struct lr_timer timer; /* linger, or silence when frozen */
+    struct lr_frozen *frozen_watch;
+    lr_time heard_at;
+    unsigned int tapped : 1; /* room and sent are asked */
+    unsigned int opened : 1; /* it has a descriptor */
+    unsigned int wants_read : 1;
+    unsigned int reading : 1;
+    unsigned int got_end : 1; /* the peer's FIN */
+    unsigned int writing : 1; /* a write is with libuv */
+    unsigned int wants_shut : 1;
+    unsigned int shut : 1;     /* our FIN is out, or was swallowed: nothing more is sent */
+    unsigned int finished : 1; /* |finishing| was told */
+    unsigned int lingering : 1;
+    unsigned int frozen : 1;  /* black hole: neither read nor written */
+    unsigned int closing : 1; /* given to uv_close */
+};
+
+void lr_socket_init(struct lr_socket *socket, struct lr_live *live,
+                    const struct lr_socket_ops *ops);
+/* Takes the connection that waits at |server|. A uv error: close it. */
+int lr_socket_accept(struct lr_socket *socket, uv_tcp_t *server,
+                     const struct lr_keepalive *keepalive);
+int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address,
+                      const struct lr_keepalive *keepalive);
+void lr_socket_read(struct lr_socket *socket, bool on);
+/* Sends |count| buffers, taking them over, always: what does not go out at once is queued. A
+ * failure is told to |failed|. */
+void lr_socket_send(struct lr_socket *socket, struct lr_buf **buffers, size_t count);
+/* FIN after what is queued. */
+void lr_socket_shut(struct lr_socket *socket);
+/* FIN now, by a fault: what is queued is dropped, and |finishing| hears of it only when the owner
+ * shuts or closes the socket, too. */
+void lr_socket_cut(struct lr_socket *socket);
+/* FIN after what is queued, then drops what comes until the peer's end, at most |linger_ns|, then
+ * closes. */
+void lr_socket_close(struct lr_socket *socket, uint64_t linger_ns);
+/* RST, at once. */
+void lr_socket_reset(struct lr_socket *socket);
+/* Closes the descriptor as it is. */
+void lr_socket_drop(struct lr_socket *socket);
+/* Drops what is queued. */
+void lr_socket_discard(struct lr_socket *socket);
+/* Copies what is queued from its allocators to the world's. False: no memory, nothing changed. */
+bool lr_socket_adopt(struct lr_socket *socket);
+/* Black hole: nothing is read or written any more. |gone| hears, once, when the peer has ended
+ * (|reset|: by RST) where the platform can tell; the socket closes by itself only by |drop|. */
+void lr_socket_freeze(struct lr_socket *socket, void (*gone)(struct lr_socket *socket, bool reset));
+void lr_socket_address(const struct lr_socket *socket, bool peer, struct sockaddr_storage *out);
+void lr_socket_alarm(struct lr_socket *socket, int kind); /* for the loop */
+
+#endif
