@@ -9,8 +9,9 @@
 
 #include "bench/net.h"
 
-/* uint64 length, int32 code, then the sequence: int32 count, (int32 code, value).. in TVM's newer dialect. */
-static const uint8_t init[] = {0x15, 0, 0, 0, 0,   0,   0,   0,   2,   0, 0, 0, 5, 0, 0,
+/* uint64 length, int32 code, then the sequence: int32 count, (int32 code, value).. in TVM's newer
+ * dialect. */
+static const uint8_t init[] = {0x15, 0, 0, 0, 0, 0,   0,   0,   2,   0,   0, 0, 5, 0, 0,
                                0,    0, 0, 0, 0, '0', '.', '8', '.', '0', 0, 0, 0, 0};
 static const uint8_t get[] = {0x23, 0,   0,   0,   0,   0,   0,   0,   9,   0,   0,
                               0,    1,   0,   0,   0,   8,   0,   0,   0,   15,  0,

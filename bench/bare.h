@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of the bare-socket program: the bytes and the round trips of TVM's RPC as our roles exchange
- * them, by blocking calls, and nothing else. Nothing is checked or kept beyond what the next message needs,
- * nothing but the peer's end is survived. */
+/* The parts of the bare-socket program: the bytes and the round trips of TVM's RPC as our roles
+ * exchange them, by blocking calls, and nothing else. Nothing is checked or kept beyond what the
+ * next message needs, nothing but the peer's end is survived. */
 #ifndef BENCH_BARE_H
 #define BENCH_BARE_H
 
@@ -11,12 +11,13 @@
 /* The key that all are registered under, and the size of what carries it. */
 #define BENCH_KEY "bench"
 enum {
-    BARE_MATCHKEY = sizeof BENCH_KEY - 1 + 19, /* KEY:0. and 16 digits, as most of ours are */
-    BARE_GREETING = 8 + 7 + BARE_MATCHKEY,     /* magic, length, "client:" MATCHKEY */
+    BARE_MATCHKEY = sizeof BENCH_KEY - 1 + 19,   /* KEY:0. and 16 digits, as most of ours are */
+    BARE_GREETING = 8 + 7 + BARE_MATCHKEY,       /* magic, length, "client:" MATCHKEY */
     BARE_GREETED = 8 + 7 + sizeof BENCH_KEY - 1, /* code, length, "server:" KEY */
     BARE_GRANT_MAX = 128,
     BARE_SLOTS_MAX = 256,
-    BARE_BATCH = 100, /* servers that register at once: real TVM takes 40 ms to answer each message */
+    BARE_BATCH =
+        100, /* servers that register at once: real TVM takes 40 ms to answer each message */
     BARE_ARRAY_HEAD = 60, /* of a copy of an array of one dimension */
     BARE_COPY_ACK = 12,   /* before the bytes that come back */
     BARE_VOID = 20

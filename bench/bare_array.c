@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An array there and back: one packet that carries it and its void, one that asks for it and the bytes. */
+/* An array there and back: one packet that carries it and its void, one that asks for it and the
+ * bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +50,8 @@ static void make_head(uint8_t head[BARE_ARRAY_HEAD], uint32_t code, size_t size,
     memset(head, 0, BARE_ARRAY_HEAD);
     put_number(head, BARE_ARRAY_HEAD - 8 + behind, 8);
     put_number(head + 8, code, 4);
-    put_number(head + 20, 1, 4); /* device: the CPU */
-    put_number(head + 28, 1, 4); /* dimensions */
+    put_number(head + 20, 1, 4);                          /* device: the CPU */
+    put_number(head + 28, 1, 4);                          /* dimensions */
     put_number(head + 32, 1 + (8U << 8) + (1U << 16), 4); /* uint8 */
     put_number(head + 36, size, 8);
     put_number(head + 52, size, 8);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A farm: many servers that are registered with one tracker and hold still, and one client that asks for
- * them. Whoever is granted is put again, so that their number stays. The farm's program is the same for
- * every tracker: ours, the bare one here, TVM's. */
+/* A farm: many servers that are registered with one tracker and hold still, and one client that
+ * asks for them. Whoever is granted is put again, so that their number stays. The farm's program is
+ * the same for every tracker: ours, the bare one here, TVM's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +81,8 @@ int bare_farm_tracker(char **arguments) {
 enum { INDEX_DIGITS = 6, FIRST_PORT = 10000, PORTS = 50000 };
 
 static void write_put(int server, size_t index, unsigned int put_count) {
-    bench_write_message(server, "[3, \"" BENCH_KEY "\", [%zu, \"" BENCH_KEY ":0.%0*zu%010u\"], null]",
+    bench_write_message(server,
+                        "[3, \"" BENCH_KEY "\", [%zu, \"" BENCH_KEY ":0.%0*zu%010u\"], null]",
                         FIRST_PORT + index % PORTS, INDEX_DIGITS, index, put_count);
 }
 
@@ -95,7 +96,8 @@ static void hear_success(int server) {
 static void register_batch(uint16_t tracker, int *servers, size_t begin, size_t end) {
     for (size_t i = begin; i < end; i++) {
         servers[i] = bench_connect(tracker);
-        bench_greet_tracker(servers[i]); /* at once: real TVM lets one connection wait to be accepted */
+        bench_greet_tracker(
+            servers[i]); /* at once: real TVM lets one connection wait to be accepted */
     }
     for (size_t i = begin; i < end; i++) {
         write_put(servers[i], i, 0);

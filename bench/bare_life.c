@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole lives of sessions: tracker, server and client. With one client the tracker reads from the server and
- * from the client by turns, as no other order is possible, and so needs not ask who has something to say;
- * with more it asks poll(), and server and clients are a thread each. */
+/* Whole lives of sessions: tracker, server and client. With one client the tracker reads from the
+ * server and from the client by turns, as no other order is possible, and so needs not ask who has
+ * something to say; with more it asks poll(), and server and clients are a thread each. */
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -133,7 +133,8 @@ static bool put(struct server *server) {
     char answer[BARE_GRANT_MAX];
     size_t length;
     pthread_mutex_lock(&server->put_lock);
-    bench_write_message(server->tracker, "[3, \"" BENCH_KEY "\", [%u, \"" BENCH_KEY ":0.%016u\"], null]",
+    bench_write_message(server->tracker,
+                        "[3, \"" BENCH_KEY "\", [%u, \"" BENCH_KEY ":0.%016u\"], null]",
                         (unsigned int)server->port, ++server->put_count);
     bool answered = bench_try_read_message(server->tracker, answer, sizeof answer, &length);
     pthread_mutex_unlock(&server->put_lock);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bench: which subjects there are, how one is set up and told to run, what is measured of it. A subject
- * of a measure is a lane: its tracker, its server and its worker, each a process of its own that dies with
- * the bench. Runs of the lanes take turns, and medians count, so that a noisy machine treats all alike. */
+/* The bench: which subjects there are, how one is set up and told to run, what is measured of it. A
+ * subject of a measure is a lane: its tracker, its server and its worker, each a process of its own
+ * that dies with the bench. Runs of the lanes take turns, and medians count, so that a noisy
+ * machine treats all alike. */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
@@ -25,9 +26,9 @@ struct bench_result {
 
 struct bench {
     struct lr_live *live;
-    const char *bin;     /* where the programs are */
-    const char *source;  /* where tvm_client.py is */
-    const char *python;  /* one that imports tvm; NULL: no real TVM */
+    const char *bin;    /* where the programs are */
+    const char *source; /* where tvm_client.py is */
+    const char *python; /* one that imports tvm; NULL: no real TVM */
     bool fast;
     char tvm_version[64];
     struct bench_result results[BENCH_RESULTS_MAX];
@@ -48,8 +49,8 @@ struct bench_lane {
     size_t rounds;
 };
 
-/* Starts its programs and waits until the worker is ready. What fails ends the bench, after the logs of
- * its programs are on stderr: so do the others. */
+/* Starts its programs and waits until the worker is ready. What fails ends the bench, after the
+ * logs of its programs are on stderr: so do the others. */
 void bench_lane_start(struct bench_lane *lane);
 /* One run of |run_ms|; its rate is kept, unless this is to warm up. */
 void bench_lane_run(struct bench_lane *lane, unsigned int run_ms, bool keep);
@@ -60,9 +61,11 @@ double bench_median(double *values, size_t count); /* sorts them */
 
 /* ---- memory.c ---- */
 
-/* What the processes of |group| have to themselves, shared pages in proportion. Linux; elsewhere 0. */
+/* What the processes of |group| have to themselves, shared pages in proportion. Linux; elsewhere 0.
+ */
 uint64_t bench_group_memory(int64_t group);
-/* Heap that one registered server takes of our tracker in the live world, by the allocator's own count. */
+/* Heap that one registered server takes of our tracker in the live world, by the allocator's own
+ * count. */
 double bench_counted_heap(struct bench *bench, size_t servers);
 
 /* ---- measure.c ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients of ours, driven by steps as the bare ones are: whole lives of sessions, or an array there and back. */
+/* Clients of ours, driven by steps as the bare ones are: whole lives of sessions, or an array there
+ * and back. */
 #include "rpc/client.h"
 
 #include <stdio.h>
@@ -39,9 +40,8 @@ static void init_clients(struct clients *clients, uint16_t tracker, size_t count
     const struct lr_live_options world = {.alloc = lr_alloc_system()};
     check(lr_live_new(&clients->live, &world, &error), &error, "no world");
     lr_prng_init(&clients->random, 1);
-    const struct lr_env env = {.alloc = lr_alloc_system(),
-                               .device = lr_alloc_system(),
-                               .random = &clients->random};
+    const struct lr_env env = {
+        .alloc = lr_alloc_system(), .device = lr_alloc_system(), .random = &clients->random};
     struct lr_client_options options = lr_client_options_default;
     options.tracker_host = "127.0.0.1";
     options.tracker_port = tracker;
@@ -229,7 +229,8 @@ static int serve_lives(struct clients *clients) {
 int main(int argc, char **argv) {
     static struct clients clients;
     if (argc != 4 || (strcmp(argv[1], "life") != 0 && strcmp(argv[1], "array") != 0)) {
-        (void)fprintf(stderr, "usage: %s life TRACKER_PORT CLIENTS\n       %s array TRACKER_PORT BYTES\n",
+        (void)fprintf(stderr,
+                      "usage: %s life TRACKER_PORT CLIENTS\n       %s array TRACKER_PORT BYTES\n",
                       argv[0], argv[0]);
         return 2;
     }

@@ -10,14 +10,16 @@
 #include "base/assert.h"
 #include "bench/net.h"
 
-#define READY_NS (120 * LR_SECOND) /* a real TVM imports for seconds, and registers 10,000 servers slowly */
+#define READY_NS                                                                                   \
+    (120 * LR_SECOND) /* a real TVM imports for seconds, and registers 10,000 servers slowly */
 #define RUN_NS (120 * LR_SECOND)
 #define PROBE_NS (20 * LR_MS)
 
 enum { WORDS_MAX = 24, WORD_MAX = 512 };
 
-/* The programs of a lane, in words: {bin}, {source}, {python} are paths, {t} and {s} the ports of tracker and
- * server ({t+1}: the next), {n} the lane's number. A program marked with > is driven by steps. */
+/* The programs of a lane, in words: {bin}, {source}, {python} are paths, {t} and {s} the ports of
+ * tracker and server ({t+1}: the next), {n} the lane's number. A program marked with > is driven by
+ * steps. */
 struct recipe {
     const char *tracker, *server, *worker;
 };
@@ -39,7 +41,8 @@ static const struct recipe recipes[BENCH_KINDS][BENCH_SUBJECTS] = {
             [BENCH_BARE] = {">{bin}/lastref-bench-bare tracker {t} {n}",
                             ">{bin}/lastref-bench-bare server {s} {t} {n}",
                             ">{bin}/lastref-bench-bare client {t} {n}"},
-            [BENCH_TVM] = {TVM_TRACKER, TVM_SERVER, ">{python} {source}/tvm_client.py life {t} {n}"},
+            [BENCH_TVM] = {TVM_TRACKER, TVM_SERVER,
+                           ">{python} {source}/tvm_client.py life {t} {n}"},
         },
     [BENCH_FARM] =
         {
@@ -66,10 +69,14 @@ static void replace(const struct bench_lane *lane, const char *name, size_t size
         const char *text; /* NULL: the number */
         size_t number;
     } known[] = {
-        {"bin", bench->bin, 0},           {"source", bench->source, 0},
-        {"python", bench->python, 0},     {"t", NULL, lane->tracker_port},
-        {"s", NULL, lane->server_port},   {"t+1", NULL, lane->tracker_port + 1U},
-        {"s+1", NULL, lane->server_port + 1U}, {"n", NULL, lane->number},
+        {"bin", bench->bin, 0},
+        {"source", bench->source, 0},
+        {"python", bench->python, 0},
+        {"t", NULL, lane->tracker_port},
+        {"s", NULL, lane->server_port},
+        {"t+1", NULL, lane->tracker_port + 1U},
+        {"s+1", NULL, lane->server_port + 1U},
+        {"n", NULL, lane->number},
     };
     for (size_t i = 0; i < LR_COUNT_OF(known); i++) {
         if (strlen(known[i].name) == size && memcmp(known[i].name, name, size) == 0) {
@@ -84,7 +91,8 @@ static void replace(const struct bench_lane *lane, const char *name, size_t size
     LR_UNREACHABLE();
 }
 
-/* Copies the word at |*text| into |out|, with its names replaced; |*text| is then at the next one. */
+/* Copies the word at |*text| into |out|, with its names replaced; |*text| is then at the next one.
+ */
 static void take_word(const struct bench_lane *lane, const char **text, char *out) {
     size_t used = 0;
     const char *next = *text;
@@ -190,7 +198,8 @@ void bench_lane_start(struct bench_lane *lane) {
     lane->tracker_port = bench_free_port();
     lane->server_port = bench_free_port();
     lane->tracker = start_service(lane, recipe->tracker, lane->tracker_port);
-    /* A server is not to be tried: whoever connects is a client to it. Its tracker keeps who asks early. */
+    /* A server is not to be tried: whoever connects is a client to it. Its tracker keeps who asks
+     * early. */
     lane->server = start_service(lane, recipe->server, 0);
     uint64_t before = lane->tracker == NULL ? 0 : bench_group_memory(lr_program_pid(lane->tracker));
     lane->worker = start_program(lane, recipe->worker);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lastref-bench: how fast our roles are, beside the bare-socket program and real TVM. bench/run.sh calls it. */
+/* lastref-bench: how fast our roles are, beside the bare-socket program and real TVM. bench/run.sh
+ * calls it. */
 #include "bench/bench.h"
 
 #include <stdio.h>

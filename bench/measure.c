@@ -79,7 +79,8 @@ static struct bench_result *add_result(struct bench *bench, const char *unit) {
     return result;
 }
 
-/* The median of a round's own ratios: what disturbs the machine for longer than a round cancels out. */
+/* The median of a round's own ratios: what disturbs the machine for longer than a round cancels
+ * out. */
 static double growth(const struct bench_lane *one, const struct bench_lane *many) {
     double factors[BENCH_ROUNDS_MAX];
     for (size_t i = 0; i < one->rounds; i++) {

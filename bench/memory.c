@@ -37,8 +37,7 @@ static uint64_t memory_of(const char *pid) {
     if (file == NULL) {
         return 0;
     }
-    while (fgets(line, sizeof line, file) != NULL && sscanf(line, "Pss: %llu kB", &kib) != 1) {
-    }
+    while (fgets(line, sizeof line, file) != NULL && sscanf(line, "Pss: %llu kB", &kib) != 1) {}
     (void)fclose(file);
     return (uint64_t)kib * 1024;
 }
@@ -74,9 +73,8 @@ static void start_counted(struct counted *counted) {
     lr_counting_alloc_init(&counted->alloc, lr_alloc_system());
     lr_prng_init(&counted->random, 1);
     const struct lr_live_options world = {.alloc = &counted->alloc.base};
-    const struct lr_env env = {.alloc = &counted->alloc.base,
-                               .device = &counted->alloc.base,
-                               .random = &counted->random};
+    const struct lr_env env = {
+        .alloc = &counted->alloc.base, .device = &counted->alloc.base, .random = &counted->random};
     struct lr_tracker_options options = lr_tracker_options_default;
     options.port = 0;
     options.port_end = 1;
@@ -118,8 +116,7 @@ double bench_counted_heap(struct bench *bench, size_t servers) {
     /* One connection more: the client's. */
     while (lr_tracker_count(counted.tracker).free < servers ||
            lr_tracker_count(counted.tracker).connections < servers + 1) {
-        if (lr_live_now(counted.live) >= until ||
-            lr_program_ended(farm, NULL, NULL, NULL)) {
+        if (lr_live_now(counted.live) >= until || lr_program_ended(farm, NULL, NULL, NULL)) {
             bench_die("only %zu servers came", lr_tracker_count(counted.tracker).free);
         }
         (void)lr_live_turn(counted.live, lr_time_add(lr_live_now(counted.live), LR_SECOND));

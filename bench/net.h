@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blocking sockets on loopback and the steps by which the bench drives its programs: all that the
- * bare-socket program stands on, and nothing of the harness. Whatever fails ends the program with a line
- * that says what; a program of the bench has nothing to save. */
+ * bare-socket program stands on, and nothing of the harness. Whatever fails ends the program with a
+ * line that says what; a program of the bench has nothing to save. */
 #ifndef BENCH_NET_H
 #define BENCH_NET_H
 
@@ -28,18 +28,18 @@ void bench_read(int socket, void *bytes, size_t size);
 /* False: the peer has ended before the first byte. */
 bool bench_try_read(int socket, void *bytes, size_t size);
 
-/* A tracker message: int32 length and text. Reads it as a string into |text|; returns its length. */
+/* A tracker message: int32 length and text. Reads it as a string into |text|; returns its length.
+ */
 size_t bench_read_message(int socket, char *text, size_t room);
 bool bench_try_read_message(int socket, char *text, size_t room, size_t *length);
 /* Writes |text| with its length before it, as one write. */
-void bench_write_message(int socket, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void bench_write_message(int socket, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The tracker's magic, there and back, from the asking side or the answering one. */
 void bench_greet_tracker(int socket);
 void bench_answer_greeting(int socket);
 
-/* Steps: says "ready" (with |text| behind it, if any); then each line "go MS" on stdin wants a run of that
- * long, answered by "COUNT NS". False: stdin has ended, and so should the program. */
+/* Steps: says "ready" (with |text| behind it, if any); then each line "go MS" on stdin wants a run
+ * of that long, answered by "COUNT NS". False: stdin has ended, and so should the program. */
 void bench_ready(const char *text);
 bool bench_next_run(uint64_t *run_ns);
 void bench_answer(uint64_t count, uint64_t ns);

@@ -9,8 +9,8 @@
 
 enum target_kind { RATIO_AT_LEAST, VALUE_AT_MOST };
 
-/* What is to be reached: of the first result whose name begins so. The ratio is that to the bare-socket
- * program. */
+/* What is to be reached: of the first result whose name begins so. The ratio is that to the
+ * bare-socket program. */
 static const struct target {
     const char *name;
     enum target_kind kind;
@@ -121,10 +121,15 @@ bool bench_check_targets(const struct bench *bench) {
         const struct target *target = &targets[i];
         const struct bench_result *result = find(bench, target->name);
         bool is_ratio = target->kind == RATIO_AT_LEAST;
-        bool known = result->values[BENCH_OURS] >= 0 && (!is_ratio || result->values[BENCH_BARE] > 0);
+        bool known =
+            result->values[BENCH_OURS] >= 0 && (!is_ratio || result->values[BENCH_BARE] > 0);
         double value = is_ratio ? ratio_of(result, BENCH_BARE) : result->values[BENCH_OURS];
         bool reached = known && (is_ratio ? value >= target->limit : value <= target->limit);
-        (void)printf("%-8s %s: ", !known ? "unknown" : reached ? "reached" : "MISSED", result->name);
+        (void)printf("%-8s %s: ",
+                     !known    ? "unknown"
+                     : reached ? "reached"
+                               : "MISSED",
+                     result->name);
         if (known) {
             (void)printf("%.*f %s", value < 20 ? 2 : 0, value,
                          is_ratio ? "of the bare-socket program" : result->unit);

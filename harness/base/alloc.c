@@ -59,9 +59,9 @@ char *lr_alloc_string(struct lr_alloc *alloc, const void *bytes, size_t size) {
     return string;
 }
 
-void lr_alloc_free_string(struct lr_alloc *alloc, char *string) {
+void lr_alloc_free_string(struct lr_alloc *alloc, const char *string) {
     if (string != NULL) {
-        lr_alloc_free(alloc, string, strlen(string) + 1);
+        lr_alloc_free(alloc, (void *)string, strlen(string) + 1);
     }
 }
 

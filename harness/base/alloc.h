@@ -29,7 +29,7 @@ void lr_alloc_free(struct lr_alloc *alloc, void *block, size_t size);
 /* A copy of |size| bytes with a NUL behind them; free with lr_alloc_free(.., size + 1). */
 LR_NODISCARD char *lr_alloc_string(struct lr_alloc *alloc, const void *bytes, size_t size);
 /* Frees a string made by lr_alloc_string from text without NULs; NULL is fine. */
-void lr_alloc_free_string(struct lr_alloc *alloc, char *string);
+void lr_alloc_free_string(struct lr_alloc *alloc, const char *string);
 
 #define LR_NEW(alloc, type) ((type *)lr_alloc_zeroed((alloc), sizeof(type)))
 #define LR_FREE(alloc, pointer) lr_alloc_free((alloc), (pointer), sizeof *(pointer))

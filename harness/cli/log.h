@@ -17,6 +17,7 @@ struct lr_log_options {
     bool json;
 };
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): |type| and |member| name a type and a member. */
 /* Rows for a table of options, |member| being the struct lr_log_options in |type|. */
 #define LR_LOG_OPTIONS(type, member)                                                               \
     {.kind = LR_OPTION_HEADING, .help = "log (on stderr):"},                                       \
@@ -28,6 +29,8 @@ struct lr_log_options {
         LR_OPTION(LR_OPTION_FLAG, "log-json", NULL, type, member.json,                             \
                   "one JSON object a line: time, level, event, role, connection, text")            \
     }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 struct lr_log {
     struct lr_trace_sink sink; /* for roles; borrowed for their life */

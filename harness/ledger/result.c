@@ -39,7 +39,7 @@ int lr_exit_worse(int a, int b) {
 }
 
 /* Copies |text|, NULL for NULL, into |*out|. False: out of memory. */
-static bool copy_text(struct lr_alloc *alloc, const char *text, char **out) {
+static bool copy_text(struct lr_alloc *alloc, const char *text, const char **out) {
     *out = text == NULL ? NULL : lr_alloc_string(alloc, text, strlen(text));
     return text == NULL || *out != NULL;
 }
@@ -81,7 +81,7 @@ void lr_case_result_deinit(struct lr_case_result *result) {
     if (alloc == NULL) {
         return;
     }
-    char *const texts[] = {result->name,   result->title,  result->file,
+    const char *const texts[] = {result->name,   result->title,  result->file,
                            result->repeat, result->reason, result->release_detail};
     for (size_t i = 0; i < LR_COUNT_OF(texts); i++) {
         lr_alloc_free_string(alloc, texts[i]);

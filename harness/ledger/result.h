@@ -28,10 +28,10 @@ int lr_exit_worse(int a, int b);
 
 /* One expectation of the script that was evaluated. Strings are owned by the result. */
 struct lr_expectation {
-    char *text; /* "session 1 released within 100 ms of close" */
-    char *expected;
-    char *seen;
-    char *where; /* "scenarios/lifecycle/close.lua:12" */
+    const char *text; /* "session 1 released within 100 ms of close" */
+    const char *expected;
+    const char *seen;
+    const char *where; /* "scenarios/lifecycle/close.lua:12" */
     bool held;
     bool late; /* failed by lateness alone: worth one more try */
     uint32_t session;
@@ -53,16 +53,17 @@ struct lr_result_lines {
 
 struct lr_case_result {
     struct lr_alloc *alloc;
-    char *name;  /* "lifecycle/close-releases_at_once[tvm=ffi]": stable, what --filter matches */
-    char *title; /* the scenario's sentence with the case's parameters */
-    char *file;
-    char *repeat; /* the command that repeats it */
-    char *reason; /* not run: what is missing; invalid: why; known failure: the list's reason and
-                     link */
+    const char
+        *name; /* "lifecycle/close-releases_at_once[tvm=ffi]": stable, what --filter matches */
+    const char *title; /* the scenario's sentence with the case's parameters */
+    const char *file;
+    const char *repeat; /* the command that repeats it */
+    const char *reason; /* not run: what is missing; invalid: why; known failure: the list's reason
+                     and link */
     enum lr_case_outcome outcome;
     const char *protocol_verdict; /* "passed", "failed", "not implemented"; static */
     const char *release_verdict;  /* "on time", "late", "never", ..; static */
-    char *release_detail;         /* "by 1.2 s"; may be NULL */
+    const char *release_detail;   /* "by 1.2 s"; may be NULL */
     uint64_t seed;
     lr_time duration_ns;
     unsigned int tries;

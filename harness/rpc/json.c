@@ -229,7 +229,7 @@ bool lr_json_number(const struct json_t *value, double *number) {
 bool lr_json_next(const struct json_t *object, void **place, struct lr_text *name,
                   const struct json_t **member) {
     /* Iterating does not change the object; the library's type says it might. */
-    json_t *walked = (json_t *)(uintptr_t)object;
+    json_t *walked = (json_t *)object;
     *place = *place == NULL ? json_object_iter(walked) : json_object_iter_next(walked, *place);
     if (*place == NULL) {
         return false;

@@ -202,6 +202,7 @@ static enum lr_status decode_body(struct decoding *decoding, struct lr_error *er
     }
     decoding->error = &detail;
     enum lr_status status = decode_layout(decoding);
+    decoding->error = NULL;
     return status == LR_OK ? LR_OK
                            : lr_error_set(error, status, "%s: %s", packets[code].name, detail.text);
 }

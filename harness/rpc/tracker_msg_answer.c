@@ -148,7 +148,8 @@ static enum lr_status read_queues(struct lr_alloc *alloc, const struct json_t *i
     struct lr_summary_queue *queue = array->rows;
     const struct json_t *member;
     void *place = NULL;
-    for (struct lr_text name; lr_json_next(info, &place, &name, &member); queue++) {
+    for (struct lr_text name; queue != NULL && lr_json_next(info, &place, &name, &member);
+         queue++) {
         queue->key = name;
         if (!lr_json_int(lr_json_get(member, "free"), &queue->free) || queue->free < 0 ||
             !lr_json_int(lr_json_get(member, "pending"), &queue->pending) || queue->pending < 0) {

@@ -211,6 +211,7 @@ static void describe_content(struct cut_text *cut, const struct lr_value *value)
     }
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): written through |cut| */
 const char *lr_value_describe(char *out, size_t size, const struct lr_value *value) {
     LR_ASSERT(size > 0);
     struct cut_text cut = {.out = out, .size = size};

@@ -16,7 +16,7 @@ void lr_reader_fail(struct lr_reader *reader, enum lr_status status) {
 }
 
 const uint8_t *lr_read_bytes(struct lr_reader *reader, uint64_t size) {
-    static const uint8_t nothing[1] = {0}; /* no bytes of no data still are not an error */
+    static const uint8_t nothing[8] = {0}; /* no bytes of no data still are not an error */
     if (size > lr_reader_left(reader)) {
         lr_reader_fail(reader, LR_ETRUNCATED);
     }

@@ -16,11 +16,10 @@ int lr_expect_record(lua_State *lua, const struct lr_verdict *verdict) {
     play->unjudged -= *judged ? 0 : 1;
     *judged = true;
     lr_words_where(lua, where, sizeof where);
-    /* The result copies; the casts only take the const off for its owner-typed fields. */
     struct lr_expectation expectation = {
-        .text = (char *)(uintptr_t)verdict->text,
-        .expected = (char *)(uintptr_t)verdict->expected,
-        .seen = (char *)(uintptr_t)verdict->seen,
+        .text = verdict->text,
+        .expected = verdict->expected,
+        .seen = verdict->seen,
         .where = where,
         .held = verdict->held,
         .late = verdict->late,
@@ -48,16 +47,13 @@ static int push_subject(lua_State *lua) {
 }
 
 static const char *push_text(lua_State *lua, int index) {
-    int type = lua_type(lua, index);
-    const char *text = lr_sandbox_text(lua, index);
-    if (type == LUA_TSTRING) {
-        char quoted[SEEN_MAX];
-        size_t size;
-        text = lua_tolstring(lua, index, &size);
-        lua_pushstring(lua, lr_text_quote(quoted, sizeof quoted, (struct lr_text){text, size}));
-        lua_remove(lua, -2);
+    if (lua_type(lua, index) != LUA_TSTRING) {
+        return lr_sandbox_text(lua, index);
     }
-    return lua_tostring(lua, -1);
+    char quoted[SEEN_MAX];
+    struct lr_text text;
+    text.data = lua_tolstring(lua, index, &text.size);
+    return lua_pushstring(lua, lr_text_quote(quoted, sizeof quoted, text));
 }
 
 static int expect_is(lua_State *lua) {

@@ -74,7 +74,7 @@ static struct lr_env env_of(struct lr_party *party) {
 enum lr_status lr_stage_tracker(struct lr_stage *stage, const char *name,
                                 const struct lr_tracker_options *options, struct lr_party **out,
                                 struct lr_error *error) {
-    struct lr_party *party;
+    struct lr_party *party = NULL;
     enum lr_status status = enter(stage, LR_PARTY_TRACKER, name, &party, error);
     if (status != LR_OK) {
         return status;
@@ -138,7 +138,7 @@ enum lr_status lr_stage_server(struct lr_stage *stage, const char *name,
 enum lr_status lr_stage_client(struct lr_stage *stage, const char *name,
                                struct lr_client_options *options, struct lr_party *tracker,
                                struct lr_party **out, struct lr_error *error) {
-    struct lr_party *party;
+    struct lr_party *party = NULL;
     enum lr_status status = enter(stage, LR_PARTY_CLIENT, name, &party, error);
     if (status != LR_OK) {
         return status;
@@ -165,7 +165,7 @@ enum lr_status lr_stage_client(struct lr_stage *stage, const char *name,
 enum lr_status lr_stage_recorded(struct lr_stage *stage, const char *name,
                                  const struct lr_recorded_options *options, const void *lines,
                                  size_t size, struct lr_party **out, struct lr_error *error) {
-    struct lr_party *party;
+    struct lr_party *party = NULL;
     enum lr_status status = enter(stage, LR_PARTY_RECORDED, name, &party, error);
     if (status != LR_OK) {
         return status;
@@ -192,7 +192,7 @@ enum lr_status lr_stage_recorded(struct lr_stage *stage, const char *name,
 
 enum lr_status lr_stage_program(struct lr_stage *stage, const struct lr_stage_program *options,
                                 struct lr_party **out, struct lr_error *error) {
-    struct lr_party *party;
+    struct lr_party *party = NULL;
     enum lr_status status = enter(stage, LR_PARTY_PROGRAM, options->name, &party, error);
     if (status != LR_OK) {
         return status;

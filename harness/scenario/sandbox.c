@@ -69,7 +69,8 @@ static int draw_random(lua_State *lua) {
     uint64_t width = (uint64_t)high - (uint64_t)low + 1;
     uint64_t draw =
         width == 0 ? lr_prng_next(&sandbox->random) : lr_prng_below(&sandbox->random, width);
-    lua_pushinteger(lua, (lua_Integer)((uint64_t)low + draw));
+    uint64_t drawn = (uint64_t)low + draw;
+    lua_pushinteger(lua, (lua_Integer)drawn);
     return 1;
 }
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _POSIX_C_SOURCE 200809L
 #include "scenario/suite.h"
 
 #include <dirent.h>
@@ -90,8 +89,8 @@ static enum lr_status gather_scenario(struct gathering *gathering, struct lr_san
         }
         struct lr_suite_case one = {
             .name = name,
-            .title = (char *)(uintptr_t)lr_script_title(sandbox, index), /* copied */
-            .file = (char *)(uintptr_t)path,
+            .title = lr_script_title(sandbox, index),
+            .file = path,
             .index = index,
             .case_index = i,
             .line = lr_script_line(sandbox, index),

@@ -7,9 +7,9 @@
 #include "base/status.h"
 
 struct lr_suite_case {
-    char *name; /* "lifecycle/close-releases_at_once[tvm=ffi]" */
-    char *title;
-    char *file;
+    const char *name; /* "lifecycle/close-releases_at_once[tvm=ffi]" */
+    const char *title;
+    const char *file;
     int index;      /* of the scenario in its file */
     int case_index; /* of the case in its matrix */
     int line;

@@ -23,13 +23,11 @@ static void path_beside_script(lua_State *lua, const char *name, char *out, size
     (void)snprintf(out, size, "%.*s%s", length, folder, name);
 }
 
-static enum lr_status read_capture(struct lr_alloc *alloc, const char *path, struct lr_buf *out,
-                                   struct lr_error *error) {
+static enum lr_status read_capture(const char *path, struct lr_buf *out, struct lr_error *error) {
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
         return lr_error_set(error, LR_ENOTFOUND, "%s: cannot be opened", path);
     }
-    lr_buf_init(out, alloc);
     enum lr_status status = LR_OK;
     size_t got = 1;
     while (status == LR_OK && got > 0 && lr_buf_size(out) < CAPTURE_BYTES_MAX) {
@@ -71,9 +69,10 @@ int lr_world_word_recorded(lua_State *lua) {
     char path[CAPTURE_PATH_MAX];
     path_beside_script(lua, lr_option_string(lua, 2, "capture", ""), path, sizeof path);
     struct lr_buf lines;
+    lr_buf_init(&lines, stage->alloc);
     struct lr_error error = {.code = LR_OK};
     struct lr_party *party = NULL;
-    enum lr_status status = read_capture(stage->alloc, path, &lines, &error);
+    enum lr_status status = read_capture(path, &lines, &error);
     if (status == LR_OK) {
         status = lr_stage_recorded(stage, lr_option_string(lua, 2, "name", NULL), &options,
                                    lr_buf_data(&lines), lr_buf_size(&lines), &party, &error);

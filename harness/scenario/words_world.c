@@ -176,7 +176,7 @@ static int world_now(lua_State *lua) {
 
 static int world_spawn(lua_State *lua) {
     luaL_checktype(lua, 2, LUA_TFUNCTION);
-    struct lr_actor **task = lua_newuserdatauv(lua, sizeof *task, 0);
+    struct lr_actor **task = lua_newuserdatauv(lua, sizeof(void *), 0);
     luaL_setmetatable(lua, LR_TASK_TYPE);
     lua_pushvalue(lua, 2);
     *task = lr_play_spawn(lr_play_of(lua), lua, 0);

@@ -252,6 +252,17 @@ Test(scenario_results, interrupted, .timeout = 300) {
     cr_expect_eq(run.exit_status, 3);
 }
 
+/* Not even where the case that it ends is excused. */
+Test(scenario_results, an_interrupted_run_is_never_green, .timeout = 300) {
+    const struct lr_rig_options options = {.started = interrupt_soon,
+                                           .known = "*case | failed | r | l\n"};
+    const struct lr_seen_case *seen =
+        lr_rig_run_body(&run, "pcall(function() expect(1):is(2) end) w:pass('30s')", &options);
+    cr_expect_eq(seen->outcome, LR_CASE_KNOWN_FAILURE);
+    cr_expect(run.summary.interrupted);
+    cr_expect_eq(run.exit_status, 3);
+}
+
 Test(scenario_results, the_worst_result_decides) {
     lr_rig_run_file(&run, "matrix.lua", NULL);
     cr_expect_eq(run.count, 3);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What scripts are given, and what they are not. */
 #include <criterion/criterion.h>
-#include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "scenario/sandbox.h"
+#include "scenario/words.h"
 #include "support/failing.h"
 
 /* Runs |text| in |sandbox|; its result as text, or its error. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Descriptions of scenarios: what they may hold, their cases, and what is told of wrong ones. */
 #include <criterion/criterion.h>
-#include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "scenario/script.h"
+#include "scenario/words.h"
 #include "support/failing.h"
 #include "support/scenario_rig.h"
 

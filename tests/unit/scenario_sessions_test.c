@@ -113,19 +113,19 @@ Test(scenario_expect, played_wants_a_recording, .timeout = 300) {
     char folder[64];
     char path[96];
     lr_rig_make_folder(folder, sizeof folder);
-    /* A client that asks the tracker for what it has: magic, then SUMMARY. */
-    lr_rig_write(
-        folder, "scenarios/summary.jsonl",
-        "{\"conn\": 1, \"t\": 0, \"ev\": \"open\", \"link\": \"client-tracker\", \"peer\": \"h:1\"}\n"
-        "{\"conn\": 1, \"t\": 0.1, \"dir\": \"c2s\", \"hex\": \"71f20200\"}\n"
-        "{\"conn\": 1, \"t\": 0.2, \"dir\": \"s2c\", \"hex\": \"71f20200\"}\n"
-        "{\"conn\": 1, \"t\": 0.3, \"ev\": \"eof\", \"dir\": \"c2s\"}\n");
-    lr_rig_write(
-        folder, "scenarios/other.jsonl",
-        "{\"conn\": 1, \"t\": 0, \"ev\": \"open\", \"link\": \"client-tracker\", \"peer\": \"h:1\"}\n"
-        "{\"conn\": 1, \"t\": 0.1, \"dir\": \"c2s\", \"hex\": \"71f20200\"}\n"
-        "{\"conn\": 1, \"t\": 0.2, \"dir\": \"s2c\", \"hex\": \"99999999\"}\n"
-        "{\"conn\": 1, \"t\": 0.3, \"ev\": \"eof\", \"dir\": \"c2s\"}\n");
+    /* A client that greets the tracker and goes; another that is greeted otherwise. */
+    lr_rig_write(folder, "scenarios/summary.jsonl",
+                 "{\"conn\": 1, \"t\": 0, \"ev\": \"open\", \"link\": \"client-tracker\", "
+                 "\"peer\": \"h:1\"}\n"
+                 "{\"conn\": 1, \"t\": 0.1, \"dir\": \"c2s\", \"hex\": \"71f20200\"}\n"
+                 "{\"conn\": 1, \"t\": 0.2, \"dir\": \"s2c\", \"hex\": \"71f20200\"}\n"
+                 "{\"conn\": 1, \"t\": 0.3, \"ev\": \"eof\", \"dir\": \"c2s\"}\n");
+    lr_rig_write(folder, "scenarios/other.jsonl",
+                 "{\"conn\": 1, \"t\": 0, \"ev\": \"open\", \"link\": \"client-tracker\", "
+                 "\"peer\": \"h:1\"}\n"
+                 "{\"conn\": 1, \"t\": 0.1, \"dir\": \"c2s\", \"hex\": \"71f20200\"}\n"
+                 "{\"conn\": 1, \"t\": 0.2, \"dir\": \"s2c\", \"hex\": \"99999999\"}\n"
+                 "{\"conn\": 1, \"t\": 0.3, \"ev\": \"eof\", \"dir\": \"c2s\"}\n");
     lr_rig_write(
         folder, "scenarios/case.lua",
         "scenario 't' { matrix = { name = { 'summary', 'other' } }, run = function(w, case)\n"

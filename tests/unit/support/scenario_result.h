@@ -8,7 +8,8 @@
 /* Markup, quotes, control characters, a character of two bytes, and what is no UTF-8: a stray
  * continuation, an overlong slash, a surrogate, a lead byte without its rest at the end. */
 #define LR_HOSTILE_TEXT                                                                            \
-    "<a href=\"x\">&amp;</a> ]]> ' \x01\x1b[31m\r\n\t \xC3\xA4 \x80 \xC0\xAF \xED\xA0\x80 \xEF\xBF\xBF \xF0\x9F"
+    "<a href=\"x\">&amp;</a> ]]> ' \x01\x1b[31m\r\n\t "                                            \
+    "\xC3\xA4 \x80 \xC0\xAF \xED\xA0\x80 \xEF\xBF\xBF \xF0\x9F"
 
 /* A case with something in every field, |text| in all that comes from outside. Deinit it. */
 void lr_test_result_init(struct lr_case_result *result, struct lr_alloc *alloc, const char *name,
