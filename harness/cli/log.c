@@ -134,6 +134,7 @@ void lr_log_init(struct lr_log *log, const struct lr_log_options *options,
                  enum lr_trace_level usual_level, enum lr_trace_level silent_level) {
     log->sink.emit = emit;
     log->level = options->verbose ? LR_TRACE_DEBUG : options->silent ? silent_level : usual_level;
+    log->sink.level = log->level;
     log->json = options->json;
     log->colour = !options->json && lr_platform_colour();
 }

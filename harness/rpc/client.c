@@ -70,7 +70,8 @@ void lr_client_link_end(struct client_link *link, enum client_end how) {
     if (how == CLIENT_END_RESET) {
         lr_outbox_reset(&client->role.outbox, link->conn);
     } else if (how != CLIENT_END_GONE) {
-        lr_outbox_close(&client->role.outbox, link->conn, LR_CLIENT_LINGER_NS);
+        lr_outbox_close(&client->role.outbox, link->conn,
+                        how == CLIENT_END_DONE ? 0 : LR_CLIENT_LINGER_NS);
     }
 }
 

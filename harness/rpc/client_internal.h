@@ -126,7 +126,8 @@ struct lr_session {
 enum client_end {
     CLIENT_END_GONE,    /* it is over already */
     CLIENT_END_RESET,   /* the peer is not to be followed any more */
-    CLIENT_END_CLOSE,   /* FIN */
+    CLIENT_END_CLOSE,   /* FIN; what the peer still sends is dropped */
+    CLIENT_END_DONE,    /* FIN; the peer has nothing to send, so nothing of it is waited for */
     CLIENT_END_SHUTDOWN /* Shutdown, then FIN; RST where a packet of ours is half sent */
 };
 

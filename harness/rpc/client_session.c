@@ -70,17 +70,18 @@ static enum client_end say_farewell(struct lr_session *session) {
         lr_outbox_send(&client->role.outbox, session->link.conn, &bytes) != LR_OK) {
         lr_buf_deinit(&bytes);
     }
-    return CLIENT_END_CLOSE;
+    bool idle = session->state == CLIENT_SESSION_OPEN && !session->in_flight;
+    return idle && session->unsent == 0 ? CLIENT_END_DONE : CLIENT_END_CLOSE;
 }
 
-static const char closed_text[] = "session is closed";
+static const struct lr_error closed_error = {LR_ECLOSED, "session is closed"};
 
 /* Notes what later uses are told: nobody may have been waiting to hear it. */
 static void note_end(struct lr_session *session, const struct lr_error *error) {
-    if (strcmp(error->text, closed_text) == 0) {
-        (void)lr_error_set(&session->end, LR_ECLOSED, "%s", closed_text);
+    if (strcmp(error->text, closed_error.text) == 0) {
+        session->end = closed_error;
     } else {
-        (void)lr_error_set(&session->end, LR_ECLOSED, "%s: %s", closed_text, error->text);
+        (void)lr_error_set(&session->end, LR_ECLOSED, "%s: %s", closed_error.text, error->text);
     }
 }
 
@@ -253,9 +254,7 @@ struct lr_session *lr_session_ref(struct lr_session *session, lr_time now, const
 }
 
 void lr_session_close(struct lr_session *session, lr_time now) {
-    struct lr_error error = {0};
-    (void)lr_error_set(&error, LR_ECLOSED, "%s", closed_text);
-    lr_client_session_end(session, now, CLIENT_END_SHUTDOWN, &error);
+    lr_client_session_end(session, now, CLIENT_END_SHUTDOWN, &closed_error);
 }
 
 void lr_session_unref(struct lr_session *session, lr_time now, const char *reason) {

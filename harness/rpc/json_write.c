@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON as Python's json.dumps spells it: ASCII, \u with four lower-case digits, surrogate pairs. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,8 +21,16 @@ void lr_json_write_raw(struct lr_writer *writer, const char *ascii) {
 
 void lr_json_write_int(struct lr_writer *writer, int64_t integer) {
     char digits[24];
-    (void)snprintf(digits, sizeof digits, "%" PRId64, integer);
-    lr_json_write_raw(writer, digits);
+    size_t at = sizeof digits;
+    uint64_t rest = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (integer < 0) {
+        digits[--at] = '-';
+    }
+    lr_write_bytes(writer, digits + at, sizeof digits - at);
 }
 
 static void write_unit(struct lr_writer *writer, uint32_t unit) {
@@ -66,6 +73,16 @@ static void write_ascii(struct lr_writer *writer, char c) {
     }
 }
 
+/* How many bytes from |at| on stand for themselves. */
+static size_t count_plain(struct lr_text text, size_t at) {
+    size_t end = at;
+    while (end < text.size && text.data[end] >= 0x20 && text.data[end] < 0x7f &&
+           text.data[end] != '"' && text.data[end] != '\\') {
+        end++;
+    }
+    return end - at;
+}
+
 void lr_json_write_text(struct lr_writer *writer, struct lr_text text) {
     if (!lr_text_is_utf8(text)) {
         lr_writer_fail(writer, LR_EINVAL);
@@ -75,6 +92,12 @@ void lr_json_write_text(struct lr_writer *writer, struct lr_text text) {
     size_t at = 0;
     while (at < text.size) {
         uint32_t point;
+        size_t plain = count_plain(text, at);
+        if (plain > 0) {
+            lr_write_bytes(writer, text.data + at, plain);
+            at += plain;
+            continue;
+        }
         at += read_code_point((const unsigned char *)text.data + at, &point);
         if (point < 0x80) {
             write_ascii(writer, (char)point);

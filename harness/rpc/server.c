@@ -39,19 +39,6 @@ static struct lr_server *server_of(const struct lr_role *role) {
     return LR_CONTAINER_OF(role, struct lr_server, role);
 }
 
-void lr_server_trace(struct lr_server *server, lr_time now, enum lr_trace_kind kind, lr_conn conn,
-                     const char *format, ...) {
-    if (server->role.env.trace.sink == NULL) {
-        return;
-    }
-    char text[LR_TRACE_TEXT_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    lr_trace_emit(&server->role.env.trace, now, kind, conn, "%s", text);
-}
-
 enum lr_status lr_server_send(struct lr_server *server, lr_conn conn, struct lr_buf *bytes) {
     enum lr_status status = lr_outbox_send(&server->role.outbox, conn, bytes);
     lr_buf_deinit(bytes);

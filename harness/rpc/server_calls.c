@@ -65,7 +65,7 @@ static void refuse_packet(struct lr_server_session *session, const struct lr_err
 static void handle_shutdown(struct lr_server_session *session, const struct lr_packet *packet,
                             lr_time now) {
     (void)packet;
-    lr_server_conn_end(session->conn, LR_SERVER_END_CLOSE, now, "Shutdown");
+    lr_server_conn_end(session->conn, LR_SERVER_END_DONE, now, "Shutdown");
 }
 
 static void handle_init(struct lr_server_session *session, const struct lr_packet *packet,

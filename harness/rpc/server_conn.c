@@ -76,8 +76,9 @@ void lr_server_conn_end(struct lr_server_conn *conn, enum lr_server_end how, lr_
         return;
     }
     conn->ended = true;
-    if (how == LR_SERVER_END_CLOSE) {
-        lr_outbox_close(&server->role.outbox, conn->id, LR_SERVER_LINGER_NS);
+    if (how == LR_SERVER_END_CLOSE || how == LR_SERVER_END_DONE) {
+        bool linger = how == LR_SERVER_END_CLOSE || conn->unsent > 0;
+        lr_outbox_close(&server->role.outbox, conn->id, linger ? LR_SERVER_LINGER_NS : 0);
     } else if (how == LR_SERVER_END_RESET) {
         lr_outbox_reset(&server->role.outbox, conn->id);
     }

@@ -136,8 +136,8 @@ struct lr_server {
 };
 
 /* server.c */
-void lr_server_trace(struct lr_server *server, lr_time now, enum lr_trace_kind kind, lr_conn conn,
-                     const char *format, ...) LR_PRINTF(5, 6);
+#define lr_server_trace(server, now, kind, conn, ...)                                              \
+    lr_trace_emit(&(server)->role.env.trace, (now), (kind), (conn), __VA_ARGS__)
 /* Sends an encoded buffer, taking its content. LR_ENOMEM: it is dropped. */
 LR_NODISCARD enum lr_status lr_server_send(struct lr_server *server, lr_conn conn,
                                            struct lr_buf *bytes);
@@ -172,7 +172,8 @@ void lr_server_conn_handle(struct lr_server_conn *conn, const struct lr_event *e
 struct lr_server_conn *lr_server_conn_find(struct lr_server *server, lr_conn id);
 enum lr_server_end {
     LR_SERVER_END_GONE,  /* the connection has ended by itself: no command */
-    LR_SERVER_END_CLOSE, /* FIN after what is queued */
+    LR_SERVER_END_CLOSE, /* FIN after what is queued; what the client still sends is dropped */
+    LR_SERVER_END_DONE,  /* FIN; the client sends no more, so nothing of it is waited for */
     LR_SERVER_END_RESET
 };
 /* Ends the connection and its session, which is traced with |why|. */

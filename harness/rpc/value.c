@@ -357,7 +357,12 @@ static enum lr_status read_items(enum lr_dialect dialect, const struct lr_value_
         struct lr_error detail;
         struct lr_value passed = {.kind = LR_VALUE_NULL};
         struct lr_value *value = items == NULL ? &passed : &items[i];
-        enum lr_status status = read_value(dialect, limits, codes, reader, value, &detail);
+        /* Who only tries a dialect wants no words. */
+        enum lr_status status =
+            read_value(dialect, limits, codes, reader, value, error == NULL ? NULL : &detail);
+        if (status != LR_OK && error == NULL) {
+            return status;
+        }
         if (status != LR_OK) {
             const struct lr_value_row *row = value->row;
             return lr_error_set(error, status, "value %zu of %zu%s%s: %s", i + 1, count,

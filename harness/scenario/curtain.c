@@ -109,6 +109,26 @@ static void audit_servers(struct lr_play *play) {
     }
 }
 
+/* What the world gave to sessions and did not get back, whatever their servers say. */
+static void audit_storage(struct lr_play *play) {
+    size_t told = 0;
+    LR_LIST_EACH (node, &play->stage->parties) {
+        const struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
+        if (party->kind == LR_PARTY_SERVER && !party->ended) {
+            told += lr_server_count(party->role.server).directories;
+        }
+    }
+    size_t open = lr_live_storage(play->stage->live)->open_directories;
+    if (open > told) {
+        note_finding(play->result, LR_FINDING_LEFT);
+        lr_result_lines_add(play->result->alloc, &play->result->findings,
+                            elapsed(play, now_of(play)),
+                            "left over: directories of %zu sessions, with their files, that no "
+                            "server refers to",
+                            open - told);
+    }
+}
+
 static void list_sessions(struct lr_play *play) {
     struct lr_ledger *ledger = play->stage->ledger;
     for (uint32_t i = 1; i <= lr_ledger_account_count(ledger); i++) {
@@ -219,6 +239,7 @@ void lr_curtain(struct lr_play *play) {
         settle(play);
         lr_ledger_audit(play->stage->ledger, now_of(play), add_finding, play);
         audit_servers(play);
+        audit_storage(play);
     }
     list_sessions(play);
     bool unfired = list_receipts(play);

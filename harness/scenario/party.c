@@ -27,7 +27,8 @@ static enum lr_status enter(struct lr_stage *stage, enum lr_party_kind kind, con
                             struct lr_party **out, struct lr_error *error) {
     struct lr_party *party = LR_NEW(stage->alloc, struct lr_party);
     if (party == NULL) {
-        return lr_error_set(error, LR_ENOMEM, "no memory for a %s", party_words[kind]);
+        lr_error_set(error, LR_ENOMEM, "no memory for a %s", party_words[kind]);
+        return LR_ENOMEM;
     }
     party->kind = kind;
     party->stage = stage;
@@ -44,9 +45,9 @@ static enum lr_status enter(struct lr_stage *stage, enum lr_party_kind kind, con
                        ++stage->numbers[kind]);
     }
     if (name != NULL && name_taken(stage, party->name)) {
-        enum lr_status status = lr_error_set(error, LR_EEXISTS, "there is a \"%s\" already", name);
+        lr_error_set(error, LR_EEXISTS, "there is a \"%s\" already", name);
         LR_FREE(stage->alloc, party);
-        return status;
+        return LR_EEXISTS;
     }
     lr_counting_alloc_init(&party->memory, stage->alloc);
     party->random = lr_prng_fork(&stage->random, party->name);

@@ -12,7 +12,7 @@ struct lr_party *lr_check_party(lua_State *lua, int index) {
 }
 
 void lr_push_party(lua_State *lua, struct lr_party *party) {
-    struct lr_party **held = lua_newuserdatauv(lua, sizeof party, 0);
+    struct lr_party **held = lua_newuserdatauv(lua, sizeof(void *), 0);
     *held = party;
     luaL_setmetatable(lua, LR_PARTY_TYPE);
 }

@@ -50,10 +50,22 @@ static uint64_t option_size(lua_State *lua, const char *name, uint64_t otherwise
     return (uint64_t)lr_option_count(lua, 2, name, (lua_Integer)otherwise, 0, LUA_MAXINTEGER);
 }
 
+/* For how long a peer may be silent: two thirds of it before the first probe, as in 30 s and
+ * 3 probes of 5 s. */
+static struct lr_keepalive silence_option(lua_State *lua, struct lr_keepalive otherwise) {
+    uint64_t usual = otherwise.idle_ns + otherwise.interval_ns * otherwise.probes;
+    uint64_t silence = lr_option_duration(lua, 2, "silence", usual);
+    if (silence == usual) {
+        return otherwise;
+    }
+    return (struct lr_keepalive){
+        .idle_ns = silence / 3 * 2, .interval_ns = silence / 9, .probes = 3};
+}
+
 static void read_server_options(lua_State *lua, struct lr_server_options *options) {
-    static const char *const known[] = {"name",    "host",     "port",      "key",     "tracker",
-                                        "dialect", "sessions", "handshake", "stalled", "unused",
-                                        "memory",  "handles",  "packet",    NULL};
+    static const char *const known[] = {
+        "name",    "host",   "port",   "key",     "tracker", "dialect", "sessions", "handshake",
+        "stalled", "unread", "unused", "silence", "memory",  "handles", "packet",   NULL};
     lr_words_check_options(lua, 2, "server", known);
     *options = lr_server_options_default;
     options->host = host_option(lua);
@@ -64,7 +76,9 @@ static void read_server_options(lua_State *lua, struct lr_server_options *option
     options->sessions_max = (unsigned int)lr_option_count(lua, 2, "sessions", 1, 1, 65535);
     options->handshake_ns = lr_option_duration(lua, 2, "handshake", options->handshake_ns);
     options->stalled_ns = lr_option_duration(lua, 2, "stalled", options->stalled_ns);
+    options->unread_ns = lr_option_duration(lua, 2, "unread", options->unread_ns);
     options->unused_ns = lr_option_duration(lua, 2, "unused", options->unused_ns);
+    options->keepalive = silence_option(lua, options->keepalive);
     options->handles_max = (size_t)option_size(lua, "handles", options->handles_max);
     options->memory_bytes_max = (size_t)option_size(lua, "memory", options->memory_bytes_max);
     options->packet_bytes_max = option_size(lua, "packet", options->packet_bytes_max);

@@ -25,11 +25,12 @@ enum lr_trace_level lr_trace_level_of(enum lr_trace_kind kind) {
     return kinds[kind].level;
 }
 
-void lr_trace_emit(const struct lr_trace *trace, lr_time at, enum lr_trace_kind kind, uint32_t conn,
-                   const char *format, ...) {
-    if (trace == NULL || trace->sink == NULL) {
-        return;
-    }
+bool lr_trace_wanted(const struct lr_trace *trace, enum lr_trace_kind kind) {
+    return trace != NULL && trace->sink != NULL && lr_trace_level_of(kind) >= trace->sink->level;
+}
+
+void lr_trace_emit_wanted(const struct lr_trace *trace, lr_time at, enum lr_trace_kind kind,
+                          uint32_t conn, const char *format, ...) {
     char text[LR_TRACE_TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);

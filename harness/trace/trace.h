@@ -5,6 +5,7 @@
 #ifndef LR_TRACE_TRACE_H
 #define LR_TRACE_TRACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
@@ -33,6 +34,7 @@ struct lr_trace_event {
  */
 struct lr_trace_sink {
     void (*emit)(struct lr_trace_sink *sink, const struct lr_trace_event *event);
+    enum lr_trace_level level; /* events below it are not even put into words */
 };
 
 /* What a host hands to its role: where to, and under which name. A NULL sink discards. */
@@ -44,8 +46,16 @@ struct lr_trace {
 const char *lr_trace_name(enum lr_trace_kind kind);
 enum lr_trace_level lr_trace_level_of(enum lr_trace_kind kind);
 
-/* Emits one event; text beyond LR_TRACE_TEXT_MAX is cut. */
-void lr_trace_emit(const struct lr_trace *trace, lr_time at, enum lr_trace_kind kind, uint32_t conn,
-                   const char *format, ...) LR_PRINTF(5, 6);
+/* Whether an event of |kind| has a reader. */
+bool lr_trace_wanted(const struct lr_trace *trace, enum lr_trace_kind kind);
+
+/* Emits one event; text beyond LR_TRACE_TEXT_MAX is cut. Where nobody reads it, what it would say
+ * is not even evaluated: that must have no effects of its own. */
+#define lr_trace_emit(trace, at, kind, conn, ...)                                                  \
+    (lr_trace_wanted((trace), (kind))                                                              \
+         ? lr_trace_emit_wanted((trace), (at), (kind), (conn), __VA_ARGS__)                        \
+         : (void)0)
+void lr_trace_emit_wanted(const struct lr_trace *trace, lr_time at, enum lr_trace_kind kind,
+                          uint32_t conn, const char *format, ...) LR_PRINTF(5, 6);
 
 #endif

@@ -54,6 +54,21 @@ static void to_v4(const struct sockaddr_storage *from, struct sockaddr_storage *
     }
 }
 
+/* Each connection has it put into words: uv_ip4_name's snprintf is slow. */
+static void write_v4(char *out, const uint8_t bytes[4]) {
+    for (size_t i = 0; i < 4; i++) {
+        unsigned int byte = bytes[i];
+        if (byte >= 100) {
+            *out++ = (char)('0' + byte / 100);
+        }
+        if (byte >= 10) {
+            *out++ = (char)('0' + byte / 10 % 10);
+        }
+        *out++ = (char)('0' + byte % 10);
+        *out++ = i < 3 ? '.' : '\0';
+    }
+}
+
 void lr_address_split(const struct sockaddr_storage *from, struct lr_address *out) {
     struct sockaddr_storage plain;
     to_v4(from, &plain);
@@ -61,7 +76,9 @@ void lr_address_split(const struct sockaddr_storage *from, struct lr_address *ou
     if (plain.ss_family == AF_INET6) {
         uv_ip6_name(as_v6(&plain), out->host, sizeof out->host);
     } else if (plain.ss_family == AF_INET) {
-        uv_ip4_name(as_v4(&plain), out->host, sizeof out->host);
+        uint8_t bytes[4];
+        memcpy(bytes, &as_v4(&plain)->sin_addr, sizeof bytes);
+        write_v4(out->host, bytes);
     }
     out->port = lr_address_port(&plain);
 }

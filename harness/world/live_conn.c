@@ -5,7 +5,11 @@
 
 #include "base/assert.h"
 
-enum { LEAVE_LINGER_S = 1 }; /* for the peer to end, too, when a role leaves the world */
+enum {
+    PROBED_AFTER_S = 1,   /* a connection of ours is old enough for keep-alive */
+    LEAVE_LINGER_S = 1,   /* for the peer to end, too, when a role leaves the world */
+    OBSERVED_LINGER_S = 1 /* for the end of a service that only our client's socket shows */
+};
 
 static struct lr_host_conn *conn_of(struct lr_socket *socket) {
     return LR_CONTAINER_OF(socket, struct lr_host_conn, socket);
@@ -224,6 +228,11 @@ static void take_connected(struct lr_socket *socket, int error) {
     lr_dial_done(conn_of(socket), error);
 }
 
+/* Keep-alive is for connections that live for long, and takes some system calls. */
+static void grow_old(struct lr_socket *socket) {
+    lr_socket_keep_alive(socket, &conn_of(socket)->keepalive);
+}
+
 static void free_conn(struct lr_socket *socket) {
     struct lr_host_conn *conn = conn_of(socket);
     struct lr_live *live = socket->live;
@@ -251,6 +260,7 @@ static const struct lr_socket_ops conn_ops = {
     .room = give_room,
     .sent = tell_sent,
     .finishing = tell_finishing,
+    .aged = grow_old,
     .closed = free_conn,
 };
 
@@ -265,7 +275,9 @@ void lr_conn_close(struct lr_host_conn *conn, uint64_t linger_ns) {
         (void)tell_finishing(&conn->socket);
         become_ghost(conn);
     } else {
-        lr_socket_close(&conn->socket, linger_ns);
+        bool is_observed = conn->watched != NULL && conn->out == LR_TO_SERVICE;
+        uint64_t linger_min_ns = is_observed ? OBSERVED_LINGER_S * LR_SECOND : 0;
+        lr_socket_close(&conn->socket, linger_ns > linger_min_ns ? linger_ns : linger_min_ns);
     }
 }
 
@@ -451,4 +463,7 @@ void lr_conn_connected(struct lr_host_conn *conn, const char *name,
     lr_address_split(address, &peer);
     begin(conn, &(struct lr_event){
                     .kind = LR_EVENT_CONNECTED, .conn = conn->numbered.number, .peer = &peer});
+    if (conn->keepalive.idle_ns > 0) {
+        lr_socket_age(&conn->socket, PROBED_AFTER_S * LR_SECOND);
+    }
 }

@@ -50,7 +50,7 @@ static void fail_one(struct lr_dial *dial, int error) {
 
 static void try_next(struct lr_dial *dial) {
     const struct sockaddr_storage *address = &dial->addresses[dial->next++];
-    int result = lr_socket_connect(&dial->conn->socket, address, &dial->conn->keepalive);
+    int result = lr_socket_connect(&dial->conn->socket, address);
     if (result != 0) {
         fail_one(dial, result);
     } else {

@@ -23,7 +23,7 @@ struct lr_name {
 };
 
 /* What a deadline of the world itself is for. */
-enum lr_alarm { LR_ALARM_LINGER, LR_ALARM_SILENCE };
+enum lr_alarm { LR_ALARM_AGED, LR_ALARM_LINGER, LR_ALARM_SILENCE };
 
 struct lr_live {
     struct lr_live_options options;
@@ -89,9 +89,11 @@ enum lr_status lr_uv_status(int uv_error);
 /* A bound, listening descriptor, or a negative uv error. */
 int lr_system_listen(const struct sockaddr_storage *address, const struct lr_keepalive *keepalive,
                      uv_os_sock_t *out);
-/* What each connection of ours has: no delay, and keep-alive where wanted. |accepted|: from a
- * listener. */
-void lr_system_tune(uv_os_fd_t socket, const struct lr_keepalive *keepalive, bool accepted);
+/* What each connection of ours has: no delay, and keep-alive where wanted. */
+void lr_system_no_delay(uv_os_fd_t socket);
+void lr_system_keep_alive(uv_os_fd_t socket, const struct lr_keepalive *keepalive);
+/* Both, for a connection from a listener of ours, which may have handed them on. */
+void lr_system_tune_accepted(uv_os_fd_t socket, const struct lr_keepalive *keepalive);
 void lr_system_shut_write(uv_os_fd_t socket);
 void lr_system_abort_on_close(uv_os_fd_t socket);
 void lr_system_ignore_pipe_signal(void);

@@ -246,8 +246,10 @@ static void take_connection(struct lr_listener *listener) {
     int result =
         lr_socket_accept(&pair->ends[LR_TO_SERVICE].socket, &listener->tcp, &listener->keepalive);
     if (result == 0) {
-        result = lr_socket_connect(&pair->ends[LR_FROM_SERVICE].socket, &relay->target,
-                                   &listener->keepalive);
+        result = lr_socket_connect(&pair->ends[LR_FROM_SERVICE].socket, &relay->target);
+    }
+    if (result == 0) {
+        lr_socket_keep_alive(&pair->ends[LR_FROM_SERVICE].socket, &listener->keepalive);
     }
     if (result != 0) {
         reset_both(pair, uv_err_name(result));

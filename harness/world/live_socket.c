@@ -331,7 +331,7 @@ static void go_on_closing(struct lr_socket *socket) {
     }
     if (!socket->finished) {
         bool pass = socket->ops->finishing == NULL || socket->ops->finishing(socket);
-        bool close_says_it = socket->lingering && socket->got_end;
+        bool close_says_it = socket->lingering && (socket->got_end || socket->at_once);
         socket->finished = true;
         if (pass && !socket->shut && !close_says_it) {
             lr_system_shut_write(descriptor_of(socket));
@@ -353,7 +353,8 @@ void lr_socket_close(struct lr_socket *socket, uint64_t linger_ns) {
     }
     socket->lingering = true;
     socket->wants_shut = true;
-    if (linger_ns == 0) {
+    socket->at_once = linger_ns == 0;
+    if (socket->at_once) {
         go_on_closing(socket);
         lr_socket_alarm(socket, LR_ALARM_LINGER);
         return;
@@ -371,6 +372,8 @@ void lr_socket_close(struct lr_socket *socket, uint64_t linger_ns) {
 void lr_socket_alarm(struct lr_socket *socket, int kind) {
     if (kind == LR_ALARM_SILENCE) {
         socket->ops->failed(socket, UV_ETIMEDOUT);
+    } else if (kind == LR_ALARM_AGED) {
+        socket->ops->aged(socket);
     } else if (socket->unsent > 0) {
         lr_socket_reset(socket);
     } else {
@@ -385,7 +388,7 @@ int lr_socket_accept(struct lr_socket *socket, uv_tcp_t *server,
     int result = uv_accept((uv_stream_t *)server, stream_of(socket));
     if (result == 0) {
         socket->opened = true;
-        lr_system_tune(descriptor_of(socket), keepalive, true);
+        lr_system_tune_accepted(descriptor_of(socket), keepalive);
     }
     return result;
 }
@@ -398,15 +401,30 @@ static void connected(uv_connect_t *request, int status) {
     }
 }
 
-int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address,
-                      const struct lr_keepalive *keepalive) {
+int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address) {
     int result =
         uv_tcp_connect(&socket->connect, &socket->tcp, (const struct sockaddr *)address, connected);
     if (result == 0) {
         socket->opened = true;
-        lr_system_tune(descriptor_of(socket), keepalive, false);
+        lr_system_no_delay(descriptor_of(socket));
+        /* Asked for now, where libuv allows it, the loop has to be told of the descriptor once. */
+        socket->reading = uv_read_start(stream_of(socket), give_buffer, take_bytes) == 0;
     }
     return result;
+}
+
+void lr_socket_age(struct lr_socket *socket, uint64_t delay_ns) {
+    if (!socket->closing && !socket->lingering && !socket->frozen) {
+        socket->timer.kind = LR_ALARM_AGED;
+        lr_live_set_alarm(socket->live, &socket->timer,
+                          lr_time_add(lr_live_clock(socket->live), delay_ns));
+    }
+}
+
+void lr_socket_keep_alive(struct lr_socket *socket, const struct lr_keepalive *keepalive) {
+    if (!socket->closing && socket->opened) {
+        lr_system_keep_alive(descriptor_of(socket), keepalive);
+    }
 }
 
 void lr_socket_address(const struct lr_socket *socket, bool peer, struct sockaddr_storage *out) {

@@ -19,6 +19,7 @@ struct lr_socket_ops {
     void (*sent)(struct lr_socket *socket, const uint8_t *bytes, size_t size);
     /* May be NULL. All is out and FIN comes next: false swallows it. */
     bool (*finishing)(struct lr_socket *socket);
+    void (*aged)(struct lr_socket *socket);   /* after lr_socket_age; NULL where that is not used */
     void (*closed)(struct lr_socket *socket); /* the descriptor is gone: free it */
 };
 
@@ -37,7 +38,7 @@ struct lr_socket {
     struct lr_chunk *first; /* waits to be written */
     struct lr_chunk *last;
     size_t unsent;
-    struct lr_timer timer; /* linger, or silence when frozen */
+    struct lr_timer timer; /* its age; later linger, or silence when frozen */
     struct lr_frozen *frozen_watch;
     lr_time heard_at;
     unsigned int tapped : 1; /* room and sent are asked */
@@ -50,6 +51,7 @@ struct lr_socket {
     unsigned int shut : 1;     /* our FIN is out, or was swallowed: nothing more is sent */
     unsigned int finished : 1; /* |finishing| was told */
     unsigned int lingering : 1;
+    unsigned int at_once : 1; /* lingering for no time: closing the descriptor is its FIN */
     unsigned int frozen : 1;  /* black hole: neither read nor written */
     unsigned int closing : 1; /* given to uv_close */
 };
@@ -59,8 +61,11 @@ void lr_socket_init(struct lr_socket *socket, struct lr_live *live,
 /* Takes the connection that waits at |server|. A uv error: close it. */
 int lr_socket_accept(struct lr_socket *socket, uv_tcp_t *server,
                      const struct lr_keepalive *keepalive);
-int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address,
-                      const struct lr_keepalive *keepalive);
+int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address);
+/* |aged| comes when it has lived for |delay_ns| more and is not ending. */
+void lr_socket_age(struct lr_socket *socket, uint64_t delay_ns);
+/* It takes some system calls, and helps connections that live for long. */
+void lr_socket_keep_alive(struct lr_socket *socket, const struct lr_keepalive *keepalive);
 void lr_socket_read(struct lr_socket *socket, bool on);
 /* Sends |count| buffers, taking them over, always: what does not go out at once is queued. A
  * failure is told to |failed|. */

@@ -28,11 +28,11 @@ static int whole_seconds(uint64_t ns) {
     return seconds > SHRT_MAX ? SHRT_MAX : (int)seconds; /* the system's own limit */
 }
 
-void lr_system_tune(uv_os_fd_t socket, const struct lr_keepalive *keepalive, bool accepted) {
-    if (accepted && options_are_inherited) {
-        return;
-    }
+void lr_system_no_delay(uv_os_fd_t socket) {
     set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+void lr_system_keep_alive(uv_os_fd_t socket, const struct lr_keepalive *keepalive) {
     if (keepalive->idle_ns == 0) {
         return;
     }
@@ -49,6 +49,13 @@ void lr_system_tune(uv_os_fd_t socket, const struct lr_keepalive *keepalive, boo
                    keepalive->probes > 100 ? 100 : (int)keepalive->probes);
     }
 #endif
+}
+
+void lr_system_tune_accepted(uv_os_fd_t socket, const struct lr_keepalive *keepalive) {
+    if (!options_are_inherited) {
+        lr_system_no_delay(socket);
+        lr_system_keep_alive(socket, keepalive);
+    }
 }
 
 static int open_socket(int family) {
@@ -73,7 +80,8 @@ int lr_system_listen(const struct sockaddr_storage *address, const struct lr_kee
     socklen_t size = address->ss_family == AF_INET6 ? (socklen_t)sizeof(struct sockaddr_in6)
                                                     : (socklen_t)sizeof(struct sockaddr_in);
     set_option(made, SOL_SOCKET, SO_REUSEADDR, 1);
-    lr_system_tune(made, keepalive, false);
+    lr_system_no_delay(made);
+    lr_system_keep_alive(made, keepalive);
     if (bind(made, (const struct sockaddr *)address, size) != 0 ||
         listen(made, LR_LISTEN_BACKLOG) != 0) {
         int error = uv_translate_sys_error(errno);

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
-scenario "when a server dies its client is told, and the tracker offers it no more" {
-  matrix = { client = { "idle", "in a call" } },
+scenario "when a server dies or stops its client is told, and the tracker offers it no more" {
+  matrix = { server = { "killed", "stopped" }, client = { "idle", "in a call" } },
   run = function(w, case)
     local tracker = w:tracker()
     local server = w:server { key = "test", tracker = tracker, sessions = 2 }
@@ -16,7 +16,7 @@ scenario "when a server dies its client is told, and the tracker offers it no mo
       w:pass("50ms")
     end
     local before = w:now()
-    server:kill()
+    if case.server == "killed" then server:kill() else server:stop() end
     expect(tracker):free("test", 0)
     if call then
       expect((call:join())):is(false)

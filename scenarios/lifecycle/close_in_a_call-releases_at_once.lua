@@ -20,6 +20,7 @@ scenario "close() in the middle of a long call releases the session at once" {
     expect(ok):is(false)
     expect(why):contains("closed")
     expect(session):released { after = "close" }
+    expect(w:session(client):shutdown_seen()):is(true)
     expect(tracker):free("test", 1)
   end,
 }

@@ -14,6 +14,7 @@ scenario "close() releases a session at once while two references to it remain" 
 
     session:close()
     expect(session):released { after = "close" }
+    expect(w:session(client):shutdown_seen()):is(true)
     expect(second:references()):is(3)
     expect(function() third:call("rpc.test.addone", 1) end):fails("session is closed")
     session:close() -- twice is once

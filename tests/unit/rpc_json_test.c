@@ -100,6 +100,100 @@ Test(rpc_json, bounds_how_deep_lists_nest_and_sees_through_strings) {
     cr_expect_eq(parse(deep, &root, NULL), LR_ELIMIT);
 }
 
+/* Whether two documents say the same. */
+static bool same(const struct json_t *a, const struct json_t *b) {
+    struct lr_text text_a = {0}, text_b = {0};
+    int64_t integer_a = 0, integer_b = 0;
+    enum lr_json_type type = lr_json_type(a);
+    if (type != lr_json_type(b) || lr_json_count(a) != lr_json_count(b)) {
+        return false;
+    }
+    if (type == LR_JSON_STRING) {
+        return lr_json_text(a, &text_a) && lr_json_text(b, &text_b) &&
+               lr_text_equal(text_a, text_b);
+    }
+    if (type == LR_JSON_INT) {
+        return lr_json_int(a, &integer_a) && lr_json_int(b, &integer_b) && integer_a == integer_b;
+    }
+    for (size_t i = 0; type == LR_JSON_LIST && i < lr_json_count(a); i++) {
+        if (!same(lr_json_at(a, i), lr_json_at(b, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A line break before it makes a text one that is not spelled plainly. */
+Test(rpc_json, what_is_spelled_plainly_reads_as_the_library_reads_it) {
+    static const char *const texts[] = {
+        "[4, \"bench\", \"\", 1]",
+        "[3, \"k\", [9090, \"k:0.5\"], null]",
+        "[0, [\"127.0.0.1\", 9090, \"k:0.25\"]]",
+        "0",
+        "-1",
+        "-0",
+        "00",
+        "-",
+        "01",
+        "1.",
+        "1.5",
+        "1e2",
+        "1E2",
+        "-7 ",
+        " [ ] ",
+        "[[], [ [ ] ]]",
+        "999999999999999",
+        "1000000000000000",
+        "-999999999999999",
+        "-1000000000000000",
+        "9223372036854775807",
+        "9223372036854775808",
+        "null",
+        "nul",
+        "nulll",
+        "[null,null]",
+        "n",
+        "\"\"",
+        "\"a",
+        "\"a\\u0041\"",
+        "\"\\\"\"",
+        "\"\x7f\"",
+        "\"\xc3\xa9\"",
+        "[1 2]",
+        "[1,]",
+        "[,1]",
+        "[1",
+        "[",
+        "]",
+        "[]]",
+        "[] []",
+        "[1], 2",
+        "[true]",
+        "{\"a\": 1}",
+        "[{}]",
+        " ",
+        "[\"a\" \"b\"]",
+        "[1\t]",
+        "[-]",
+        "[--1]",
+        "[1-]",
+        "[+1]",
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(texts); i++) {
+        char other[64] = "\n";
+        struct json_t *plain = NULL, *library = NULL;
+        struct lr_error plain_error = {0}, library_error = {0};
+        cr_assert_lt(strlen(texts[i]) + 2, sizeof other);
+        memcpy(other + 1, texts[i], strlen(texts[i]));
+        enum lr_status status = parse(texts[i], &plain, &plain_error);
+        cr_assert_eq(status, parse(other, &library, &library_error), "%s: %s, %s", texts[i],
+                     plain_error.text, library_error.text);
+        cr_expect(status != LR_OK || same(plain, library), "%s", texts[i]);
+        lr_json_free(plain);
+        lr_json_free(library);
+    }
+}
+
 Test(rpc_json, looks_into_documents) {
     struct json_t *root;
     struct lr_text text;
