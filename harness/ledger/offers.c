@@ -123,6 +123,13 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
     struct lr_ledger_offer *same = lr_ledger_offer_find(ledger, put->matchkey);
     struct lr_ledger_session *session =
         link->proxy && !put->has_replaces ? NULL : find_returning(ledger, at, put, same, server);
+    if (same != NULL && same->session != NULL &&
+        same->session->account.accepted_at != LR_TIME_NEVER) {
+        lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, same->session->account.number,
+                       "session %u: %s offers its place under the same matchkey again: whoever had "
+                       "it can come once more",
+                       same->session->account.number, link->client);
+    }
     struct lr_ledger_offer *offer = same != NULL ? same : make_offer(ledger, put->matchkey);
     if (offer == NULL) {
         return;

@@ -33,9 +33,10 @@ static enum lr_status enter(struct lr_stage *stage, enum lr_party_kind kind, con
     party->kind = kind;
     party->stage = stage;
     if (name != NULL && (name[0] == '\0' || strlen(name) >= sizeof party->name)) {
+        lr_error_set(error, LR_EINVAL, "the name of a %s has 1 to %zu bytes", party_words[kind],
+                     sizeof party->name - 1);
         LR_FREE(stage->alloc, party);
-        return lr_error_set(error, LR_EINVAL, "the name of a %s has 1 to %zu bytes",
-                            party_words[kind], sizeof party->name - 1);
+        return LR_EINVAL;
     }
     if (name != NULL) {
         (void)snprintf(party->name, sizeof party->name, "%s", name);

@@ -44,8 +44,8 @@ static void count_instructions(lua_State *lua, lua_Debug *debug) {
     struct lr_sandbox *sandbox = sandbox_of(lua);
     sandbox->instructions += HOOK_EVERY;
     if (sandbox->instructions > sandbox->instructions_max) {
-        lua_sethook(lua, count_instructions, LUA_MASKCOUNT,
-                    1); /* a pcall around it does not help */
+        /* At the next instruction, too: a pcall around this one does not help. */
+        lua_sethook(lua, count_instructions, LUA_MASKCOUNT, 1);
         luaL_error(lua, "the script has run %d million instructions without an end",
                    (int)(sandbox->instructions_max / 1000000));
     }

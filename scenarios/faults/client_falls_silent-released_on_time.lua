@@ -8,23 +8,22 @@ scenario "a session whose client falls silent is released when the server's pati
                stalled = "900ms", unread = "900ms" }
     local client = w:client { tracker = tracker }
     local session = client:request("test")
-    session:upload("big.bin", string.rep("x", 16000000))
+    expect(session:call("rpc.test.addone", 1)):is(2)
 
-    local fault, cause, work
+    local fault, work
     if case.client == "idle" then
-      cause = "silence"
-      fault = w:fault { on = session, kind = "black_hole", side = "both" }
+      fault = w:fault { on = session, kind = "black_hole" }
     elseif case.client == "in an upload" then
-      cause = "stalled"
-      fault = w:fault { on = session, kind = "black_hole", side = "both", after = 500000 }
-      work = w:spawn(function() return pcall(session.upload, session, "more.bin", string.rep("x", 1000000)) end)
+      fault = w:fault { on = session, kind = "black_hole", after = 500000 }
+      work = w:spawn(function() return pcall(session.upload, session, "big.bin", string.rep("x", 1000000)) end)
     else
-      cause = "silence"
-      fault = w:fault { on = session, kind = "black_hole", side = "both", after = 40000000 }
+      session:upload("big.bin", string.rep("x", 16000000))
+      fault = w:fault { on = session, kind = "black_hole", side = "from_service", after = 500000 }
       work = w:spawn(function() return pcall(session.download, session, "big.bin") end)
     end
     expect(fault:fired()):is(1)
-    expect(session):released { after = cause, within = "1s", requestable = "1s" }
+    expect(session):released { after = case.client == "in an upload" and "stalled" or "silence",
+                                within = "1s", requestable = "1s" }
     expect(tracker):free("test", 1)
     client:close()
     if work then expect((work:join())):is(false) end

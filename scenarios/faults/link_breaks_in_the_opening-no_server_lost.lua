@@ -28,13 +28,14 @@ scenario "a link that breaks in the opening of a session costs no server" {
   end,
 }
 
--- Of a handshake that is cut the server knows no key: the grant is unused, and replaced after its 6 s.
+-- Of a handshake that is cut the server knows no key: the grant is unused, and replaced after its 6 s. What is left
+-- of a connection that fell silent the audit would find.
 scenario "a server whose client never finished its handshake is requestable again after the time of an unused grant" {
-  matrix = { kind = { "fin", "rst" }, after = { 3, 20 } },
+  matrix = { kind = { "fin", "rst", "black_hole" }, after = { 3, 20 } },
   run = function(w, case)
     local tracker = w:tracker()
-    local server = w:server { key = "test", tracker = tracker, unused = "2s" }
-    local client = w:client { tracker = tracker }
+    local server = w:server { key = "test", tracker = tracker, unused = "2s", handshake = "1s" }
+    local client = w:client { tracker = tracker, handshake = "1s" }
     local fault = w:fault { on = server, kind = case.kind, after = case.after }
     local session = client:request("test", { wait = "5s" })
     expect(fault:fired()):is(1)
