@@ -84,7 +84,7 @@ int bench_listen(uint16_t port) {
 }
 
 uint16_t bench_port(int socket) {
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t size = sizeof address;
     if (getsockname(socket, (struct sockaddr *)&address, &size) != 0) {
         bench_die("getsockname");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results as JUnit XML, as CI systems read it. Known failures and what was not run are skipped
- * tests with their reason. Written after every case, as the JSON is. */
+ * tests with their reason. Written after every case, as the JSON is; until the run has ended by
+ * itself there is one test more, with an error, so that half a report is not read as a green one.
+ */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -19,6 +21,8 @@ struct junit_report {
     struct lr_buf cases; /* the <testcase> elements so far */
     size_t counts[LR_CASE_OUTCOME_COUNT];
     size_t count;
+    size_t planned;
+    bool complete;
     struct lr_error error;
 };
 
@@ -115,18 +119,31 @@ static bool is_failure(enum lr_case_outcome outcome) {
     return outcome == LR_CASE_UNEXPECTED || outcome == LR_CASE_STALE_KNOWN_FAILURE;
 }
 
+static void put_unfinished(struct junit_report *report, struct lr_buf *out) {
+    put_format(report, out,
+               "  <testcase classname=\"lastref\" name=\"the run has ended\">\n"
+               "    <error message=\"incomplete: %zu of %zu cases are in this report\"/>\n"
+               "  </testcase>\n",
+               report->count, report->planned);
+}
+
 static void write_document(struct junit_report *report) {
     struct lr_buf out;
     lr_buf_init(&out, report->alloc);
     size_t failures =
         report->counts[LR_CASE_UNEXPECTED] + report->counts[LR_CASE_STALE_KNOWN_FAILURE];
+    size_t unfinished = report->complete ? 0 : 1;
     size_t skipped = report->counts[LR_CASE_NOT_RUN] + report->counts[LR_CASE_KNOWN_FAILURE];
     put(report, &out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     put_format(report, &out,
                "<testsuite name=\"lastref\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
                "skipped=\"%zu\">\n",
-               report->count, failures, report->counts[LR_CASE_INVALID], skipped);
+               report->count + unfinished, failures, report->counts[LR_CASE_INVALID] + unfinished,
+               skipped);
     note(report, lr_buf_append(&out, lr_buf_data(&report->cases), lr_buf_size(&report->cases)));
+    if (!report->complete) {
+        put_unfinished(report, &out);
+    }
     put(report, &out, "</testsuite>\n");
     struct lr_error error = {.code = LR_OK};
     if (lr_write_file(report->path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
@@ -162,14 +179,16 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
 }
 
 static void begin(struct lr_reporter *reporter, size_t case_count) {
-    (void)case_count;
-    write_document(report_of(reporter));
+    struct junit_report *report = report_of(reporter);
+    report->planned = case_count;
+    write_document(report);
 }
 
 static enum lr_status finish(struct lr_reporter *reporter, const struct lr_run_summary *summary,
                              struct lr_error *error) {
     struct junit_report *report = report_of(reporter);
-    (void)summary;
+    report->complete = !summary->interrupted && report->count == report->planned;
+    write_document(report);
     if (report->error.code != LR_OK) {
         *error = report->error;
     }

@@ -106,6 +106,15 @@ static int list_cases(const struct lr_suite *suite) {
     return LR_EXIT_OK;
 }
 
+static void name_unmatched(const struct lr_known *known) {
+    for (size_t i = 0; i < known->count; i++) {
+        if (!known->lines[i].matched) {
+            fprintf(stderr, "lastref run: %s:%d: no case is called %s\n", known->path,
+                    known->lines[i].line, known->lines[i].pattern);
+        }
+    }
+}
+
 static int run_suite(struct running *running, const struct run_settings *settings) {
     struct lr_error error = {.code = LR_OK};
     int result = add_reporters(running, settings);
@@ -132,6 +141,9 @@ static int run_suite(struct running *running, const struct run_settings *setting
     result = lr_run(&options, &summary, &error);
     if (result == LR_EXIT_HARNESS) {
         fprintf(stderr, "lastref run: %s\n", error.text);
+    }
+    if (summary.known_unmatched > 0) {
+        name_unmatched(&running->known);
     }
     return result;
 }

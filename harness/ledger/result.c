@@ -82,7 +82,7 @@ void lr_case_result_deinit(struct lr_case_result *result) {
         return;
     }
     const char *const texts[] = {result->name,   result->title,  result->file,
-                           result->repeat, result->reason, result->release_detail};
+                                 result->repeat, result->reason, result->release_detail};
     for (size_t i = 0; i < LR_COUNT_OF(texts); i++) {
         lr_alloc_free_string(alloc, texts[i]);
     }

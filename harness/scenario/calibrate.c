@@ -100,9 +100,10 @@ static enum lr_status one_session(struct round *round, uint32_t number,
            account->requestable_at == LR_TIME_NEVER) {
         if (lr_live_now(round->stage->live) >= round->until ||
             !lr_stage_turn(round->stage, round->until)) {
+            bool released = account != NULL && account->released_at != LR_TIME_NEVER;
             return lr_error_set(error, LR_ETIMEOUT,
-                                "calibration: a session was not released in %d s",
-                                ROUND_SECONDS_MAX);
+                                "calibration: the server of a closed session was not %s in %d s",
+                                released ? "requestable again" : "released", ROUND_SECONDS_MAX);
         }
         account = lr_ledger_account(round->stage->ledger, number);
     }

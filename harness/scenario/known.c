@@ -113,6 +113,9 @@ enum lr_status lr_known_read(struct lr_known *known, struct lr_alloc *alloc, con
             status = add_line(known, text, number, error);
         }
     }
+    if (status == LR_OK && ferror(file)) {
+        status = lr_error_set(error, LR_EIO, "%s: cannot be read", path);
+    }
     (void)fclose(file);
     return status;
 }

@@ -166,14 +166,16 @@ int lr_run(const struct lr_run_options *options, struct lr_run_summary *summary,
            struct lr_error *error) {
     *summary = (struct lr_run_summary){.world = "live", .seed = options->seed};
     struct run run = {.options = options, .summary = summary, .error = error};
-    if (lr_calibrate(options->alloc, CALIBRATION_ROUNDS, &summary->calibration, error) != LR_OK) {
-        return 4;
-    }
     size_t count = options->suite->count * options->repeat;
     for (size_t i = 0; i < options->reporter_count; i++) {
         if (options->reporters[i]->begin != NULL) {
             options->reporters[i]->begin(options->reporters[i], count);
         }
+    }
+    /* After that: a report of an earlier run must not outlive a run that fails here. */
+    if (lr_calibrate(options->alloc, CALIBRATION_ROUNDS, &summary->calibration, error) != LR_OK) {
+        summary->exit_status = 4;
+        return summary->exit_status;
     }
     for (size_t i = 0; i < count && !summary->interrupted && !run.harness_failed; i++) {
         run_case(&run, i, count);

@@ -52,7 +52,7 @@ static void leave_host(struct lr_host_conn *conn) {
 static void become_ghost(struct lr_host_conn *conn) {
     leave_host(conn);
     lr_socket_discard(&conn->socket);
-    lr_timers_disarm(&conn->socket.live->timers, &conn->socket.timer);
+    lr_live_unset_alarm(conn->socket.live, &conn->socket.timer);
     if (conn->peer_gone) {
         lr_socket_drop(&conn->socket);
     }

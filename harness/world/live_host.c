@@ -232,8 +232,8 @@ static void carry_out(struct lr_host *host) {
 
 static void arm(struct lr_host *host);
 
-static void expire(uv_timer_t *timer) {
-    struct lr_host *host = timer->data;
+void lr_host_alarm(struct lr_timer *timer) {
+    struct lr_host *host = LR_CONTAINER_OF(timer, struct lr_host, timer);
     host->armed_at = LR_TIME_NEVER;
     if (host->role->ops->deadline(host->role) <= lr_live_clock(host->live)) {
         struct lr_event event = {.kind = LR_EVENT_EXPIRED};
@@ -241,16 +241,14 @@ static void expire(uv_timer_t *timer) {
     } else {
         arm(host); /* moved later since */
     }
-    uv_stop(timer->loop);
 }
 
-/* Only an earlier deadline is told to libuv; a later one is found when the timer rings. */
+/* Only an earlier deadline is told to the clock; a later one is found when it rings. */
 static void arm(struct lr_host *host) {
     lr_time at = host->role->ops->deadline(host->role);
     if (at < host->armed_at) {
-        uint64_t delay = lr_live_delay_ms(host->live, at);
         host->armed_at = at;
-        uv_timer_start(&host->timer, expire, delay == 0 ? 1 : delay, 0);
+        lr_live_set_alarm(host->live, &host->timer, at);
     }
 }
 
@@ -324,17 +322,11 @@ enum lr_status lr_live_add(struct lr_live *live, struct lr_role *role, const cha
     lr_list_init(&host->busy);
     lr_list_init(&host->conns);
     lr_list_init(&host->pending);
-    uv_timer_init(&live->loop, &host->timer);
-    host->timer.data = host;
+    host->timer.kind = LR_ALARM_ROLE;
     lr_list_init(&host->node);
     lr_list_append(&live->hosts, &host->node);
     *out = host;
     return LR_OK;
-}
-
-static void free_host(uv_handle_t *handle) {
-    struct lr_host *host = handle->data;
-    LR_FREE(host->live->alloc, host);
 }
 
 void lr_live_remove(struct lr_host *host, bool graceful) {
@@ -352,7 +344,8 @@ void lr_live_remove(struct lr_host *host, bool graceful) {
     }
     lr_list_remove(&host->busy);
     lr_list_remove(&host->node);
-    uv_close((uv_handle_t *)&host->timer, free_host);
+    lr_live_unset_alarm(host->live, &host->timer);
+    LR_FREE(host->live->alloc, host);
 }
 
 void lr_hosts_free_all(struct lr_live *live) {

@@ -50,7 +50,7 @@ struct lr_host {
     struct lr_list conns; /* lingering ones included */
     size_t conn_count;
     struct lr_list pending;
-    uv_timer_t timer;
+    struct lr_timer timer;
     lr_time armed_at;
     bool settling;
     struct lr_refused refused[LR_REFUSED_MAX];

@@ -22,8 +22,25 @@ struct lr_name {
     char *text;
 };
 
-/* What a deadline of the world itself is for. */
-enum lr_alarm { LR_ALARM_AGED, LR_ALARM_LINGER, LR_ALARM_SILENCE };
+/* What a deadline is for. */
+enum lr_alarm {
+    LR_ALARM_UNTIL, /* a turn's end */
+    LR_ALARM_ROLE,  /* a host's role wants EXPIRED */
+    LR_ALARM_AGED,  /* from here on: a socket's */
+    LR_ALARM_LINGER,
+    LR_ALARM_SILENCE
+};
+
+/* One timer of the system for all deadlines. A wait of libuv's with a time limit sets a timer and
+ * takes it back each time, which is among the dearest things that a turn does; a descriptor that
+ * becomes readable at its time (Linux) stays set over many turns. */
+struct lr_alarm_clock {
+    uv_timer_t timer; /* where there is no such descriptor */
+    uv_poll_t poll;
+    int descriptor; /* -1: none */
+    lr_time at;     /* what it is set to */
+    struct lr_timers deadlines;
+};
 
 struct lr_live {
     struct lr_live_options options;
@@ -32,12 +49,10 @@ struct lr_live {
     struct lr_trace trace;
     uv_loop_t loop;
     uv_prepare_t
-        before_wait; /* makes |now| stale; keeps the loop alive when nothing else is there */
-    uv_timer_t until;
+        before_wait;  /* makes |now| stale; keeps the loop alive when nothing else is there */
     uv_timer_t retry; /* listeners that wait for memory */
-    uv_timer_t alarm; /* the earliest of |timers| */
-    lr_time alarm_at;
-    struct lr_timers timers;
+    struct lr_alarm_clock alarm;
+    struct lr_timer until;
     uv_signal_t signals[2]; /* SIGINT, SIGTERM */
     bool catching;
     int signal;
@@ -61,11 +76,17 @@ struct lr_live {
 
 /* The time of this turn. */
 lr_time lr_live_clock(struct lr_live *live);
-void lr_live_set_alarm(struct lr_live *live, struct lr_timer *timer, lr_time at);
 /* |name|, kept until the world ends, as the ledger may remember it. NULL: no memory. */
 const char *lr_live_keep_name(struct lr_live *live, const char *name);
-/* Milliseconds for libuv from now until |at|, rounded up. */
-uint64_t lr_live_delay_ms(struct lr_live *live, lr_time at);
+
+/* ---- live_alarm.c: deadlines ---- */
+
+void lr_alarm_init(struct lr_live *live);
+void lr_alarm_close(struct lr_live *live); /* as libuv's handles are: gone after the next turn */
+/* Arms |timer|, whose kind is set, or moves it: lr_socket_alarm, lr_host_alarm or the end of the
+ * turn come at |at|, a millisecond from now at the soonest. */
+void lr_live_set_alarm(struct lr_live *live, struct lr_timer *timer, lr_time at);
+void lr_live_unset_alarm(struct lr_live *live, struct lr_timer *timer);
 
 /* Bytes for libuv to write, which it only reads. */
 uv_buf_t lr_uv_bytes(const void *bytes, size_t size);
@@ -94,6 +115,10 @@ void lr_system_no_delay(uv_os_fd_t socket);
 void lr_system_keep_alive(uv_os_fd_t socket, const struct lr_keepalive *keepalive);
 /* Both, for a connection from a listener of ours, which may have handed them on. */
 void lr_system_tune_accepted(uv_os_fd_t socket, const struct lr_keepalive *keepalive);
+/* A descriptor that is readable from the moment it is set to; -1: there is none of the kind. */
+int lr_system_timer_open(void);
+void lr_system_timer_set(int descriptor, lr_time at);
+void lr_system_timer_clear(int descriptor); /* not readable until it is set again */
 void lr_system_shut_write(uv_os_fd_t socket);
 void lr_system_abort_on_close(uv_os_fd_t socket);
 void lr_system_ignore_pipe_signal(void);
@@ -179,6 +204,7 @@ struct lr_service {
 /* ---- live_host.c, live_relay.c, live_program.c: for the loop ---- */
 
 void lr_hosts_deliver_busy(struct lr_live *live);
+void lr_host_alarm(struct lr_timer *timer);
 void lr_hosts_free_all(struct lr_live *live);
 /* The name of the role of ours whose connection has local port |port|, or NULL. */
 const char *lr_host_name_of_port(const struct lr_live *live, uint16_t port);

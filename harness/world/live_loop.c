@@ -25,44 +25,9 @@ lr_time lr_live_clock(struct lr_live *live) {
     return live->now;
 }
 
-uint64_t lr_live_delay_ms(struct lr_live *live, lr_time at) {
-    lr_time now = lr_live_clock(live);
-    uint64_t delay = at > now ? at - now : 0;
-    return delay / LR_MS + (delay % LR_MS != 0);
-}
-
 static void mark_stale(uv_prepare_t *prepare) {
     struct lr_live *live = prepare->data;
     live->now_stale = true;
-}
-
-static void end_turn(uv_timer_t *timer) {
-    uv_stop(timer->loop); /* a timer that ran before the wait must keep the loop from waiting */
-}
-
-static void ring_alarm(uv_timer_t *timer) {
-    struct lr_live *live = timer->data;
-    lr_time now = lr_live_clock(live);
-    live->alarm_at = LR_TIME_NEVER;
-    for (struct lr_timer *due = lr_timers_pop(&live->timers, now); due != NULL;
-         due = lr_timers_pop(&live->timers, now)) {
-        lr_socket_alarm(LR_CONTAINER_OF(due, struct lr_socket, timer), due->kind);
-    }
-    lr_live_set_alarm(live, NULL, LR_TIME_NEVER);
-    uv_stop(timer->loop);
-}
-
-/* A timer that is moved later is not told to libuv: it rings early and is set again. */
-void lr_live_set_alarm(struct lr_live *live, struct lr_timer *timer, lr_time at) {
-    if (timer != NULL) {
-        lr_timers_arm(&live->timers, timer, at);
-    }
-    lr_time next = lr_timers_next(&live->timers);
-    if (next < live->alarm_at) {
-        uint64_t delay = lr_live_delay_ms(live, next);
-        live->alarm_at = next;
-        uv_timer_start(&live->alarm, ring_alarm, delay == 0 ? 1 : delay, 0);
-    }
 }
 
 static void catch_signal(uv_signal_t *handle, int number) {
@@ -100,11 +65,11 @@ bool lr_live_turn(struct lr_live *live, lr_time until) {
         uv_run(&live->loop, UV_RUN_NOWAIT);
     } else {
         if (until != LR_TIME_NEVER) {
-            uv_timer_start(&live->until, end_turn, lr_live_delay_ms(live, until), 0);
+            lr_live_set_alarm(live, &live->until, until);
         }
         uv_run(&live->loop, UV_RUN_ONCE);
         if (until != LR_TIME_NEVER) {
-            uv_timer_stop(&live->until);
+            lr_live_unset_alarm(live, &live->until);
         }
     }
     live->now_stale = true;
@@ -148,27 +113,22 @@ static void init_lists(struct lr_live *live) {
     for (size_t i = 0; i < LR_COUNT_OF(lists); i++) {
         lr_list_init(lists[i]);
     }
-    lr_timers_init(&live->timers);
-    live->alarm_at = LR_TIME_NEVER;
 }
 
 /* None of these can fail once the loop is there. */
 static void init_handles(struct lr_live *live) {
+    live->until.kind = LR_ALARM_UNTIL;
+    lr_alarm_init(live);
     uv_prepare_init(&live->loop, &live->before_wait);
-    uv_timer_init(&live->loop, &live->until);
-    uv_timer_init(&live->loop, &live->alarm);
     uv_timer_init(&live->loop, &live->retry);
     live->retry.data = live;
     live->before_wait.data = live;
-    live->until.data = live;
-    live->alarm.data = live;
     uv_prepare_start(&live->before_wait, mark_stale);
 }
 
 static void close_handles(struct lr_live *live) {
+    lr_alarm_close(live);
     uv_close((uv_handle_t *)&live->before_wait, NULL);
-    uv_close((uv_handle_t *)&live->until, NULL);
-    uv_close((uv_handle_t *)&live->alarm, NULL);
     uv_close((uv_handle_t *)&live->retry, NULL);
     for (size_t i = 0; i < LR_COUNT_OF(live->signals); i++) {
         if (live->signals[i].data != NULL) {

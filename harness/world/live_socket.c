@@ -73,7 +73,7 @@ void lr_socket_drop(struct lr_socket *socket) {
         socket->closing = true;
         socket->reading = false;
         close_frozen_watch(socket);
-        lr_timers_disarm(&socket->live->timers, &socket->timer);
+        lr_live_unset_alarm(socket->live, &socket->timer);
         uv_close((uv_handle_t *)&socket->tcp, finish);
     }
 }

@@ -9,6 +9,9 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
+#ifdef __linux__
+#include <sys/timerfd.h>
+#endif
 #include <unistd.h>
 
 /* On Linux a connection inherits the options of its listener: nothing to be done for each. */
@@ -91,6 +94,37 @@ int lr_system_listen(const struct sockaddr_storage *address, const struct lr_kee
     *out = made;
     return 0;
 }
+
+#ifdef __linux__
+int lr_system_timer_open(void) {
+    return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+}
+
+void lr_system_timer_set(int descriptor, lr_time at) {
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(at / LR_SECOND), .tv_nsec = (long)(at % LR_SECOND)}};
+    (void)timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &when, NULL); /* fails for no such time */
+}
+
+void lr_system_timer_clear(int descriptor) {
+    uint64_t rings;
+    ssize_t size = read(descriptor, &rings, sizeof rings);
+    (void)size; /* it has been set anew meanwhile: not readable */
+}
+#else
+int lr_system_timer_open(void) {
+    return -1;
+}
+
+void lr_system_timer_set(int descriptor, lr_time at) {
+    (void)descriptor;
+    (void)at;
+}
+
+void lr_system_timer_clear(int descriptor) {
+    (void)descriptor;
+}
+#endif
 
 void lr_system_shut_write(uv_os_fd_t socket) {
     (void)shutdown(socket, SHUT_WR); /* fails only where the peer has ended it already */

@@ -24,6 +24,8 @@ scenario "a session whose link ends by FIN, RST or half a close is released on t
     expect(fault:fired()):is(1)
     expect(session):released()
     expect(tracker):free("test", 1)
+    w:await(function() return session:closed() end, "1s") -- the client is told, also while it asks for nothing
+    expect(function() session:call("rpc.test.addone", 1) end):fails("session is closed")
 
     local again = client:request("test", { wait = "1s" })
     expect(again:call("rpc.test.strcat", "a", 1)):is("a:1")

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The audit at a case's end asks the servers what they still hold.
+-- The audit at a case's end asks the servers what they still hold, and the world what it has not got back.
 scenario "functions, arrays and files that a client leaves behind go with its session" {
   matrix = { dialect = { "ffi", "legacy" }, ending = { "close", "rst", "killed" } },
   run = function(w, case)

@@ -5,8 +5,8 @@
 #ifndef LR_TEST_GOLDEN_WALK_H
 #define LR_TEST_GOLDEN_WALK_H
 
-#include "rpc/value.h"
 #include "mocks/peers/capture.h"
+#include "rpc/value.h"
 
 /* A message of a recording that is none: which, and how it is refused. */
 struct golden_refusal {

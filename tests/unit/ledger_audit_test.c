@@ -92,6 +92,14 @@ Test(ledger_audit, unused_grant_is_found_when_its_time_is_over) {
     lr_rig_deinit(&rig);
 }
 
+Test(ledger_audit, matchkey_that_served_a_session_and_is_offered_again_is_found) {
+    open_session("");
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.1", NULL);
+    expect_findings(LR_FINDING_PROTOCOL, 1, "under the same matchkey again");
+    lr_rig_deinit(&rig);
+}
+
 Test(ledger_audit, release_long_after_the_timeout_is_late) {
     open_session(" -timeout=2");
     rig.now += 5 * LR_SECOND;

@@ -144,11 +144,13 @@ Test(reports_junit, each_outcome_has_its_element) {
     cr_assert_eq(lr_junit_reporter(&reporter, lr_alloc_system(), file.path, &error), LR_OK);
     reporter->begin(reporter, LR_CASE_OUTCOME_COUNT);
     read_report(&reader, file.path);
-    cr_expect_eq(reader.elements, 1);
+    cr_expect_eq(reader.elements, 3, "a suite, and the test of a run that has not ended");
+    cr_expect(has(file.path, "<error message=\"incomplete: 0 of 7 cases are in this report\"/>"));
     for (int i = 0; i < LR_CASE_OUTCOME_COUNT; i++) {
         end_case(reporter, "case", (enum lr_case_outcome)i, "so it is");
         read_report(&reader, file.path); /* after each case */
     }
+    cr_expect(has(file.path, "tests=\"8\" failures=\"2\" errors=\"2\" skipped=\"2\""));
     struct lr_run_summary summary = lr_test_summary(7, 1);
     cr_expect_eq(reporter->finish(reporter, &summary, &error), LR_OK);
     read_report(&reader, file.path);
@@ -161,6 +163,25 @@ Test(reports_junit, each_outcome_has_its_element) {
     cr_expect(has(file.path, "<skipped message=\"known failure: so it is\"/>"));
     cr_expect(has(file.path, "time=\"1.500\""));
     cr_expect(has(file.path, "expected: so it is"));
+    reporter->free(reporter);
+    lr_test_report_deinit(&file);
+}
+
+Test(reports_junit, an_interrupted_run_is_no_green_one) {
+    struct lr_test_report file;
+    struct lr_reporter *reporter;
+    struct lr_error error = {.code = LR_OK};
+    struct reader reader;
+    lr_test_report_init(&file, "r.xml");
+    cr_assert_eq(lr_junit_reporter(&reporter, lr_alloc_system(), file.path, &error), LR_OK);
+    reporter->begin(reporter, 5);
+    end_case(reporter, "case", LR_CASE_AS_EXPECTED, "so it is");
+    struct lr_run_summary summary = lr_test_summary(1, 0);
+    summary.interrupted = true;
+    cr_expect_eq(reporter->finish(reporter, &summary, &error), LR_OK);
+    read_report(&reader, file.path);
+    cr_expect(has(file.path, "tests=\"2\" failures=\"0\" errors=\"1\" skipped=\"0\""));
+    cr_expect(has(file.path, "<error message=\"incomplete: 1 of 5 cases are in this report\"/>"));
     reporter->free(reporter);
     lr_test_report_deinit(&file);
 }
@@ -186,7 +207,7 @@ Test(reports_junit, hostile_text_leaves_it_well_formed) {
     for (const char *at = reader.text; (at = strstr(at, clean)) != NULL; at += sizeof clean - 1) {
         count++;
     }
-    cr_expect_geq(count, 3 * 3, "name, file and reason of each: %zu", count);
+    cr_expect_geq(count, 9, "name, file and reason of each: %zu", count);
     reporter->free(reporter);
     lr_test_report_deinit(&file);
 }

@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mocks/peers/capture.h"
 #include "rpc/framer.h"
 #include "rpc/handshake.h"
-#include "mocks/peers/capture.h"
 #include "support/files.h"
 #include "support/server_rig.h"
 
@@ -218,7 +218,7 @@ static void play_key(struct replay *replay, const struct lr_frame *frame) {
     struct server_rig *rig = replay->rig;
     struct lr_text text = {(const char *)frame->body, frame->kept};
     struct lr_client_key key;
-    char said[sizeof rig->matchkey + 2 * NAME_MAX_BYTES];
+    char said[sizeof rig->matchkey + (size_t)2 * NAME_MAX_BYTES];
     size_t size = lr_buf_size(&replay->expected);
     bool accepted = size >= 4 && lr_word_decode(lr_buf_data(&replay->expected)) == LR_MAGIC_RPC;
     bool parses = lr_client_key_parse(text, &key, NULL) == LR_OK;

@@ -155,7 +155,7 @@ RIG_CASE_ONCE(server_limits, a_client_that_does_not_read_has_to_wait_and_is_rese
         rig_copy_from(rig, link, &tensor, SIZE);
     }
     cr_assert(lr_driver_paused(rig->driver, link));
-    cr_assert_lt(rig->alloc->live_bytes - used, 8 * SIZE, "answers pile up: %zu bytes",
+    cr_assert_lt(rig->alloc->live_bytes - used, (size_t)8 * SIZE, "answers pile up: %zu bytes",
                  rig->alloc->live_bytes - used);
     lr_driver_advance(rig->driver, 20 * LR_SECOND);
     lr_driver_window(rig->driver, link, 1000); /* a little progress */

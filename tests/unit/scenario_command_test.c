@@ -27,7 +27,8 @@ static int run_words(const char *const *words) {
 }
 
 #define RUN(...) run_words((const char *const[]){__VA_ARGS__, NULL})
-#define SCRIPT(name) LR_TEST_SCENARIOS "/" name
+/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one path */
+#define SCRIPT(name) (LR_TEST_SCENARIOS "/" name)
 
 static void quiet(void) {
     cr_assert_not_null(freopen("/dev/null", "w", stdout));

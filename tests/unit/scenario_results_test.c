@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "support/scenario_rig.h"
 
 static struct lr_seen_run run;
@@ -26,6 +27,7 @@ static const struct lr_seen_case *expect_row(const char *name, enum lr_case_outc
                  lr_case_outcome_name(run.cases[0].outcome));
     cr_expect_eq(run.exit_status, strict_status);
     const struct lr_seen_case *seen = run_file(name, NULL, false);
+    LR_ASSERT(seen != NULL);
     cr_expect_eq(seen->outcome, outcome, "%s: %s", lr_case_outcome_name(seen->outcome),
                  seen->reason);
     cr_expect_eq(run.exit_status, exit_status);
@@ -37,6 +39,7 @@ static const struct lr_seen_case *expect_row(const char *name, enum lr_case_outc
 
 Test(scenario_results, as_expected) {
     const struct lr_seen_case *seen = expect_row("as_expected.lua", LR_CASE_AS_EXPECTED, 0, 0);
+    cr_assert(seen != NULL);
     cr_expect_str_eq(seen->protocol, "passed");
     cr_expect_str_eq(seen->release, "on time");
     cr_expect_eq(seen->expectations, 3);

@@ -5,8 +5,8 @@
 
 #include "base/buf.h"
 #include "ledger/ledger.h"
-#include "rpc/packet.h"
 #include "mocks/peers/capture.h"
+#include "rpc/packet.h"
 
 enum { LR_RIG_LINKS_MAX = 64, LR_RIG_FINDINGS_MAX = 64 };
 
