@@ -35,6 +35,7 @@ help: ## this list
 # SCENARIOS    ## run: files or folders (default: scenarios/)
 # FILTER       ## run: only cases whose title contains this; test: only tests whose name matches
 # ARGS         ## run, interop, bench: further options, handed on as they are
+# FAST         ## bench: 1: in half a minute, and without real TVM
 # PRESET       ## build: which preset of CMakePresets.json (default: dev)
 # FUZZ_SECONDS ## fuzz: time for each target (default: 20)
 # FUZZ_TARGETS ## fuzz: only these, without their fuzz_ (default: all)
@@ -53,12 +54,12 @@ test: ## unit, golden and scenario tests (minutes)
 
 interop: ## all roles against real TVM of both dialects (downloads about 850 MB the first time)
 	@tools/setup.sh base interop
-	@tools/build.sh release
+	@tools/build.sh release lastref lastref-steps
 	LASTREF=build/release/bin/lastref tests/interop/run.sh $(strict) $(ARGS)
 
 bench: ## speed beside a bare-socket program and real TVM; writes bench.json
 	@tools/setup.sh base
-	@tools/build.sh release
+	@tools/build.sh release lastref-bench
 	bench/run.sh $(ARGS)
 
 lint: ## clang-format, clang-tidy and the rules of the house

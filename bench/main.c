@@ -4,7 +4,9 @@
 #include "bench/bench.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/net.h"
 
@@ -41,6 +43,12 @@ static bool parse(int argc, char **argv, struct bench *bench, const char **json)
     return bench->bin != NULL && bench->source != NULL;
 }
 
+/* More ready to run than there are processors, before we began. */
+static bool is_busy(void) {
+    double load;
+    return getloadavg(&load, 1) == 1 && load > (double)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 int main(int argc, char **argv) {
     static struct bench bench;
     const char *json = "bench.json";
@@ -54,8 +62,12 @@ int main(int argc, char **argv) {
         lr_live_catch_signals(bench.live, &error) != LR_OK) {
         bench_die("%s", error.text);
     }
+    bool was_busy = is_busy();
     bench_measure_all(&bench);
     bench_print_table(&bench);
+    if (was_busy) {
+        (void)printf("note: other programs kept this machine busy; its numbers may mislead\n");
+    }
     bool reached = bench_check_targets(&bench);
     lr_live_free(bench.live);
     if (!bench_write_json(&bench, json)) {

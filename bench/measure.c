@@ -48,7 +48,7 @@ static const struct group lives = {
 static const struct group many_lives = {
     .title = "session lives, 64 clients",
     .kind = BENCH_LIFE,
-    .paces = {{250, 15, 2000, 2}, {200, 7, 1500, 1}},
+    .paces = {{250, 15, 2000, 1}, {200, 7, 1500, 1}},
     .count = 1,
     .measures = {{"session lives per second, 64 clients", "1/s", 1, MANY_CLIENTS}},
 };

@@ -49,7 +49,8 @@ void bench_print_table(const struct bench *bench) {
         (void)printf("\n");
     }
     if (bench->python == NULL) {
-        (void)printf("real TVM was not measured: `make interop` installs it, FAST=1 leaves it out\n");
+        (void)printf(
+            "real TVM was not measured: `make interop` installs it, FAST=1 leaves it out\n");
     } else {
         (void)printf("real TVM is %s\n", bench->tvm_version);
     }

@@ -19,8 +19,11 @@ static int remove_entry(int folder, const char *name) {
         return -1;
     }
     struct stat stat;
-    if (fstatat(folder, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(stat.st_mode)) {
-        (void)fchmodat(folder, name, 0700, 0); /* it may have been made without permissions */
+    bool is_folder =
+        fstatat(folder, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(stat.st_mode);
+    /* It may have been made without permissions. */
+    if (is_folder && fchmodat(folder, name, 0700, 0) != 0) {
+        return -2;
     }
     int inner = openat(folder, name, OPEN_FOLDER);
     return inner >= 0 ? inner : -2;

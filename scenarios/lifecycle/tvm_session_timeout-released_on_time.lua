@@ -19,7 +19,9 @@ scenario "a real TVM client's session is released at its timeout by our server a
 
     local session = w:session(client)
     expect(session):held { by = client, during = "1s" }
-    expect(session):released { after = "timeout" }
+    -- TVM's server ends a process and then sends its PUT in two writes: its own pace, not a budget of ours
+    local tvms = case.server == "tvm" and "2.5s" or nil
+    expect(session):released { after = "timeout", within = tvms, requestable = tvms }
     expect(session:exception()):contains("RPCSessionTimeoutError")
     expect(tracker):free("test", 1)
     client:kill()

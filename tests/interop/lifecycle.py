@@ -133,6 +133,8 @@ class Lifecycle:
         self.options = options
         self.report = report
         self.number = 0
+        self.again = []  # endings that failed beside others: tried once more, alone
+        self.alone = False
 
     def line(self, dialect, what, title):
         return "%-6s tracker=%s server=%s client=real  %s: %s" % (
@@ -219,9 +221,13 @@ class Lifecycle:
         dies = not tvm_survives and dialect == "ffi" and self.options.server == "real"
         try:
             table = self.lay(dialect)
-            self.report.say("ok", line, self.end(*table, timeout, act, dies))
+            seen = self.end(*table, timeout, act, dies)
+            self.report.say("ok", line, seen + ("; tried again alone" if self.alone else ""))
         except (StepFailed, OSError) as error:
-            self.report.say("FAILED", line, str(error))
+            if self.alone:
+                self.report.say("FAILED", line, str(error))
+            else:
+                self.again.append((dialect, title, timeout, act, tvm_survives))
         self.clear_away(table)
 
     def end(self, world, client, timeout, act, dies):
@@ -278,6 +284,9 @@ def main():
                 jobs += [pool.submit(life.ending, dialect, *ending) for ending in ENDINGS]
         for job in jobs:
             job.result()
+    life.alone = True
+    for ending in life.again:
+        life.ending(*ending)
     return report.close(options.strict)
 
 
