@@ -13,7 +13,8 @@
 #include "world/live.h"
 
 enum bench_subject { BENCH_OURS, BENCH_BARE, BENCH_TVM, BENCH_SUBJECTS };
-enum bench_kind { BENCH_LIFE, BENCH_FARM, BENCH_ARRAY, BENCH_KINDS };
+/* BENCH_MIXED: lives again, with the client of the other subject. */
+enum bench_kind { BENCH_LIFE, BENCH_MIXED, BENCH_FARM, BENCH_ARRAY, BENCH_KINDS };
 
 enum { BENCH_ROUNDS_MAX = 64, BENCH_RESULTS_MAX = 16 };
 

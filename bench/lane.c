@@ -44,6 +44,13 @@ static const struct recipe recipes[BENCH_KINDS][BENCH_SUBJECTS] = {
             [BENCH_TVM] = {TVM_TRACKER, TVM_SERVER,
                            ">{python} {source}/tvm_client.py life {t} {n}"},
         },
+    [BENCH_MIXED] =
+        {
+            [BENCH_OURS] = {OUR_TRACKER, OUR_SERVER, ">{bin}/lastref-bench-bare client {t} {n}"},
+            [BENCH_BARE] = {">{bin}/lastref-bench-bare tracker {t} {n}",
+                            ">{bin}/lastref-bench-bare server {s} {t} {n}",
+                            ">{bin}/lastref-bench-client life {t} {n}"},
+        },
     [BENCH_FARM] =
         {
             [BENCH_OURS] = {OUR_TRACKER, NULL, FARM},

@@ -13,6 +13,7 @@ enum {
     FARM_SERVERS = 10000,
     SPARE_DESCRIPTORS = 100, /* what a tracker of so many servers needs besides */
     ARRAY_BYTES = 64 << 20,
+    CHECK_MS = 50,
     GROUP_MAX = 3
 };
 
@@ -167,7 +168,25 @@ static void measure_group(struct bench *bench, const struct group *group, size_t
     }
 }
 
+/* The bare-socket program says what our roles say: its client lives at our tracker and server, and
+ * ours at its. Whoever hears anything else ends the bench. */
+static void check_same_bytes(struct bench *bench) {
+    for (size_t subject = BENCH_OURS; subject <= BENCH_BARE; subject++) {
+        struct bench_lane lane = {.bench = bench,
+                                  .kind = BENCH_MIXED,
+                                  .subject = (enum bench_subject)subject,
+                                  .number = 1};
+        bench_lane_start(&lane);
+        bench_lane_run(&lane, CHECK_MS, true);
+        bench_lane_stop(&lane);
+        if (lane.rates[0] <= 0) {
+            bench_die("no session of the one lived at the other");
+        }
+    }
+}
+
 void bench_measure_all(struct bench *bench) {
+    check_same_bytes(bench);
     uint64_t descriptors = bench_raise_descriptors();
     size_t servers = descriptors > FARM_SERVERS + SPARE_DESCRIPTORS
                          ? FARM_SERVERS

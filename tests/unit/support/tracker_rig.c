@@ -53,7 +53,7 @@ static void check_end(struct tracker_rig *rig) {
 
 static void run(struct lr_alloc *alloc, void *context) {
     const struct plan *plan = context;
-    struct tracker_rig rig = {.sink = {count_event}};
+    struct tracker_rig rig = {.sink = {.emit = count_event}};
     lr_counting_alloc_init(&rig.counting, alloc);
     lr_prng_init(&rig.random, 1);
     rig.options = plan->options == NULL ? lr_tracker_options_default : *plan->options;
