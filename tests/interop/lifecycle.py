@@ -63,36 +63,46 @@ HOLDERS = [
 REFUSED = ("invoke S " + FAIL, "func F S no.such")
 
 
-def kill(client, _):
+def kill(client, *_):
     os.kill(client.process.pid, signal.SIGKILL)
 
 
-def stop(client, _):
+def stop(client, *_):
     os.kill(client.process.pid, signal.SIGSTOP)
 
 
 def step(text):
-    def tell(client, _):
+    def tell(client, *_):
         client.tell(text)
     return tell
 
 
 def in_call(then):
-    def act(client, socket):
+    def act(client, socket, server):
         client.ok("spawn J long-call S 2500")
         # Nothing tells from outside that a call has begun, so it gets time to; the call lasts longer.
         time.sleep(0.4)
-        then(client, socket)
+        then(client, socket, server)
     return act
 
 
 def in_upload(then):
-    def act(client, socket):
+    def act(client, socket, server):
         client.ok("spawn J upload S file 64000000")
-        # More than any other message has: the file is what is on its way.
-        if not wait_until(lambda: unsent_bytes(*socket) > 65536, 20, 0.001):
-            raise StepFailed("the upload does not begin")
-        then(client, socket)
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            # The server stands still while it is looked at: what is on its way stays there.
+            os.killpg(server.group, signal.SIGSTOP)
+            try:
+                time.sleep(0.005)
+                # More than any other message has: it is the file.
+                if unsent_bytes(*socket) > 65536:
+                    then(client, socket, server)
+                    return
+            finally:
+                os.killpg(server.group, signal.SIGCONT)
+            time.sleep(0.002)
+        raise StepFailed("the upload does not begin")
     return act
 
 
@@ -233,7 +243,7 @@ class Lifecycle:
     def end(self, world, client, timeout, act, dies):
         client.ok(REQUEST + timeout)
         socket = tuple(int(port) for port in client.ok("socket S").split())
-        act(client, socket)
+        act(client, socket, world.programs[-1])
         begun = time.monotonic()
         if dies:
             return self.see_dead(world, begun)
