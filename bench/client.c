@@ -14,7 +14,7 @@
 
 struct bench_client {
     struct lr_client *client;
-    struct lr_host *host;
+    struct lr_live_host *host;
     struct lr_session *session;
     lr_op op;
     uint64_t count; /* lives, or bytes */

@@ -65,7 +65,7 @@ struct counted {
     struct lr_prng random;
     struct lr_live *live;
     struct lr_tracker *tracker;
-    struct lr_host *host;
+    struct lr_live_host *host;
 };
 
 static void start_counted(struct counted *counted) {

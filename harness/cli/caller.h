@@ -10,7 +10,7 @@
 #include "rpc/client.h"
 
 struct lr_live;
-struct lr_host;
+struct lr_live_host;
 
 struct lr_caller {
     const char *name; /* "query" */
@@ -18,7 +18,7 @@ struct lr_caller {
     struct lr_prng random;
     struct lr_live *live;
     struct lr_client *client;
-    struct lr_host *host;
+    struct lr_live_host *host;
 };
 
 /* Makes the world and the client in it; of the log only warnings and errors show, unless |log|

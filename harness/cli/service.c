@@ -81,7 +81,7 @@ int lr_service_give_up(struct lr_service *service, const struct lr_error *error)
 }
 
 /* Turns the world until the role's sockets are gone, or time is up. */
-static void say_goodbye(struct lr_service *service, struct lr_host *host) {
+static void say_goodbye(struct lr_service *service, struct lr_live_host *host) {
     lr_time until = lr_time_add(lr_live_now(service->live), GOODBYE_NS);
     while (lr_live_host_sockets(host) > 0 && lr_live_now(service->live) < until) {
         (void)lr_live_turn(service->live, until);
@@ -101,7 +101,7 @@ static void tell_signal(struct lr_service *service) {
 }
 
 static int run_role(struct lr_service *service, const struct lr_service_ops *ops, void *context,
-                    struct lr_host *host) {
+                    struct lr_live_host *host) {
     while (ops->failure(context) == NULL && !ops->stopped(context)) {
         if (!lr_live_turn(service->live, LR_TIME_NEVER)) {
             tell_signal(service);
@@ -122,7 +122,7 @@ static int run_role(struct lr_service *service, const struct lr_service_ops *ops
 
 int lr_service_run(struct lr_service *service, const struct lr_service_ops *ops, void *context) {
     struct lr_error error = {0};
-    struct lr_host *host;
+    struct lr_live_host *host;
     enum lr_status status =
         lr_live_add(service->live, ops->role(context), service->name, ops->plane, &host);
     if (status != LR_OK) {

@@ -17,7 +17,7 @@ static enum lr_status wait_ready(struct round *round, struct lr_party *party,
     bool ready = false;
     enum lr_status status = lr_party_ready(party, &ready, error);
     while (status == LR_OK && !ready) {
-        if (lr_live_now(round->stage->live) >= round->until ||
+        if (lr_world_now(round->stage->world) >= round->until ||
             !lr_stage_turn(round->stage, round->until)) {
             return lr_error_set(error, LR_ETIMEOUT, "calibration: %s was not ready in %d s",
                                 party->name, ROUND_SECONDS_MAX);
@@ -59,14 +59,14 @@ static enum lr_status open_session(struct round *round, struct lr_session **sess
     struct lr_result result;
     lr_op op;
     enum lr_status status =
-        lr_client_request(round->client->role.client, lr_live_now(round->stage->live),
+        lr_client_request(round->client->role.client, lr_world_now(round->stage->world),
                           lr_text_of("calibration"), &lr_request_options_default, &op);
     if (status != LR_OK) {
         return lr_error_set(error, status, "calibration: a request was refused");
     }
-    lr_live_drain(round->client->host);
+    lr_world_drain(round->client->host);
     while (!lr_stage_take_result(round->stage, round->client, op, &result)) {
-        if (lr_live_now(round->stage->live) >= round->until ||
+        if (lr_world_now(round->stage->world) >= round->until ||
             !lr_stage_turn(round->stage, round->until)) {
             return lr_error_set(error, LR_ETIMEOUT, "calibration: no session in %d s",
                                 ROUND_SECONDS_MAX);
@@ -92,13 +92,13 @@ static enum lr_status one_session(struct round *round, uint32_t number,
     if (status != LR_OK) {
         return status;
     }
-    lr_time closed_at = lr_live_now(round->stage->live);
+    lr_time closed_at = lr_world_now(round->stage->world);
     lr_session_unref(session, closed_at, "calibration");
-    lr_live_drain(round->client->host);
+    lr_world_drain(round->client->host);
     const struct lr_account *account = lr_ledger_account(round->stage->ledger, number);
     while (account == NULL || account->released_at == LR_TIME_NEVER ||
            account->requestable_at == LR_TIME_NEVER) {
-        if (lr_live_now(round->stage->live) >= round->until ||
+        if (lr_world_now(round->stage->world) >= round->until ||
             !lr_stage_turn(round->stage, round->until)) {
             bool released = account != NULL && account->released_at != LR_TIME_NEVER;
             return lr_error_set(error, LR_ETIMEOUT,
@@ -128,7 +128,7 @@ enum lr_status lr_calibrate(struct lr_alloc *alloc, unsigned int rounds,
     if (status != LR_OK) {
         return status;
     }
-    round.until = lr_time_add(lr_live_now(round.stage->live), ROUND_SECONDS_MAX * LR_SECOND);
+    round.until = lr_time_add(lr_world_now(round.stage->world), ROUND_SECONDS_MAX * LR_SECOND);
     status = set_up(&round, error);
     for (uint32_t i = 1; i <= rounds && status == LR_OK; i++) {
         status = one_session(&round, i, calibration, error);

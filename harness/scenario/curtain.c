@@ -12,7 +12,7 @@ enum {
 };
 
 static lr_time now_of(const struct lr_play *play) {
-    return lr_live_now(play->stage->live);
+    return lr_world_now(play->stage->world);
 }
 
 static lr_time elapsed(const struct lr_play *play, lr_time at) {
@@ -118,7 +118,7 @@ static void audit_storage(struct lr_play *play) {
             told += lr_server_count(party->role.server).directories;
         }
     }
-    size_t open = lr_live_storage(play->stage->live)->open_directories;
+    size_t open = lr_world_storage(play->stage->world)->open_directories;
     if (open > told) {
         note_finding(play->result, LR_FINDING_LEFT);
         lr_result_lines_add(play->result->alloc, &play->result->findings,

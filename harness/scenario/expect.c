@@ -28,7 +28,7 @@ int lr_expect_record(lua_State *lua, const struct lr_verdict *verdict) {
     if (lr_case_result_expect(play->result, &expectation) != LR_OK) {
         return luaL_error(lua, "no memory for an expectation");
     }
-    lr_ledger_note(play->stage->ledger, lr_live_now(play->stage->live), verdict->session,
+    lr_ledger_note(play->stage->ledger, lr_world_now(play->stage->world), verdict->session,
                    "expect: %s: %s", verdict->text, verdict->held ? "holds" : "DOES NOT HOLD");
     if (!verdict->held) {
         play->failed = true;
@@ -145,9 +145,9 @@ static void read_counts(struct counting *counting, const struct lr_result *resul
 static void ask(struct counting *counting) {
     struct lr_party *probe = counting->stage->probe;
     counting->op = 0;
-    if (lr_client_summary(probe->role.client, lr_live_now(counting->stage->live), false,
+    if (lr_client_summary(probe->role.client, lr_world_now(counting->stage->world), false,
                           &counting->op) == LR_OK) {
-        lr_live_drain(probe->host);
+        lr_world_drain(probe->host);
     }
 }
 
@@ -208,7 +208,7 @@ static int expect_count(lua_State *lua, bool pending) {
                                   .pending = pending,
                                   .wanted = luaL_checkinteger(lua, 3)};
     ask(counting);
-    lr_time until = lr_time_add(lr_live_now(stage->live), within);
+    lr_time until = lr_time_add(lr_world_now(stage->world), within);
     return lr_play_wait(lua, counts_match, counting, until, 0, counted);
 }
 

@@ -78,7 +78,7 @@ static const char *judge_text(const struct release_wait *wait, enum lr_release r
     char late[32];
     char account_text[LR_HELD_TEXT_MAX];
     const struct lr_account *account = account_of(wait);
-    lr_time now = lr_live_now(wait->stage->live);
+    lr_time now = lr_world_now(wait->stage->world);
     if (account->released_at == LR_TIME_NEVER) {
         (void)snprintf(out, size, "%s: %s", lr_release_name(release),
                        lr_held_describe(account_text, sizeof account_text, account, now));
@@ -122,7 +122,7 @@ static enum lr_release judge(const struct release_wait *wait, uint64_t *late_by)
     if (!wait->with_slot) {
         budget.requestable_ns = LR_TIME_NEVER;
     }
-    return lr_budget_judge(account, &budget, wait->mark.at, lr_live_now(wait->stage->live),
+    return lr_budget_judge(account, &budget, wait->mark.at, lr_world_now(wait->stage->world),
                            late_by);
 }
 
@@ -219,7 +219,7 @@ static int hold_over(lua_State *lua, int status, lua_KContext kcontext) {
                    wait->by != NULL ? " by " : "", wait->by != NULL ? wait->by->name : "");
     bool by_whom = wait->by == NULL || strcmp(account->client, wait->by->name) == 0;
     bool held = !no_longer_held(wait);
-    lr_time now = lr_live_now(wait->stage->live);
+    lr_time now = lr_world_now(wait->stage->world);
     struct lr_verdict verdict = {
         .held = held && by_whom,
         .session = wait->number,
@@ -247,5 +247,5 @@ int lr_expect_word_held(lua_State *lua) {
         return hold_over(lua, LUA_OK, 0);
     }
     return lr_play_wait(lua, no_longer_held, wait,
-                        lr_time_add(lr_live_now(play->stage->live), during), 0, hold_over);
+                        lr_time_add(lr_world_now(play->stage->world), during), 0, hold_over);
 }

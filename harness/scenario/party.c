@@ -68,9 +68,32 @@ static struct lr_env env_of(struct lr_party *party) {
         .alloc = &party->memory.base,
         .device = &party->memory.base,
         .random = &party->random,
-        .storage = lr_live_storage(stage->live),
+        .storage = lr_world_storage(stage->world),
         .trace = {stage->options.trace, party->name},
     };
+}
+
+/* Puts the party's role into the world. */
+static enum lr_status settle(struct lr_party *party, struct lr_role *role, enum lr_plane plane) {
+    return lr_world_add(party->stage->world, role, party->name, plane, &party->host);
+}
+
+/* The last step of every role's coming: |started| is how it went so far. */
+static enum lr_status arrive(struct lr_party *party, enum lr_status started, const char *host,
+                             struct lr_party **out, struct lr_error *error) {
+    if (started != LR_OK) {
+        if (error != NULL && error->code == LR_OK) {
+            lr_error_set(error, started, "no memory for \"%s\"", party->name);
+        }
+        lr_party_free(party);
+        return started;
+    }
+    if (host != NULL) {
+        (void)snprintf(party->service.host, sizeof party->service.host, "%s", host);
+    }
+    lr_world_drain(party->host);
+    *out = party;
+    return LR_OK;
 }
 
 enum lr_status lr_stage_tracker(struct lr_stage *stage, const char *name,
@@ -84,26 +107,18 @@ enum lr_status lr_stage_tracker(struct lr_stage *stage, const char *name,
     struct lr_env env = env_of(party);
     status = lr_tracker_new(&party->role.tracker, &env, options, error);
     if (status == LR_OK) {
-        status = lr_live_add(stage->live, lr_tracker_role(party->role.tracker), party->name,
-                             LR_PLANE_CONTROL, &party->host);
+        status = settle(party, lr_tracker_role(party->role.tracker), LR_PLANE_CONTROL);
     }
     if (status == LR_OK) {
-        status = lr_tracker_start(party->role.tracker, lr_live_now(stage->live));
+        status = lr_tracker_start(party->role.tracker, lr_world_now(stage->world));
     }
-    if (status != LR_OK) {
-        lr_party_free(party);
-        return status;
-    }
-    (void)snprintf(party->service.host, sizeof party->service.host, "%s", options->host);
-    lr_live_drain(party->host);
-    *out = party;
-    return LR_OK;
+    return arrive(party, status, options->host, out, error);
 }
 
 enum lr_status lr_stage_server(struct lr_stage *stage, const char *name,
                                struct lr_server_options *options, struct lr_party *tracker,
                                struct lr_party **out, struct lr_error *error) {
-    struct lr_party *party;
+    struct lr_party *party = NULL;
     if (strlen(options->key) >= sizeof party->key) {
         return lr_error_set(error, LR_EINVAL, "the key of a server has at most %zu bytes",
                             sizeof party->key - 1);
@@ -117,24 +132,16 @@ enum lr_status lr_stage_server(struct lr_stage *stage, const char *name,
         options->tracker_host = tracker->service.host;
         options->tracker_port = tracker->service.port;
     }
+    (void)snprintf(party->key, sizeof party->key, "%s", options->key);
     struct lr_env env = env_of(party);
     status = lr_server_new(&party->role.server, &env, options, error);
     if (status == LR_OK) {
-        status = lr_live_add(stage->live, lr_server_role(party->role.server), party->name,
-                             LR_PLANE_DATA, &party->host);
+        status = settle(party, lr_server_role(party->role.server), LR_PLANE_DATA);
     }
     if (status == LR_OK) {
-        status = lr_server_start(party->role.server, lr_live_now(stage->live));
+        status = lr_server_start(party->role.server, lr_world_now(stage->world));
     }
-    if (status != LR_OK) {
-        lr_party_free(party);
-        return status;
-    }
-    (void)snprintf(party->service.host, sizeof party->service.host, "%s", options->host);
-    (void)snprintf(party->key, sizeof party->key, "%s", options->key);
-    lr_live_drain(party->host);
-    *out = party;
-    return LR_OK;
+    return arrive(party, status, options->host, out, error);
 }
 
 enum lr_status lr_stage_client(struct lr_stage *stage, const char *name,
@@ -153,15 +160,9 @@ enum lr_status lr_stage_client(struct lr_stage *stage, const char *name,
     struct lr_env env = env_of(party);
     status = lr_client_new(&party->role.client, &env, options, error);
     if (status == LR_OK) {
-        status = lr_live_add(stage->live, lr_client_role(party->role.client), party->name,
-                             LR_PLANE_DATA, &party->host);
+        status = settle(party, lr_client_role(party->role.client), LR_PLANE_DATA);
     }
-    if (status != LR_OK) {
-        lr_party_free(party);
-        return status;
-    }
-    *out = party;
-    return LR_OK;
+    return arrive(party, status, NULL, out, error);
 }
 
 enum lr_status lr_stage_recorded(struct lr_stage *stage, const char *name,
@@ -172,24 +173,16 @@ enum lr_status lr_stage_recorded(struct lr_stage *stage, const char *name,
     if (status != LR_OK) {
         return status;
     }
+    party->serves = options->side == LR_RECORDED_SERVER;
     struct lr_env env = env_of(party);
     status = lr_recorded_new(&party->role.recorded, &env, options, lines, size, error);
     if (status == LR_OK) {
-        status = lr_live_add(stage->live, lr_recorded_role(party->role.recorded), party->name,
-                             LR_PLANE_DATA, &party->host);
+        status = settle(party, lr_recorded_role(party->role.recorded), LR_PLANE_DATA);
     }
     if (status == LR_OK) {
-        status = lr_recorded_start(party->role.recorded, lr_live_now(stage->live));
+        status = lr_recorded_start(party->role.recorded, lr_world_now(stage->world));
     }
-    if (status != LR_OK) {
-        lr_party_free(party);
-        return status;
-    }
-    party->serves = options->side == LR_RECORDED_SERVER;
-    (void)snprintf(party->service.host, sizeof party->service.host, "%s", options->host);
-    lr_live_drain(party->host);
-    *out = party;
-    return LR_OK;
+    return arrive(party, status, options->host, out, error);
 }
 
 enum lr_status lr_stage_program(struct lr_stage *stage, const struct lr_stage_program *options,
@@ -257,7 +250,7 @@ enum lr_status lr_party_ready(struct lr_party *party, bool *ready, struct lr_err
 }
 
 void lr_party_end(struct lr_party *party, bool graceful) {
-    lr_time now = lr_live_now(party->stage->live);
+    lr_time now = lr_world_now(party->stage->world);
     if (party->ended) {
         return;
     }
@@ -274,10 +267,10 @@ void lr_party_end(struct lr_party *party, bool graceful) {
         } else if (party->kind == LR_PARTY_CLIENT) {
             lr_client_close(party->role.client, now);
         }
-        lr_live_drain(party->host);
+        lr_world_drain(party->host);
     }
     if (party->host != NULL) {
-        lr_live_remove(party->host, graceful);
+        lr_world_remove(party->host, graceful);
         party->host = NULL;
     }
 }
@@ -292,7 +285,7 @@ static void free_role(struct lr_party *party) {
         break;
     case LR_PARTY_CLIENT:
         if (party->role.client != NULL) {
-            lr_client_close(party->role.client, lr_live_now(party->stage->live));
+            lr_client_close(party->role.client, lr_world_now(party->stage->world));
         }
         lr_client_free(party->role.client);
         break;
@@ -315,7 +308,7 @@ void lr_party_free(struct lr_party *party) {
     free_role(party);
     if (party->memory.live_blocks > 0 && result != NULL) {
         (void)lr_result_lines_add(result->alloc, &result->findings,
-                                  lr_stage_elapsed(stage, lr_live_now(stage->live)),
+                                  lr_stage_elapsed(stage, lr_world_now(stage->world)),
                                   "left over: %s leaves %zu bytes in %zu blocks", party->name,
                                   party->memory.live_bytes, party->memory.live_blocks);
     }

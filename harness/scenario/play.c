@@ -97,7 +97,7 @@ static lr_time run_ready(struct lr_play *play) {
             if (actor->ended) {
                 continue;
             }
-            lr_time now = lr_live_now(play->stage->live);
+            lr_time now = lr_world_now(play->stage->world);
             bool ready =
                 actor->ready == NULL || now >= actor->until || actor->ready(actor->context);
             if (ready) {
@@ -133,7 +133,7 @@ static void perform(struct lr_play *play, lr_time limit_at, uint64_t limit_ns) {
         if (first_ended(play) || play->failure[0] != '\0') {
             return;
         }
-        if (lr_live_now(play->stage->live) >= limit_at) {
+        if (lr_world_now(play->stage->world) >= limit_at) {
             char text[32];
             (void)snprintf(play->unready, sizeof play->unready,
                            "the case's time limit of %s has passed",
@@ -229,7 +229,7 @@ enum lr_status lr_play_case(const char *path, int index, int case_index,
     if (status != LR_OK) {
         return status;
     }
-    lr_time began = lr_live_now(play.stage->live);
+    lr_time began = lr_world_now(play.stage->world);
     status = lr_sandbox_init(&play.sandbox, options->alloc, options->seed);
     if (status == LR_OK) {
         status = load(&play, path, index, case_index, error);
@@ -243,7 +243,7 @@ enum lr_status lr_play_case(const char *path, int index, int case_index,
     if (status == LR_OK) {
         perform(&play, lr_time_add(began, query.limit_ns), query.limit_ns);
         lr_curtain(&play);
-        play.result->duration_ns = lr_live_now(play.stage->live) - began;
+        play.result->duration_ns = lr_world_now(play.stage->world) - began;
     }
     /* The script goes first: what it still holds of sessions is let go of while their clients live.
      */

@@ -10,10 +10,26 @@
 static void free_arrived(struct lr_stage *stage, struct lr_arrived *arrived) {
     lr_list_remove(&arrived->node);
     if (arrived->result.session != NULL) {
-        lr_session_unref(arrived->result.session, lr_live_now(stage->live), "result nobody took");
+        lr_session_unref(arrived->result.session, lr_world_now(stage->world), "result nobody took");
     }
     lr_result_deinit(&arrived->result);
     LR_FREE(stage->alloc, arrived);
+}
+
+/* The live world; an interrupted case is told, and what it started is ended. */
+static enum lr_status open_live(struct lr_stage *stage, struct lr_error *error) {
+    struct lr_live_options options = {
+        .alloc = stage->alloc, .ledger = stage->ledger, .trace = stage->options.trace};
+    enum lr_status status = lr_live_new(&stage->live, &options, error);
+    if (status == LR_OK) {
+        stage->world = lr_live_world(stage->live);
+        status = lr_live_catch_signals(stage->live, error);
+    }
+    return status;
+}
+
+static enum lr_status open_world(struct lr_stage *stage, struct lr_error *error) {
+    return open_live(stage, error);
 }
 
 enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options *options,
@@ -33,20 +49,15 @@ enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options
     if (status != LR_OK) {
         lr_error_set(error, status, "no memory for the ledger");
     } else {
-        struct lr_live_options live = {
-            .alloc = stage->alloc, .ledger = stage->ledger, .trace = options->trace};
-        status = lr_live_new(&stage->live, &live, error);
-    }
-    if (status == LR_OK) { /* so that an interrupted case is told, and what it started is ended */
-        status = lr_live_catch_signals(stage->live, error);
+        status = open_world(stage, error);
     }
     if (status != LR_OK) {
-        lr_live_free(stage->live);
+        lr_world_free(stage->world);
         lr_ledger_free(stage->ledger);
         LR_FREE(stage->alloc, stage);
         return status;
     }
-    stage->began = lr_live_now(stage->live);
+    stage->began = lr_world_now(stage->world);
     *out = stage;
     return LR_OK;
 }
@@ -70,7 +81,7 @@ void lr_stage_free(struct lr_stage *stage) {
         lr_list_remove(node);
         LR_FREE(stage->alloc, fault);
     }
-    lr_live_free(stage->live);
+    lr_world_free(stage->world);
     lr_ledger_free(stage->ledger);
     LR_FREE(stage->alloc, stage);
 }
@@ -91,7 +102,7 @@ static void gather_results(struct lr_stage *stage, struct lr_party *party) {
 }
 
 bool lr_stage_turn(struct lr_stage *stage, lr_time until) {
-    bool go_on = lr_live_turn(stage->live, until);
+    bool go_on = lr_world_turn(stage->world, until);
     LR_LIST_EACH (node, &stage->parties) {
         struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
         if (party->kind == LR_PARTY_CLIENT && party->role.client != NULL) {
@@ -120,18 +131,6 @@ lr_time lr_stage_elapsed(const struct lr_stage *stage, lr_time at) {
     return at == LR_TIME_NEVER || at < stage->began ? 0 : at - stage->began;
 }
 
-uint16_t lr_stage_free_port(struct lr_stage *stage, const char *host) {
-    struct lr_relay *relay;
-    struct lr_address nowhere = {.host = "127.0.0.1", .port = 9};
-    if (lr_live_relay(stage->live, "port", LR_PLANE_CONTROL, host, 0, &nowhere, &relay, NULL) !=
-        LR_OK) {
-        return 0;
-    }
-    uint16_t port = lr_relay_port(relay);
-    lr_relay_close(relay);
-    return port;
-}
-
 struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,
                                       uint32_t link, const struct lr_party *service) {
     struct lr_stage_fault *kept = LR_NEW(stage->alloc, struct lr_stage_fault);
@@ -142,10 +141,10 @@ struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fa
     lr_list_init(&kept->fault.node);
     lr_list_append(&stage->faults, &kept->node);
     if (link != 0) {
-        (void)lr_live_fault(stage->live, link,
-                            &kept->fault); /* the receipt tells a link that is gone */
+        (void)lr_world_fault(stage->world, link,
+                             &kept->fault); /* the receipt tells a link that is gone */
     } else {
-        lr_live_fault_next(stage->live, service->name, &kept->fault);
+        lr_world_fault_next(stage->world, service->name, &kept->fault);
     }
     return kept;
 }

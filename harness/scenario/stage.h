@@ -64,6 +64,7 @@ struct lr_stage_fault {
 
 struct lr_stage_options {
     struct lr_alloc *alloc;
+    const char *world; /* "live" or "sim" */
     uint64_t seed;
     struct lr_case_result *result; /* borrowed; NULL: nobody reads (calibration) */
     const struct lr_calibration *calibration;
@@ -74,7 +75,8 @@ struct lr_stage_options {
 struct lr_stage {
     struct lr_stage_options options;
     struct lr_alloc *alloc;
-    struct lr_live *live;
+    struct lr_world *world;
+    struct lr_live *live; /* the same, where it is the live one; else NULL */
     struct lr_ledger *ledger;
     struct lr_prng random;
     struct lr_trace ledger_trace;
@@ -136,9 +138,6 @@ void lr_party_end(struct lr_party *party, bool graceful);
 /* The result of |op| of |client|, moved into |*out|. False: not there yet. */
 bool lr_stage_take_result(struct lr_stage *stage, struct lr_party *client, lr_op op,
                           struct lr_result *out);
-
-/* A free port on |host|, by binding and letting go. 0: none. */
-uint16_t lr_stage_free_port(struct lr_stage *stage, const char *host);
 
 /* Arms a fault; |link| 0: on the next link towards |service|. The stage keeps the receipt. */
 struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,

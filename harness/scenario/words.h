@@ -47,6 +47,9 @@ bool lr_option_boolean(lua_State *lua, int index, const char *name, bool otherwi
 uint64_t lr_option_duration(lua_State *lua, int index, const char *name, uint64_t otherwise);
 struct lr_party *lr_option_party(lua_State *lua, int index, const char *name);
 
+/* Foreign programs are there in the live world only: elsewhere the case ends as not run. */
+void lr_words_need_live(lua_State *lua);
+
 /* Raises a Lua error with the text of |error|. */
 int lr_words_raise(lua_State *lua, const struct lr_error *error);
 

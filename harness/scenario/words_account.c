@@ -42,7 +42,7 @@ uint32_t lr_check_account(lua_State *lua, int index) {
     }
     struct lr_held_session *held = lr_check_session(lua, index);
     if (held->account == 0 && held->session != NULL && held->client->host != NULL) {
-        uint16_t port = lr_live_conn_port(held->client->host, lr_session_conn(held->session));
+        uint16_t port = lr_world_conn_port(held->client->host, lr_session_conn(held->session));
         held->account = find_account(held->client->stage, held->client, port);
     }
     return held->account;
@@ -103,13 +103,13 @@ int lr_world_word_session(lua_State *lua) {
         return account_found(lua, LUA_OK, 0);
     }
     return lr_play_wait(lua, account_there, awaited,
-                        lr_time_add(lr_live_now(play->stage->live), 5 * LR_SECOND), 0,
+                        lr_time_add(lr_world_now(play->stage->world), 5 * LR_SECOND), 0,
                         account_found);
 }
 
 int lr_world_word_note(lua_State *lua) {
     struct lr_stage *stage = lr_play_of(lua)->stage;
-    lr_ledger_note(stage->ledger, lr_live_now(stage->live), 0, "script: %s",
+    lr_ledger_note(stage->ledger, lr_world_now(stage->world), 0, "script: %s",
                    luaL_checkstring(lua, 2));
     return 0;
 }
@@ -126,7 +126,7 @@ static const struct lr_account *account_at(lua_State *lua, int index) {
 
 static int account_describe(lua_State *lua) {
     char text[LR_HELD_TEXT_MAX];
-    lr_time now = lr_live_now(lr_play_of(lua)->stage->live);
+    lr_time now = lr_world_now(lr_play_of(lua)->stage->world);
     lua_pushstring(lua, lr_held_describe(text, sizeof text, account_at(lua, 1), now));
     return 1;
 }

@@ -37,12 +37,12 @@ static struct lr_held_session *push_session(lua_State *lua, struct lr_party *cli
 }
 
 static lr_time now_of(const struct lr_held_session *held) {
-    return lr_live_now(held->client->stage->live);
+    return lr_world_now(held->client->stage->world);
 }
 
 static void drain(const struct lr_party *client) {
     if (client->host != NULL) {
-        lr_live_drain(client->host);
+        lr_world_drain(client->host);
     }
 }
 
@@ -144,8 +144,8 @@ int lr_client_word_request(lua_State *lua) {
     options.priority = lr_option_integer(lua, 3, "priority", options.priority);
     options.tries = (unsigned int)lr_option_count(lua, 3, "tries", options.tries, 1, 1000000);
     lr_op op = 0;
-    enum lr_status status = lr_client_request(client->role.client, lr_live_now(client->stage->live),
-                                              key, &options, &op);
+    enum lr_status status = lr_client_request(
+        client->role.client, lr_world_now(client->stage->world), key, &options, &op);
     return await_op(lua, client, status, op);
 }
 
@@ -157,7 +157,7 @@ int lr_client_word_connect(lua_State *lua) {
     const char *key = lr_option_string(lua, 3, "key", server->key);
     lr_op op = 0;
     enum lr_status status =
-        lr_client_connect(client->role.client, lr_live_now(client->stage->live), &server->service,
+        lr_client_connect(client->role.client, lr_world_now(client->stage->world), &server->service,
                           lr_text_of(key), lr_option_duration(lua, 3, "timeout", 0), &op);
     return await_op(lua, client, status, op);
 }
@@ -166,14 +166,14 @@ int lr_client_word_summary(lua_State *lua) {
     struct lr_party *client = check_client(lua);
     lr_op op = 0;
     enum lr_status status =
-        lr_client_summary(client->role.client, lr_live_now(client->stage->live), false, &op);
+        lr_client_summary(client->role.client, lr_world_now(client->stage->world), false, &op);
     return await_op(lua, client, status, op);
 }
 
 int lr_client_word_close(lua_State *lua) {
     struct lr_party *client = check_client(lua);
     struct lr_play *play = lr_play_of(lua);
-    lr_time now = lr_live_now(play->stage->live);
+    lr_time now = lr_world_now(play->stage->world);
     lr_client_close(client->role.client, now);
     drain(client);
     lr_words_mark(play, LR_CAUSE_CLOSE, now, now, "%s closes", client->name);

@@ -117,7 +117,7 @@ static int fault_word_fired(lua_State *lua) {
     if (fault_fired(fault->kept)) {
         return fault_waited(lua, LUA_OK, 0);
     }
-    lr_time until = lr_time_add(lr_live_now(lr_play_of(lua)->stage->live), 5 * LR_SECOND);
+    lr_time until = lr_time_add(lr_world_now(lr_play_of(lua)->stage->world), 5 * LR_SECOND);
     return lr_play_wait(lua, fault_fired, fault->kept, until, 0, fault_waited);
 }
 

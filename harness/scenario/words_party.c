@@ -56,7 +56,7 @@ int lr_wait_party(lua_State *lua, struct lr_party *party) {
     if (party_ready(readying)) {
         return readied(lua, LUA_OK, 0);
     }
-    lr_time until = lr_time_add(lr_live_now(play->stage->live), 30 * LR_SECOND);
+    lr_time until = lr_time_add(lr_world_now(play->stage->world), 30 * LR_SECOND);
     return lr_play_wait(lua, party_ready, readying, until, 0, readied);
 }
 
@@ -102,7 +102,7 @@ static int program_killed(lua_State *lua, int status, lua_KContext killed_after)
     struct lr_stage *stage = lr_play_of(lua)->stage;
     int exit_status;
     int signal_number;
-    lr_time ended_at = lr_live_now(stage->live);
+    lr_time ended_at = lr_world_now(stage->world);
     (void)lr_program_ended(party->program, &exit_status, &signal_number, &ended_at);
     lr_words_mark(lr_play_of(lua), cause_of_loss(party),
                   lr_time_add(stage->began, (uint64_t)killed_after), ended_at, "%s is killed",
@@ -114,7 +114,7 @@ static int program_killed(lua_State *lua, int status, lua_KContext killed_after)
 static int party_kill(lua_State *lua) {
     struct lr_party *party = lr_check_party(lua, 1);
     struct lr_play *play = lr_play_of(lua);
-    lr_time now = lr_live_now(play->stage->live);
+    lr_time now = lr_world_now(play->stage->world);
     lr_party_end(party, false);
     if (party->kind == LR_PARTY_PROGRAM) {
         return lr_play_wait(lua, program_gone, party, lr_time_add(now, 5 * LR_SECOND),
@@ -127,7 +127,7 @@ static int party_kill(lua_State *lua) {
 static int party_stop(lua_State *lua) {
     struct lr_party *party = lr_check_party(lua, 1);
     struct lr_play *play = lr_play_of(lua);
-    lr_time now = lr_live_now(play->stage->live);
+    lr_time now = lr_world_now(play->stage->world);
     lr_party_end(party, true);
     lr_words_mark(play, LR_CAUSE_CLOSE, now, now, "%s stops", party->name);
     return 0;

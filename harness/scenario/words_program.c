@@ -105,7 +105,7 @@ static int wait_step(lua_State *lua, struct lr_party *party, bool expects_ok, ui
     struct lr_play *play = lr_play_of(lua);
     struct step *step = lua_newuserdatauv(lua, sizeof *step, 0);
     *step = (struct step){
-        .party = party, .sent_at = lr_live_now(play->stage->live), .expects_ok = expects_ok};
+        .party = party, .sent_at = lr_world_now(play->stage->world), .expects_ok = expects_ok};
     return lr_play_wait(lua, step_answered, step, lr_time_add(step->sent_at, within), 0, step_over);
 }
 
@@ -165,7 +165,7 @@ static int signal_group(lua_State *lua, int number, const char *what) {
     if (lr_program_signal(party->program, number, true) != LR_OK) {
         return luaL_error(lua, "%s cannot be %s", party->name, what);
     }
-    lr_ledger_note(play->stage->ledger, lr_live_now(play->stage->live), 0, "script: %s is %s",
+    lr_ledger_note(play->stage->ledger, lr_world_now(play->stage->world), 0, "script: %s is %s",
                    party->name, what);
     return 0;
 }
@@ -204,9 +204,19 @@ static void push_filled(lua_State *lua, const char *word, const struct lr_party 
     lua_remove(lua, -2);
 }
 
+void lr_words_need_live(lua_State *lua) {
+    struct lr_play *play = lr_play_of(lua);
+    if (play->stage->live == NULL) {
+        (void)snprintf(play->missing, sizeof play->missing,
+                       "foreign programs run in the live world only (say worlds = { \"live\" })");
+        luaL_error(lua, "%s", play->missing);
+    }
+}
+
 /* w:program { command = { "python3", "client.py", "{tracker}" }, tracker = t, stepped = true }. */
 int lr_world_word_program(lua_State *lua) {
     static const char *const known[] = {"name", "command", "tracker", "stepped", NULL};
+    lr_words_need_live(lua);
     lr_words_check_options(lua, 2, "program", known);
     luaL_argcheck(lua, lua_getfield(lua, 2, "command") == LUA_TTABLE, 2,
                   "command = { program, arguments .. }");

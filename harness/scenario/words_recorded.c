@@ -118,6 +118,6 @@ int lr_expect_word_played(lua_State *lua) {
     if (is_played(party)) {
         return played(lua, LUA_OK, 0);
     }
-    lr_time until = lr_time_add(lr_live_now(party->stage->live), PLAY_SECONDS * LR_SECOND);
+    lr_time until = lr_time_add(lr_world_now(party->stage->world), PLAY_SECONDS * LR_SECOND);
     return lr_play_wait(lua, is_played, party, until, 0, played);
 }

@@ -13,6 +13,7 @@ enum { WORD_MAX = 32, STARTUP_SECONDS = 40 };
 /* The interpreter for option tvm; ends the case as not run where there is none. */
 static const char *check_python(lua_State *lua) {
     struct lr_play *play = lr_play_of(lua);
+    lr_words_need_live(lua);
     const char *name = lr_option_string(lua, 2, "tvm", "ffi");
     const char *python = lr_tvm_python(play->stage->options.tvm, name);
     if (python == NULL) {
@@ -109,12 +110,12 @@ static int service_started(lua_State *lua, int status, lua_KContext kcontext) {
 static int wait_service(lua_State *lua, struct lr_party *party, bool registers, size_t before) {
     struct starting *starting = lua_newuserdatauv(lua, sizeof *starting, 0);
     *starting = (struct starting){.party = party, .registers = registers, .free_before = before};
-    lr_time until = lr_time_add(lr_live_now(party->stage->live), STARTUP_SECONDS * LR_SECOND);
+    lr_time until = lr_time_add(lr_world_now(party->stage->world), STARTUP_SECONDS * LR_SECOND);
     return lr_play_wait(lua, service_up, starting, until, 0, service_started);
 }
 
 static uint16_t check_port(lua_State *lua, const char *host) {
-    uint16_t port = lr_stage_free_port(lr_play_of(lua)->stage, host);
+    uint16_t port = lr_world_free_port(lr_play_of(lua)->stage->world, host);
     if (port == 0) {
         luaL_error(lua, "no port is free on %s", host);
     }

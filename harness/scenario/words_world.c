@@ -129,7 +129,7 @@ static bool never(void *context) {
 /* w:pass("2s"): lets time go by, as an idle session does; not a way to wait for something. */
 static int world_pass(lua_State *lua) {
     uint64_t duration = lr_script_duration(lua, 2);
-    lr_time until = lr_time_add(lr_live_now(lr_play_of(lua)->stage->live), duration);
+    lr_time until = lr_time_add(lr_world_now(lr_play_of(lua)->stage->world), duration);
     return lr_play_wait(lua, never, NULL, until, 0, passed);
 }
 
@@ -178,13 +178,13 @@ static int world_await(lua_State *lua) {
     struct awaiting *awaiting = lua_newuserdatauv(lua, sizeof *awaiting, 0);
     lua_pushvalue(lua, 2);
     *awaiting = (struct awaiting){.lua = lua, .function = luaL_ref(lua, LUA_REGISTRYINDEX)};
-    lr_time until = lr_time_add(lr_live_now(lr_play_of(lua)->stage->live), within);
+    lr_time until = lr_time_add(lr_world_now(lr_play_of(lua)->stage->world), within);
     return lr_play_wait(lua, condition_holds, awaiting, until, 0, awaited);
 }
 
 static int world_now(lua_State *lua) {
     struct lr_stage *stage = lr_play_of(lua)->stage;
-    lua_pushinteger(lua, (lua_Integer)lr_stage_elapsed(stage, lr_live_now(stage->live)));
+    lua_pushinteger(lua, (lua_Integer)lr_stage_elapsed(stage, lr_world_now(stage->world)));
     return 1;
 }
 

@@ -9,11 +9,12 @@
 #include "ledger/ledger.h"
 #include "rpc/role.h"
 #include "world/link.h"
+#include "world/world.h"
 
 struct lr_live;
-struct lr_host;    /* one of our roles in the world */
-struct lr_relay;   /* a link's port of ours before a foreign service */
-struct lr_program; /* a foreign program */
+struct lr_live_host; /* one of our roles in the world */
+struct lr_relay;     /* a link's port of ours before a foreign service */
+struct lr_program;   /* a foreign program */
 
 struct lr_live_options {
     struct lr_alloc *alloc;
@@ -30,6 +31,8 @@ LR_NODISCARD enum lr_status lr_live_new(struct lr_live **out, const struct lr_li
 /* Ends every program, closes every socket, waits for the loop to be empty, frees all. No descriptor
  * stays. */
 void lr_live_free(struct lr_live *live);
+/* The same world, for those who need not know which it is (world/world.h). Borrowed. */
+struct lr_world *lr_live_world(struct lr_live *live);
 lr_time lr_live_now(const struct lr_live *live); /* read once a turn */
 /* Storage for server roles of this world: directories below storage_root. Borrowed. */
 struct lr_storage *lr_live_storage(struct lr_live *live);
@@ -47,19 +50,19 @@ int lr_live_signal(const struct lr_live *live); /* which one came; 0: none */
  * watched: as a service of |plane| for connections that it accepts. */
 LR_NODISCARD enum lr_status lr_live_add(struct lr_live *live, struct lr_role *role,
                                         const char *name, enum lr_plane plane,
-                                        struct lr_host **out);
+                                        struct lr_live_host **out);
 /* Carries out what the role's owner has made it append (after any call of a role's function);
  * events that come of it at once (LISTENING, WRITABLE, ..) are handed to the role before this
  * returns. */
-void lr_live_drain(struct lr_host *host);
+void lr_live_drain(struct lr_live_host *host);
 /* Takes the role out: its sockets are reset (|graceful| false: as when a process is killed) or
  * closed with FIN. The role hears nothing of it. */
-void lr_live_remove(struct lr_host *host, bool graceful);
+void lr_live_remove(struct lr_live_host *host, bool graceful);
 /* The local port of the role's connection |conn|: what the ledger knows it by. 0: there is none
  * such. */
-uint16_t lr_live_conn_port(struct lr_host *host, lr_conn conn);
+uint16_t lr_live_conn_port(struct lr_live_host *host, lr_conn conn);
 /* Sockets of |host| that are open, lingering ones included. */
-size_t lr_live_host_sockets(const struct lr_host *host);
+size_t lr_live_host_sockets(const struct lr_live_host *host);
 
 /* ---- links ---- */
 

@@ -149,7 +149,7 @@ static void take_bytes(struct lr_socket *socket, const uint8_t *bytes, size_t si
     if (!conn->numbered.known) {
         return;
     }
-    struct lr_host *host = conn->numbered.host;
+    struct lr_live_host *host = conn->numbered.host;
     if (pass > 0) {
         struct lr_event event = {
             .kind = LR_EVENT_RECEIVED, .conn = conn->numbered.number, .data = bytes, .size = pass};
@@ -344,7 +344,7 @@ void lr_conn_note_port(struct lr_host_conn *conn) {
     }
 }
 
-struct lr_host_conn *lr_conn_new(struct lr_host *host) {
+struct lr_host_conn *lr_conn_new(struct lr_live_host *host) {
     struct lr_host_conn *conn = LR_NEW(host->live->alloc, struct lr_host_conn);
     if (conn != NULL) {
         lr_socket_init(&conn->socket, host->live, &conn_ops);
@@ -359,15 +359,13 @@ struct lr_host_conn *lr_conn_new(struct lr_host *host) {
     return conn;
 }
 
-/* Reads, hands |event| in, and then does what a fault of byte 0 wants. */
-static void begin(struct lr_host_conn *conn, struct lr_event *event) {
-    struct lr_host *host = conn->numbered.host;
+/* Reads from now on, and does what a fault of byte 0 wants. */
+static void begin(struct lr_host_conn *conn) {
     struct lr_watched *watched = conn->watched;
     lr_socket_read(&conn->socket, true);
     if (watched != NULL && watched->at_opening != LR_LINK_PASS) {
         apply(conn, watched->at_opening);
     }
-    lr_host_hand(host, event);
 }
 
 static bool watch(struct lr_host_conn *conn, const struct lr_watch_ends *ends) {
@@ -376,7 +374,7 @@ static bool watch(struct lr_host_conn *conn, const struct lr_watch_ends *ends) {
     return conn->watched != NULL;
 }
 
-static bool watch_accepted(struct lr_host_conn *conn, struct lr_host *host,
+static bool watch_accepted(struct lr_host_conn *conn, struct lr_live_host *host,
                            const struct sockaddr_storage *peer) {
     if (host->live->ledger == NULL) {
         return true;
@@ -389,22 +387,17 @@ static bool watch_accepted(struct lr_host_conn *conn, struct lr_host *host,
                                                .client_address = peer});
 }
 
-void lr_conn_accepted(struct lr_listener *listener, struct lr_host *host, lr_conn number) {
+void lr_conn_accepted(struct lr_listener *listener, struct lr_live_host *host, lr_conn number) {
     struct lr_host_conn *conn = lr_conn_new(host);
     if (conn == NULL) {
-        lr_listener_retry(listener);
+        lr_listener_retry(listener, UV_ENOMEM);
         return;
     }
     conn->out = LR_FROM_SERVICE;
     conn->keepalive = listener->keepalive;
-    if (lr_socket_accept(&conn->socket, &listener->tcp, &listener->keepalive) != 0) {
-        lr_socket_drop(&conn->socket);
-        return;
-    }
-    struct sockaddr_storage peer;
     struct lr_address address;
-    lr_socket_address(&conn->socket, true, &peer);
-    if (peer.ss_family == AF_UNSPEC) { /* it has gone already */
+    const struct sockaddr_storage peer = listener->peer;
+    if (lr_socket_accept(&conn->socket, listener) != 0) {
         lr_socket_drop(&conn->socket);
         return;
     }
@@ -419,9 +412,10 @@ void lr_conn_accepted(struct lr_listener *listener, struct lr_host *host, lr_con
     }
     lr_host_number(host, &conn->numbered, given);
     lr_address_split(&peer, &address);
-    begin(conn,
-          &(struct lr_event){
-              .kind = LR_EVENT_ACCEPTED, .conn = given, .listener = number, .peer = &address});
+    begin(conn);
+    lr_host_hand(
+        host, &(struct lr_event){
+                  .kind = LR_EVENT_ACCEPTED, .conn = given, .listener = number, .peer = &address});
 }
 
 /* Where the service is ours, too, the link is watched there; a foreign one that nobody has named is
@@ -451,19 +445,32 @@ static bool watch_connected(struct lr_host_conn *conn, const char *name,
                                                .client_address = &local});
 }
 
-void lr_conn_connected(struct lr_host_conn *conn, const char *name,
-                       const struct sockaddr_storage *address) {
+bool lr_conn_begin(struct lr_host_conn *conn, const char *name,
+                   const struct sockaddr_storage *address, struct lr_event *event,
+                   struct lr_address *peer) {
     if (!watch_connected(conn, name, address)) {
         lr_socket_reset(&conn->socket);
         lr_host_pend(&conn->numbered, LR_PENDING_CONNECT_FAILED, UV_ENOMEM);
-        settle(conn);
-        return;
+        return false;
     }
-    struct lr_address peer;
-    lr_address_split(address, &peer);
-    begin(conn, &(struct lr_event){
-                    .kind = LR_EVENT_CONNECTED, .conn = conn->numbered.number, .peer = &peer});
+    lr_address_split(address, peer);
+    begin(conn);
     if (conn->keepalive.idle_ns > 0) {
         lr_socket_age(&conn->socket, PROBED_AFTER_S * LR_SECOND);
     }
+    *event =
+        (struct lr_event){.kind = LR_EVENT_CONNECTED, .conn = conn->numbered.number, .peer = peer};
+    return true;
+}
+
+void lr_conn_connected(struct lr_host_conn *conn, const char *name,
+                       const struct sockaddr_storage *address) {
+    struct lr_event event;
+    struct lr_address peer;
+    if (!lr_conn_begin(conn, name, address, &event, &peer)) {
+        settle(conn);
+        return;
+    }
+    lr_host_hand(conn->numbered.host, &event);
+    lr_socket_no_delay(&conn->socket);
 }

@@ -50,11 +50,19 @@ static void fail_one(struct lr_dial *dial, int error) {
 
 static void try_next(struct lr_dial *dial) {
     const struct sockaddr_storage *address = &dial->addresses[dial->next++];
-    int result = lr_socket_connect(&dial->conn->socket, address);
+    struct lr_host_conn *conn = dial->conn;
+    bool at_once = false;
+    int result = lr_socket_connect(&conn->socket, address, &at_once);
     if (result != 0) {
         fail_one(dial, result);
-    } else {
-        lr_conn_note_port(dial->conn);
+        return;
+    }
+    lr_conn_note_port(conn);
+    if (at_once) {
+        lr_host_pend(&conn->numbered, LR_PENDING_CONNECTED, 0);
+        if (!conn->numbered.host->settling) {
+            lr_host_settle(conn->numbered.host);
+        }
     }
 }
 
@@ -71,16 +79,30 @@ bool lr_dial_again(struct lr_host_conn *conn) {
     return true;
 }
 
+/* Its name and address outlive the dial. */
+static void end_dial(struct lr_host_conn *conn, char name[LR_HOST_MAX],
+                     struct sockaddr_storage *address) {
+    const struct lr_dial *dial = conn->dial;
+    *address = dial->addresses[dial->next - 1];
+    memcpy(name, dial->name, sizeof dial->name);
+    lr_dial_stop(conn);
+}
+
+bool lr_dial_arrived(struct lr_host_conn *conn, struct lr_event *event, struct lr_address *peer) {
+    char name[LR_HOST_MAX];
+    struct sockaddr_storage address;
+    end_dial(conn, name, &address);
+    return lr_conn_begin(conn, name, &address, event, peer);
+}
+
 void lr_dial_done(struct lr_host_conn *conn, int error) {
-    struct lr_dial *dial = conn->dial;
     if (error != 0) {
-        fail_one(dial, error);
+        fail_one(conn->dial, error);
         return;
     }
     char name[LR_HOST_MAX];
-    struct sockaddr_storage address = dial->addresses[dial->next - 1];
-    memcpy(name, dial->name, sizeof name);
-    lr_dial_stop(conn);
+    struct sockaddr_storage address;
+    end_dial(conn, name, &address);
     lr_conn_connected(conn, name, &address);
 }
 
@@ -117,7 +139,7 @@ static void look_up(struct lr_dial *dial, const struct lr_address *address) {
     }
 }
 
-void lr_dial_start(struct lr_host *host, struct lr_command *command) {
+void lr_dial_start(struct lr_live_host *host, struct lr_command *command) {
     struct lr_host_conn *conn = lr_conn_new(host);
     struct lr_dial *dial = conn == NULL ? NULL : LR_NEW(host->live->alloc, struct lr_dial);
     if (conn == NULL) {

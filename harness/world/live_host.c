@@ -19,7 +19,7 @@ static int compare_number(const void *key, const struct lr_tree_node *node) {
     return (left > right) - (left < right);
 }
 
-void lr_host_number(struct lr_host *host, struct lr_numbered *numbered, lr_conn number) {
+void lr_host_number(struct lr_live_host *host, struct lr_numbered *numbered, lr_conn number) {
     numbered->host = host;
     numbered->number = number;
     numbered->known = lr_tree_insert(&host->numbers, &numbered->node);
@@ -28,7 +28,7 @@ void lr_host_number(struct lr_host *host, struct lr_numbered *numbered, lr_conn 
 }
 
 /* Commands mostly go to the connection that the last ones went to. */
-static struct lr_numbered *find(struct lr_host *host, lr_conn number) {
+static struct lr_numbered *find(struct lr_live_host *host, lr_conn number) {
     if (host->last_found == NULL || host->last_found->number != number) {
         struct lr_tree_node *node = lr_tree_find(&host->numbers, &number, compare_number);
         host->last_found = node == NULL ? NULL : LR_CONTAINER_OF(node, struct lr_numbered, node);
@@ -61,7 +61,7 @@ void lr_host_pend(struct lr_numbered *numbered, enum lr_pending event, int error
 
 /* ---- events ---- */
 
-static void hand(struct lr_host *host, struct lr_event *event) {
+static void hand(struct lr_live_host *host, struct lr_event *event) {
     event->now = lr_live_clock(host->live);
     host->role->ops->handle(host->role, event);
 }
@@ -87,9 +87,26 @@ static enum lr_event_kind kind_of(enum lr_pending pending) {
     LR_UNREACHABLE();
 }
 
+static void deliver_connected(struct lr_live_host *host, struct lr_host_conn *conn) {
+    struct lr_event event;
+    struct lr_address peer;
+    lr_socket_no_delay(&conn->socket);
+    if (lr_dial_arrived(conn, &event, &peer)) {
+        hand(host, &event);
+    }
+}
+
 /* Hands in the first event that waits for |numbered|. */
-static void deliver(struct lr_host *host, struct lr_numbered *numbered) {
+static void deliver(struct lr_live_host *host, struct lr_numbered *numbered) {
     unsigned int first = numbered->pending & (~numbered->pending + 1U);
+    numbered->pending &= ~first;
+    if (numbered->pending == 0) {
+        lr_list_remove(&numbered->pending_node);
+    }
+    if (first == LR_PENDING_CONNECTED) {
+        deliver_connected(host, LR_CONTAINER_OF(numbered, struct lr_host_conn, numbered));
+        return;
+    }
     char reason[160];
     struct lr_event event = {.kind = kind_of((enum lr_pending)first), .conn = numbered->number};
     if (numbered->is_listener) {
@@ -102,10 +119,6 @@ static void deliver(struct lr_host *host, struct lr_numbered *numbered) {
         event.status = lr_uv_status(numbered->error);
         event.reason = uv_strerror_r(numbered->error, reason, sizeof reason);
     }
-    numbered->pending &= ~first;
-    if (numbered->pending == 0) {
-        lr_list_remove(&numbered->pending_node);
-    }
     if (first >= LR_PENDING_LISTEN_FAILED) {
         lr_host_forget(numbered);
         lr_outbox_ended(&host->role->outbox);
@@ -113,12 +126,12 @@ static void deliver(struct lr_host *host, struct lr_numbered *numbered) {
     hand(host, &event);
 }
 
-void lr_host_refuse(struct lr_host *host, lr_conn number, bool is_listener) {
+void lr_host_refuse(struct lr_live_host *host, lr_conn number, bool is_listener) {
     LR_ASSERT(host->refused_count < LR_REFUSED_MAX);
     host->refused[host->refused_count++] = (struct lr_refused){number, is_listener};
 }
 
-static void deliver_refused(struct lr_host *host) {
+static void deliver_refused(struct lr_live_host *host) {
     struct lr_refused refused = host->refused[--host->refused_count];
     struct lr_event event = {.kind = refused.is_listener ? LR_EVENT_LISTEN_FAILED
                                                          : LR_EVENT_CONNECT_FAILED,
@@ -130,7 +143,7 @@ static void deliver_refused(struct lr_host *host) {
     hand(host, &event);
 }
 
-static void take_back_refused(struct lr_host *host, lr_conn number) {
+static void take_back_refused(struct lr_live_host *host, lr_conn number) {
     for (size_t i = 0; i < host->refused_count; i++) {
         if (host->refused[i].number == number) {
             host->refused[i] = host->refused[--host->refused_count];
@@ -141,7 +154,7 @@ static void take_back_refused(struct lr_host *host, lr_conn number) {
 
 /* ---- commands ---- */
 
-static struct lr_host_conn *find_conn(struct lr_host *host, lr_conn number) {
+static struct lr_host_conn *find_conn(struct lr_live_host *host, lr_conn number) {
     struct lr_numbered *found = find(host, number);
     return found == NULL || found->is_listener
                ? NULL
@@ -149,7 +162,7 @@ static struct lr_host_conn *find_conn(struct lr_host *host, lr_conn number) {
 }
 
 /* Sends in a row on one connection go out together. Returns how many they are. */
-static size_t do_sends(struct lr_host *host, struct lr_command *commands, size_t count) {
+static size_t do_sends(struct lr_live_host *host, struct lr_command *commands, size_t count) {
     struct lr_buf *buffers[LR_SEND_RUN_MAX];
     size_t run = 0;
     while (run < count && run < LR_SEND_RUN_MAX && commands[run].kind == LR_COMMAND_SEND &&
@@ -171,7 +184,7 @@ static size_t do_sends(struct lr_host *host, struct lr_command *commands, size_t
     return run;
 }
 
-static void do_end(struct lr_host *host, struct lr_command *command) {
+static void do_end(struct lr_live_host *host, struct lr_command *command) {
     struct lr_numbered *found = find(host, command->conn);
     if (found == NULL) {
         take_back_refused(host, command->conn);
@@ -190,22 +203,22 @@ static void do_end(struct lr_host *host, struct lr_command *command) {
     }
 }
 
-static void do_reading(struct lr_host *host, struct lr_command *command) {
+static void do_reading(struct lr_live_host *host, struct lr_command *command) {
     struct lr_host_conn *conn = find_conn(host, command->conn);
     if (conn != NULL) {
         lr_socket_read(&conn->socket, command->kind == LR_COMMAND_RESUME);
     }
 }
 
-static void do_shut(struct lr_host *host, struct lr_command *command) {
+static void do_shut(struct lr_live_host *host, struct lr_command *command) {
     struct lr_host_conn *conn = find_conn(host, command->conn);
     if (conn != NULL) {
         lr_socket_shut(&conn->socket);
     }
 }
 
-static void carry_out(struct lr_host *host) {
-    static void (*const doers[])(struct lr_host * host, struct lr_command * command) = {
+static void carry_out(struct lr_live_host *host) {
+    static void (*const doers[])(struct lr_live_host * host, struct lr_command * command) = {
         [LR_COMMAND_LISTEN] = lr_serve_start, [LR_COMMAND_CONNECT] = lr_dial_start,
         [LR_COMMAND_PAUSE] = do_reading,      [LR_COMMAND_RESUME] = do_reading,
         [LR_COMMAND_SHUT_WRITE] = do_shut,    [LR_COMMAND_CLOSE] = do_end,
@@ -230,10 +243,10 @@ static void carry_out(struct lr_host *host) {
 
 /* ---- deadlines ---- */
 
-static void arm(struct lr_host *host);
+static void arm(struct lr_live_host *host);
 
 void lr_host_alarm(struct lr_timer *timer) {
-    struct lr_host *host = LR_CONTAINER_OF(timer, struct lr_host, timer);
+    struct lr_live_host *host = LR_CONTAINER_OF(timer, struct lr_live_host, timer);
     host->armed_at = LR_TIME_NEVER;
     if (host->role->ops->deadline(host->role) <= lr_live_clock(host->live)) {
         struct lr_event event = {.kind = LR_EVENT_EXPIRED};
@@ -244,7 +257,7 @@ void lr_host_alarm(struct lr_timer *timer) {
 }
 
 /* Only an earlier deadline is told to the clock; a later one is found when it rings. */
-static void arm(struct lr_host *host) {
+static void arm(struct lr_live_host *host) {
     lr_time at = host->role->ops->deadline(host->role);
     if (at < host->armed_at) {
         host->armed_at = at;
@@ -254,7 +267,7 @@ static void arm(struct lr_host *host) {
 
 /* ---- the turn of a host ---- */
 
-void lr_host_settle(struct lr_host *host) {
+void lr_host_settle(struct lr_live_host *host) {
     LR_ASSERT(!host->settling);
     host->settling = true;
     for (size_t events = 0;; events++) {
@@ -279,7 +292,7 @@ void lr_host_settle(struct lr_host *host) {
     arm(host);
 }
 
-void lr_host_hand(struct lr_host *host, struct lr_event *event) {
+void lr_host_hand(struct lr_live_host *host, struct lr_event *event) {
     LR_ASSERT(!host->settling);
     hand(host, event);
     lr_host_settle(host);
@@ -294,25 +307,26 @@ void lr_hosts_deliver_busy(struct lr_live *live) {
         lr_list_append(&now, node);
     }
     while (!lr_list_empty(&now)) {
-        struct lr_host *host = LR_CONTAINER_OF(now.next, struct lr_host, busy);
+        struct lr_live_host *host = LR_CONTAINER_OF(now.next, struct lr_live_host, busy);
         lr_list_remove(&host->busy);
         lr_host_settle(host);
     }
 }
 
-void lr_live_drain(struct lr_host *host) {
+void lr_live_drain(struct lr_live_host *host) {
     lr_host_settle(host);
 }
 
 /* ---- coming and going ---- */
 
 enum lr_status lr_live_add(struct lr_live *live, struct lr_role *role, const char *name,
-                           enum lr_plane plane, struct lr_host **out) {
+                           enum lr_plane plane, struct lr_live_host **out) {
     const char *kept = lr_live_keep_name(live, name);
-    struct lr_host *host = kept == NULL ? NULL : LR_NEW(live->alloc, struct lr_host);
+    struct lr_live_host *host = kept == NULL ? NULL : LR_NEW(live->alloc, struct lr_live_host);
     if (host == NULL) {
         return LR_ENOMEM;
     }
+    host->base.world = &live->world;
     host->live = live;
     host->role = role;
     host->name = kept;
@@ -329,7 +343,7 @@ enum lr_status lr_live_add(struct lr_live *live, struct lr_role *role, const cha
     return LR_OK;
 }
 
-void lr_live_remove(struct lr_host *host, bool graceful) {
+void lr_live_remove(struct lr_live_host *host, bool graceful) {
     LR_ASSERT(!host->settling);
     while (host->numbers.root != NULL) {
         struct lr_numbered *numbered =
@@ -350,15 +364,15 @@ void lr_live_remove(struct lr_host *host, bool graceful) {
 
 void lr_hosts_free_all(struct lr_live *live) {
     LR_LIST_EACH (node, &live->hosts) {
-        lr_live_remove(LR_CONTAINER_OF(node, struct lr_host, node), false);
+        lr_live_remove(LR_CONTAINER_OF(node, struct lr_live_host, node), false);
     }
 }
 
-size_t lr_live_host_sockets(const struct lr_host *host) {
+size_t lr_live_host_sockets(const struct lr_live_host *host) {
     return host->conn_count;
 }
 
-uint16_t lr_live_conn_port(struct lr_host *host, lr_conn conn) {
+uint16_t lr_live_conn_port(struct lr_live_host *host, lr_conn conn) {
     const struct lr_numbered *found = find(host, conn);
     return found == NULL || found->is_listener
                ? 0

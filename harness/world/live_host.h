@@ -9,20 +9,21 @@
 /* Events that wait until the role's commands are carried out, in the order in which they are handed
  * in. */
 enum lr_pending {
-    LR_PENDING_LISTENING = 1U << 0,
-    LR_PENDING_WRITABLE = 1U << 1,
-    LR_PENDING_HALF_CLOSED = 1U << 2,
-    LR_PENDING_LISTEN_FAILED = 1U << 3, /* from here on: the last event of a number */
-    LR_PENDING_CONNECT_FAILED = 1U << 4,
-    LR_PENDING_RESET = 1U << 5,
-    LR_PENDING_CLOSED = 1U << 6
+    LR_PENDING_CONNECTED = 1U << 0,
+    LR_PENDING_LISTENING = 1U << 1,
+    LR_PENDING_WRITABLE = 1U << 2,
+    LR_PENDING_HALF_CLOSED = 1U << 3,
+    LR_PENDING_LISTEN_FAILED = 1U << 4, /* from here on: the last event of a number */
+    LR_PENDING_CONNECT_FAILED = 1U << 5,
+    LR_PENDING_RESET = 1U << 6,
+    LR_PENDING_CLOSED = 1U << 7
 };
 
 /* What a role knows by a number: a connection or a listener. */
 struct lr_numbered {
     struct lr_tree_node node;
     struct lr_list pending_node;
-    struct lr_host *host; /* NULL: its host has gone */
+    struct lr_live_host *host; /* NULL: its host has gone */
     lr_conn number;
     bool is_listener;
     bool known; /* in the host's tree: the role has not ended it */
@@ -38,7 +39,8 @@ struct lr_refused {
     bool is_listener;
 };
 
-struct lr_host {
+struct lr_live_host {
+    struct lr_host base; /* first */
     struct lr_live *live;
     struct lr_role *role;
     const char *name;
@@ -76,23 +78,26 @@ struct lr_host_conn {
 
 /* ---- live_host.c ---- */
 
-void lr_host_number(struct lr_host *host, struct lr_numbered *numbered, lr_conn number);
+void lr_host_number(struct lr_live_host *host, struct lr_numbered *numbered, lr_conn number);
 /* The role is to hear |event| of it, once the commands are carried out. */
 void lr_host_pend(struct lr_numbered *numbered, enum lr_pending event, int error);
 /* The role is to hear that |number| failed for want of memory. */
-void lr_host_refuse(struct lr_host *host, lr_conn number, bool is_listener);
+void lr_host_refuse(struct lr_live_host *host, lr_conn number, bool is_listener);
 /* The role hears no more of it. */
 void lr_host_forget(struct lr_numbered *numbered);
 /* Hands |event| to the role, then carries out and delivers until nothing is left. */
-void lr_host_hand(struct lr_host *host, struct lr_event *event);
-void lr_host_settle(struct lr_host *host);
+void lr_host_hand(struct lr_live_host *host, struct lr_event *event);
+void lr_host_settle(struct lr_live_host *host);
 
 /* ---- live_conn.c ---- */
 
 /* A connection without a descriptor yet. NULL: no memory. */
-struct lr_host_conn *lr_conn_new(struct lr_host *host);
-void lr_conn_accepted(struct lr_listener *listener, struct lr_host *host, lr_conn number);
+struct lr_host_conn *lr_conn_new(struct lr_live_host *host);
+void lr_conn_accepted(struct lr_listener *listener, struct lr_live_host *host, lr_conn number);
 /* Connected to |address|, known as |name|. */
+bool lr_conn_begin(struct lr_host_conn *conn, const char *name,
+                   const struct sockaddr_storage *address, struct lr_event *event,
+                   struct lr_address *peer);
 void lr_conn_connected(struct lr_host_conn *conn, const char *name,
                        const struct sockaddr_storage *address);
 /* Its local port is known: whoever accepts it in this world can tell whose it is. */
@@ -104,14 +109,16 @@ void lr_conn_leave(struct lr_host_conn *conn, bool graceful);
 
 /* ---- live_dial.c ---- */
 
-void lr_dial_start(struct lr_host *host, struct lr_command *command);
+void lr_dial_start(struct lr_live_host *host, struct lr_command *command);
 void lr_dial_done(struct lr_host_conn *conn, int error); /* one address has answered */
-bool lr_dial_again(struct lr_host_conn *conn);           /* true: it goes on with the next one */
+/* Connected at once: fills |event|, for which |*peer| is made. False: it could not be watched. */
+bool lr_dial_arrived(struct lr_host_conn *conn, struct lr_event *event, struct lr_address *peer);
+bool lr_dial_again(struct lr_host_conn *conn); /* true: it goes on with the next one */
 void lr_dial_stop(struct lr_host_conn *conn);
 
 /* ---- live_serve.c ---- */
 
-void lr_serve_start(struct lr_host *host, struct lr_command *command);
+void lr_serve_start(struct lr_live_host *host, struct lr_command *command);
 void lr_serve_stop(struct lr_numbered *numbered);
 uint16_t lr_serve_port(const struct lr_numbered *numbered);
 

@@ -43,14 +43,14 @@ struct lr_alarm_clock {
 };
 
 struct lr_live {
+    struct lr_world world; /* first */
     struct lr_live_options options;
     struct lr_alloc *alloc;
     struct lr_ledger *ledger;
     struct lr_trace trace;
     uv_loop_t loop;
     uv_prepare_t
-        before_wait;  /* makes |now| stale; keeps the loop alive when nothing else is there */
-    uv_timer_t retry; /* listeners that wait for memory */
+        before_wait; /* makes |now| stale; keeps the loop alive when nothing else is there */
     struct lr_alarm_clock alarm;
     struct lr_timer until;
     uv_signal_t signals[2]; /* SIGINT, SIGTERM */
@@ -73,6 +73,10 @@ struct lr_live {
     struct lr_list names;
     struct lr_tree local_ports; /* connections of our roles, to know them again where we accept */
 };
+
+/* ---- live_world.c ---- */
+
+extern const struct lr_world_ops lr_live_ops;
 
 /* The time of this turn. */
 lr_time lr_live_clock(struct lr_live *live);
@@ -119,6 +123,13 @@ void lr_system_tune_accepted(uv_os_fd_t socket, const struct lr_keepalive *keepa
 int lr_system_timer_open(void);
 void lr_system_timer_set(int descriptor, lr_time at);
 void lr_system_timer_clear(int descriptor); /* not readable until it is set again */
+/* The next connection that waits at |listener|, and its peer. A uv error: UV_EAGAIN where there is
+ * none. */
+int lr_system_accept(uv_os_sock_t listener, struct sockaddr_storage *peer, uv_os_sock_t *out);
+/* A connection to |address| if it is there at once, as within this machine it mostly is. A uv
+ * error: otherwise, and nothing is under way. */
+int lr_system_connect_at_once(const struct sockaddr_storage *address, uv_os_sock_t *out);
+int lr_system_bound_address(uv_os_sock_t socket, struct sockaddr_storage *out);
 void lr_system_shut_write(uv_os_fd_t socket);
 void lr_system_abort_on_close(uv_os_fd_t socket);
 void lr_system_ignore_pipe_signal(void);
@@ -133,13 +144,16 @@ void lr_system_clear_folder(int folder);
 /* ---- live_listen.c ---- */
 
 struct lr_listener {
-    uv_tcp_t tcp;
+    uv_timer_t retry; /* until memory or descriptors may be there again */
+    uv_poll_t poll;
+    uv_os_sock_t descriptor; /* -1: none */
+    uv_os_sock_t next;       /* a connection that was accepted and nobody has taken; -1: none */
+    struct sockaddr_storage peer; /* its address */
     struct lr_live *live;
     struct lr_list node;
-    bool waiting;                    /* a connection could not be taken for want of memory */
     struct sockaddr_storage address; /* the bound one */
     struct lr_keepalive keepalive;
-    void (*accepted)(struct lr_listener *listener); /* a connection waits */
+    void (*accepted)(struct lr_listener *listener); /* a connection waits: take it, or retry */
     void (*closed)(struct lr_listener *listener);   /* free it */
 };
 
@@ -148,8 +162,10 @@ struct lr_listener {
 int lr_listener_open(struct lr_listener *listener, struct lr_live *live,
                      const struct sockaddr_storage *address, uint32_t port_end);
 void lr_listener_close(struct lr_listener *listener);
-/* No memory for the connection that waits: |accepted| comes again, a little later. */
-void lr_listener_retry(struct lr_listener *listener);
+/* The connection that waits, from now on the caller's. */
+uv_os_sock_t lr_listener_take(struct lr_listener *listener);
+/* |accepted| comes again, a little later; |error|, a uv error, is what the log says. */
+void lr_listener_retry(struct lr_listener *listener, int error);
 /* True where |address| is a service of this world (a role of ours or a relay). */
 bool lr_listener_is_ours(const struct lr_live *live, const struct sockaddr_storage *address,
                          const struct sockaddr_storage *local);

@@ -4,48 +4,75 @@
 
 #include <string.h>
 
-enum { RETRY_MS = 20 }; /* until memory may be there again */
+enum { RETRY_MS = 20, NO_SOCKET = -1 };
+
+static void watch(struct lr_listener *listener);
 
 static void finish(uv_handle_t *handle) {
     struct lr_listener *listener = handle->data;
     listener->closed(listener);
 }
 
-/* Out of descriptors, mostly: libuv has refused the peer; the log says so, at most once a second.
- */
+/* Out of descriptors, mostly; the log says so, at most once a second. */
 static void complain(struct lr_live *live, int error) {
     lr_time now = lr_live_clock(live);
     if (now - live->complained_at >= LR_SECOND) {
         live->complained_at = now;
-        lr_trace_emit(&live->trace, now, LR_TRACE_FAILURE, 0, "a connection was refused: %s",
+        lr_trace_emit(&live->trace, now, LR_TRACE_FAILURE, 0, "a connection has to wait: %s",
                       uv_strerror(error));
     }
 }
 
-static void take_waiting(uv_stream_t *server, int status) {
-    struct lr_listener *listener = server->data;
-    if (status != 0) {
-        complain(listener->live, status);
-    } else {
-        listener->accepted(listener);
+static void offer(struct lr_listener *listener) {
+    listener->accepted(listener);
+    if (listener->next == NO_SOCKET) {
+        watch(listener);
+    }
+}
+
+static void accept_next(struct lr_listener *listener) {
+    int result = lr_system_accept(listener->descriptor, &listener->peer, &listener->next);
+    if (result == 0) {
+        offer(listener);
+    } else if (result != UV_EAGAIN && result != UV_ECONNABORTED) {
+        lr_listener_retry(listener, result);
     }
 }
 
 static void try_again(uv_timer_t *timer) {
-    struct lr_live *live = timer->data;
-    LR_LIST_EACH (node, &live->listeners) {
-        struct lr_listener *listener = LR_CONTAINER_OF(node, struct lr_listener, node);
-        if (listener->waiting) {
-            listener->waiting = false;
-            listener->accepted(listener);
-        }
+    struct lr_listener *listener = timer->data;
+    if (listener->next != NO_SOCKET) {
+        offer(listener);
+    } else {
+        watch(listener);
     }
 }
 
-void lr_listener_retry(struct lr_listener *listener) {
-    listener->waiting = true;
-    complain(listener->live, UV_ENOMEM);
-    uv_timer_start(&listener->live->retry, try_again, RETRY_MS, 0);
+/* Nobody listens meanwhile: who waits would be told of over and over. */
+void lr_listener_retry(struct lr_listener *listener, int error) {
+    complain(listener->live, error);
+    uv_poll_stop(&listener->poll);
+    uv_timer_start(&listener->retry, try_again, RETRY_MS, 0);
+}
+
+static void take_waiting(uv_poll_t *poll, int status, int events) {
+    (void)events;
+    if (status == 0) {
+        accept_next(poll->data);
+    }
+}
+
+static void watch(struct lr_listener *listener) {
+    if (!uv_is_closing((uv_handle_t *)&listener->poll) &&
+        !uv_is_active((uv_handle_t *)&listener->poll)) {
+        uv_poll_start(&listener->poll, UV_READABLE, take_waiting);
+    }
+}
+
+uv_os_sock_t lr_listener_take(struct lr_listener *listener) {
+    uv_os_sock_t taken = listener->next;
+    listener->next = NO_SOCKET;
+    return taken;
 }
 
 static int find_port(struct lr_listener *listener, const struct sockaddr_storage *address,
@@ -64,37 +91,51 @@ static int find_port(struct lr_listener *listener, const struct sockaddr_storage
 int lr_listener_open(struct lr_listener *listener, struct lr_live *live,
                      const struct sockaddr_storage *address, uint32_t port_end) {
     listener->live = live;
+    listener->descriptor = NO_SOCKET;
+    listener->next = NO_SOCKET;
     lr_list_init(&listener->node);
-    uv_tcp_init(&live->loop, &listener->tcp);
-    listener->tcp.data = listener;
+    uv_timer_init(&live->loop, &listener->retry);
+    listener->retry.data = listener;
+    listener->poll.data = listener;
     uv_os_sock_t made;
     int result = find_port(listener, address, port_end, &made);
     if (result == 0) {
-        result = uv_tcp_open(&listener->tcp, made);
+        result = uv_poll_init_socket(&live->loop, &listener->poll, made);
         if (result != 0) {
             lr_system_close(made);
+        } else {
+            listener->descriptor = made;
+            result = lr_system_bound_address(made, &listener->address);
         }
     }
     if (result == 0) {
-        /* It listens already; this makes libuv watch it. */
-        result = uv_listen((uv_stream_t *)&listener->tcp, LR_LISTEN_BACKLOG, take_waiting);
-    }
-    int size = (int)sizeof listener->address;
-    if (result == 0) {
-        result = uv_tcp_getsockname(&listener->tcp, (struct sockaddr *)&listener->address, &size);
-    }
-    if (result == 0) {
         lr_list_append(&live->listeners, &listener->node);
+        watch(listener);
     } else {
         lr_listener_close(listener);
     }
     return result;
 }
 
+/* libuv ends the one closed last first, so the timer, with which the listener goes, has to wait. */
+static void close_retry(uv_handle_t *poll) {
+    struct lr_listener *listener = poll->data;
+    uv_close((uv_handle_t *)&listener->retry, finish);
+}
+
 void lr_listener_close(struct lr_listener *listener) {
-    if (!uv_is_closing((uv_handle_t *)&listener->tcp)) {
+    if (listener->descriptor == NO_SOCKET) {
+        if (!uv_is_closing((uv_handle_t *)&listener->retry)) {
+            uv_close((uv_handle_t *)&listener->retry, finish);
+        }
+    } else if (!uv_is_closing((uv_handle_t *)&listener->poll)) {
         lr_list_remove(&listener->node);
-        uv_close((uv_handle_t *)&listener->tcp, finish);
+        uv_timer_stop(&listener->retry);
+        uv_close((uv_handle_t *)&listener->poll, close_retry);
+        lr_system_close(listener->descriptor);
+        if (listener->next != NO_SOCKET) {
+            lr_system_close(lr_listener_take(listener));
+        }
     }
 }
 

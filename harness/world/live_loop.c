@@ -120,8 +120,6 @@ static void init_handles(struct lr_live *live) {
     live->until.kind = LR_ALARM_UNTIL;
     lr_alarm_init(live);
     uv_prepare_init(&live->loop, &live->before_wait);
-    uv_timer_init(&live->loop, &live->retry);
-    live->retry.data = live;
     live->before_wait.data = live;
     uv_prepare_start(&live->before_wait, mark_stale);
 }
@@ -129,7 +127,6 @@ static void init_handles(struct lr_live *live) {
 static void close_handles(struct lr_live *live) {
     lr_alarm_close(live);
     uv_close((uv_handle_t *)&live->before_wait, NULL);
-    uv_close((uv_handle_t *)&live->retry, NULL);
     for (size_t i = 0; i < LR_COUNT_OF(live->signals); i++) {
         if (live->signals[i].data != NULL) {
             uv_close((uv_handle_t *)&live->signals[i], NULL);
@@ -159,6 +156,7 @@ enum lr_status lr_live_new(struct lr_live **out, const struct lr_live_options *o
     if (live == NULL) {
         return lr_error_set(error, LR_ENOMEM, "no memory for the live world");
     }
+    live->world.ops = &lr_live_ops;
     live->options = *options;
     live->alloc = options->alloc;
     live->ledger = options->ledger;

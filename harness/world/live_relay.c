@@ -231,7 +231,7 @@ static void take_connection(struct lr_listener *listener) {
     struct lr_relay *relay = LR_CONTAINER_OF(listener, struct lr_relay, listener);
     struct lr_pair *pair = LR_NEW(relay->live->alloc, struct lr_pair);
     if (pair == NULL) {
-        lr_listener_retry(listener);
+        lr_listener_retry(listener, UV_ENOMEM);
         return;
     }
     pair->live = relay->live;
@@ -243,12 +243,12 @@ static void take_connection(struct lr_listener *listener) {
         pair->ends[i].pair = pair;
         lr_socket_init(&pair->ends[i].socket, relay->live, &end_ops);
     }
-    int result =
-        lr_socket_accept(&pair->ends[LR_TO_SERVICE].socket, &listener->tcp, &listener->keepalive);
+    int result = lr_socket_accept(&pair->ends[LR_TO_SERVICE].socket, listener);
     if (result == 0) {
-        result = lr_socket_connect(&pair->ends[LR_FROM_SERVICE].socket, &relay->target);
+        result = lr_socket_connect(&pair->ends[LR_FROM_SERVICE].socket, &relay->target, NULL);
     }
     if (result == 0) {
+        lr_socket_no_delay(&pair->ends[LR_FROM_SERVICE].socket);
         lr_socket_keep_alive(&pair->ends[LR_FROM_SERVICE].socket, &listener->keepalive);
     }
     if (result != 0) {

@@ -43,7 +43,7 @@ static void open_at(struct lr_host_listener *serve, const struct sockaddr_storag
 }
 
 static void fail(struct lr_host_listener *serve, int error) {
-    struct lr_host *host = serve->numbered.host;
+    struct lr_live_host *host = serve->numbered.host;
     lr_host_pend(&serve->numbered, LR_PENDING_LISTEN_FAILED, error);
     while (serve->numbered.known) {
         lr_host_settle(host);
@@ -66,7 +66,7 @@ static void take_addresses(void *context, int error, const struct addrinfo *addr
     lr_host_settle(serve->numbered.host);
 }
 
-void lr_serve_start(struct lr_host *host, struct lr_command *command) {
+void lr_serve_start(struct lr_live_host *host, struct lr_command *command) {
     struct lr_host_listener *serve = LR_NEW(host->live->alloc, struct lr_host_listener);
     const struct lr_address *wanted = command->address;
     if (serve == NULL) {

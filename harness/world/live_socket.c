@@ -383,12 +383,14 @@ void lr_socket_alarm(struct lr_socket *socket, int kind) {
 
 /* ---- beginning ---- */
 
-int lr_socket_accept(struct lr_socket *socket, uv_tcp_t *server,
-                     const struct lr_keepalive *keepalive) {
-    int result = uv_accept((uv_stream_t *)server, stream_of(socket));
+int lr_socket_accept(struct lr_socket *socket, struct lr_listener *listener) {
+    uv_os_sock_t taken = lr_listener_take(listener);
+    int result = uv_tcp_open(&socket->tcp, taken);
     if (result == 0) {
         socket->opened = true;
-        lr_system_tune_accepted(descriptor_of(socket), keepalive);
+        lr_system_tune_accepted(descriptor_of(socket), &listener->keepalive);
+    } else {
+        lr_system_close(taken);
     }
     return result;
 }
@@ -401,16 +403,41 @@ static void connected(uv_connect_t *request, int status) {
     }
 }
 
-int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address) {
-    int result =
-        uv_tcp_connect(&socket->connect, &socket->tcp, (const struct sockaddr *)address, connected);
+/* A peer on this machine is connected to without a turn of the loop. */
+static bool connect_here(struct lr_socket *socket, const struct sockaddr_storage *address) {
+    uv_os_sock_t made;
+    if (!lr_address_is_loopback(address) || lr_system_connect_at_once(address, &made) != 0) {
+        return false; /* libuv tries again, and finds out why */
+    }
+    if (uv_tcp_open(&socket->tcp, made) != 0) {
+        lr_system_close(made);
+        return false;
+    }
+    return true;
+}
+
+int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address,
+                      bool *at_once) {
+    bool here = at_once != NULL && connect_here(socket, address);
+    int result = 0;
+    if (here) {
+        *at_once = true;
+    } else {
+        result = uv_tcp_connect(&socket->connect, &socket->tcp, (const struct sockaddr *)address,
+                                connected);
+    }
     if (result == 0) {
         socket->opened = true;
-        lr_system_no_delay(descriptor_of(socket));
         /* Asked for now, where libuv allows it, the loop has to be told of the descriptor once. */
         socket->reading = uv_read_start(stream_of(socket), give_buffer, take_bytes) == 0;
     }
     return result;
+}
+
+void lr_socket_no_delay(struct lr_socket *socket) {
+    if (!socket->closing && socket->opened) {
+        lr_system_no_delay(descriptor_of(socket));
+    }
 }
 
 void lr_socket_age(struct lr_socket *socket, uint64_t delay_ns) {

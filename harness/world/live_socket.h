@@ -58,10 +58,14 @@ struct lr_socket {
 
 void lr_socket_init(struct lr_socket *socket, struct lr_live *live,
                     const struct lr_socket_ops *ops);
-/* Takes the connection that waits at |server|. A uv error: close it. */
-int lr_socket_accept(struct lr_socket *socket, uv_tcp_t *server,
-                     const struct lr_keepalive *keepalive);
-int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address);
+/* Takes the connection that waits at |listener|. A uv error: close it. */
+int lr_socket_accept(struct lr_socket *socket, struct lr_listener *listener);
+/* |connected| comes later, unless |*at_once| is true: it is connected already. NULL: |connected|
+ * comes. */
+int lr_socket_connect(struct lr_socket *socket, const struct sockaddr_storage *address,
+                      bool *at_once);
+/* To be set on one that is connected; its first words go out at once without it. */
+void lr_socket_no_delay(struct lr_socket *socket);
 /* |aged| comes when it has lived for |delay_ns| more and is not ending. */
 void lr_socket_age(struct lr_socket *socket, uint64_t delay_ns);
 /* It takes some system calls, and helps connections that live for long. */

@@ -74,14 +74,18 @@ static int open_socket(int family) {
 #endif
 }
 
+static socklen_t size_of(const struct sockaddr_storage *address) {
+    return address->ss_family == AF_INET6 ? (socklen_t)sizeof(struct sockaddr_in6)
+                                          : (socklen_t)sizeof(struct sockaddr_in);
+}
+
 int lr_system_listen(const struct sockaddr_storage *address, const struct lr_keepalive *keepalive,
                      uv_os_sock_t *out) {
     int made = open_socket(address->ss_family);
     if (made < 0) {
         return uv_translate_sys_error(errno);
     }
-    socklen_t size = address->ss_family == AF_INET6 ? (socklen_t)sizeof(struct sockaddr_in6)
-                                                    : (socklen_t)sizeof(struct sockaddr_in);
+    socklen_t size = size_of(address);
     set_option(made, SOL_SOCKET, SO_REUSEADDR, 1);
     lr_system_no_delay(made);
     lr_system_keep_alive(made, keepalive);
@@ -125,6 +129,52 @@ void lr_system_timer_clear(int descriptor) {
     (void)descriptor;
 }
 #endif
+
+/* Where a call of its own makes it what it has to be, one is enough. */
+int lr_system_accept(uv_os_sock_t listener, struct sockaddr_storage *peer, uv_os_sock_t *out) {
+    socklen_t size = sizeof *peer;
+#ifdef SOCK_CLOEXEC
+    int made = accept4(listener, (struct sockaddr *)peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+#else
+    int made = accept(listener, (struct sockaddr *)peer, &size);
+    if (made >= 0) {
+        (void)fcntl(made, F_SETFD, FD_CLOEXEC);
+        (void)fcntl(made, F_SETFL, O_NONBLOCK);
+    }
+#endif
+    if (made < 0) {
+        return uv_translate_sys_error(errno);
+    }
+    *out = made;
+    return 0;
+}
+
+/* The second call says whether the first one has come to its end meanwhile. */
+int lr_system_connect_at_once(const struct sockaddr_storage *address, uv_os_sock_t *out) {
+    const struct sockaddr *to = (const struct sockaddr *)address;
+    int made = open_socket(address->ss_family);
+    if (made < 0) {
+        return uv_translate_sys_error(errno);
+    }
+    int result = connect(made, to, size_of(address));
+    if (result != 0 && errno == EINPROGRESS) {
+        result = connect(made, to, size_of(address));
+        result = result != 0 && errno == EISCONN ? 0 : result;
+    }
+    if (result != 0) {
+        int error = uv_translate_sys_error(errno);
+        close(made);
+        return error;
+    }
+    *out = made;
+    return 0;
+}
+
+int lr_system_bound_address(uv_os_sock_t socket, struct sockaddr_storage *out) {
+    socklen_t size = sizeof *out;
+    return getsockname(socket, (struct sockaddr *)out, &size) == 0 ? 0
+                                                                   : uv_translate_sys_error(errno);
+}
 
 void lr_system_shut_write(uv_os_fd_t socket) {
     (void)shutdown(socket, SHUT_WR); /* fails only where the peer has ended it already */

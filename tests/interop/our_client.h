@@ -18,7 +18,7 @@ enum { WORDS_MAX = 64, STEP_BYTES_MAX = 1 << 16, ANSWER_CHARS_MAX = 4000 };
 struct party {
     struct lr_list node;
     struct lr_client *client;
-    struct lr_host *host;
+    struct lr_live_host *host;
 };
 
 enum thing_kind { THING_TRACKER, THING_SESSION, THING_FUNCTION, THING_MODULE, THING_ARRAY };

@@ -31,7 +31,7 @@ struct lr_probe_conn {
 
 struct lr_probe {
     struct lr_role role; /* first */
-    struct lr_host *host;
+    struct lr_live_host *host;
     bool echo;         /* sends back what comes */
     bool close_at_end; /* closes when the peer has */
     uint64_t linger_ns;
