@@ -19,7 +19,7 @@ export JOBS STRICT FUZZ_SECONDS FUZZ_TARGETS
 strict := $(if $(filter-out 0,$(STRICT)),--strict)
 filter := $(if $(FILTER),--filter '$(FILTER)')
 
-.PHONY: help setup build run test interop bench lint format clang asan valgrind fuzz coverage \
+.PHONY: help setup build run test interop bench lint format clang digests asan valgrind fuzz coverage \
         clean distclean
 
 help: ## this list
@@ -33,7 +33,7 @@ help: ## this list
 # JOBS         ## how much at once (default: the processors)
 # STRICT       ## 1: whatever could not be run is a failure (run, test, interop)
 # SCENARIOS    ## run: files or folders (default: scenarios/)
-# FILTER       ## run: only cases whose title contains this; test: only tests whose name matches
+# FILTER       ## run: only cases whose name contains this; test: only tests whose name matches
 # ARGS         ## run, interop, bench: further options, handed on as they are
 # FAST         ## bench: 1: in half a minute, and without real TVM
 # PRESET       ## build: which preset of CMakePresets.json (default: dev)
@@ -46,13 +46,13 @@ run: ## judge the scenarios: build/release/bin/lastref run scenarios/
 	build/release/bin/lastref run $(SCENARIOS) --known-failures scenarios/known_failures.txt \
 	    $(filter) $(strict) $(ARGS)
 
-test: ## unit, golden and scenario tests (minutes)
+test: ## unit, golden and scenario tests, and the fuzzers' seeds once (minutes)
 	@tools/setup.sh base test
 	@tools/build.sh dev
-	ctest --test-dir build/dev -L '^(unit|golden|scenario)$$' $(if $(FILTER),-R '$(FILTER)') \
+	ctest --test-dir build/dev -L '^(unit|golden|scenario|fuzz-corpus)$$' $(if $(FILTER),-R '$(FILTER)') \
 	    --output-on-failure --no-tests=error -j $(JOBS)
 
-interop: ## all roles against real TVM of both dialects (downloads about 850 MB the first time)
+interop: ## all roles against real TVM of both dialects (downloads about 1.2 GB the first time)
 	@tools/setup.sh base interop
 	@tools/build.sh release lastref lastref-steps
 	LASTREF=build/release/bin/lastref tests/interop/run.sh $(strict) $(ARGS)
@@ -73,6 +73,11 @@ format: ## let clang-format rewrite the sources
 clang: ## build everything with clang too, warnings are errors
 	@tools/setup.sh base test clang
 	@tools/build.sh dev-clang
+
+digests: ## the simulated world has one history: gcc and clang, -O0 and -O2, and twice
+	@tools/setup.sh base test clang
+	@for preset in dev release dev-clang release-clang; do tools/build.sh $$preset lastref || exit 1; done
+	tools/compare_digests.py $(SCENARIOS) $(foreach preset,dev dev release dev-clang release-clang,build/$(preset)/bin/lastref)
 
 asan: ## all tests under the address, leak and undefined behaviour sanitizers
 	@tools/setup.sh base test
@@ -98,7 +103,7 @@ build: ## build one preset (PRESET)
 	@tools/build.sh $(PRESET)
 
 clean: ## remove what was built, but not the Python environments of interop
-	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name tvm -exec rm -rf {} +; fi
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name tvm ! -name interpreters -exec rm -rf {} +; fi
 
 distclean: ## remove all of build/
 	rm -rf build

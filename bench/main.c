@@ -64,6 +64,7 @@ int main(int argc, char **argv) {
     }
     bool was_busy = is_busy();
     bench_measure_all(&bench);
+    bench_measure_sim(&bench);
     bench_print_table(&bench);
     if (was_busy) {
         (void)printf("note: other programs kept this machine busy; its numbers may mislead\n");

@@ -70,7 +70,7 @@ static const struct group arrays = {
     .measures = {{"64 MB array there and back", "GB/s", 1e-9, ARRAY_BYTES}},
 };
 
-static struct bench_result *add_result(struct bench *bench, const char *unit) {
+struct bench_result *bench_add_result(struct bench *bench, const char *unit) {
     LR_ASSERT(bench->result_count < BENCH_RESULTS_MAX);
     struct bench_result *result = &bench->results[bench->result_count++];
     result->unit = unit;
@@ -139,7 +139,7 @@ static void measure_group(struct bench *bench, const struct group *group, size_t
     }
     for (size_t i = 0; i < group->count; i++) {
         const struct measure *measure = &group->measures[i];
-        struct bench_result *result = add_result(bench, measure->unit);
+        struct bench_result *result = bench_add_result(bench, measure->unit);
         size_t number = measure->number < number_max ? measure->number : number_max;
         int size = snprintf(result->name, sizeof result->name, "%s", measure->name);
         const char *count = strstr(measure->name, "%zu");
@@ -154,8 +154,8 @@ static void measure_group(struct bench *bench, const struct group *group, size_t
         }
     }
     if (group->kind == BENCH_FARM) {
-        struct bench_result *growths = add_result(bench, "x");
-        struct bench_result *memory = add_result(bench, "B");
+        struct bench_result *growths = bench_add_result(bench, "x");
+        struct bench_result *memory = bench_add_result(bench, "B");
         (void)snprintf(growths->name, sizeof growths->name,
                        "growth of a request's cost, 1 to %zu servers",
                        lanes[BENCH_OURS][GROUP_MAX - 1].number);
@@ -194,7 +194,7 @@ void bench_measure_all(struct bench *bench) {
     measure_group(bench, &lives, SIZE_MAX);
     measure_group(bench, &many_lives, SIZE_MAX);
     measure_group(bench, &farms, servers);
-    struct bench_result *heap = add_result(bench, "B");
+    struct bench_result *heap = bench_add_result(bench, "B");
     (void)snprintf(heap->name, sizeof heap->name, "heap per registered server, counted");
     heap->values[BENCH_OURS] = bench_counted_heap(bench, servers);
     measure_group(bench, &arrays, SIZE_MAX);

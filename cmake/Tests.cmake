@@ -5,9 +5,19 @@
 # Makes the Criterion program test_<name> and registers it with ctest under the label `unit` (or LABELS).
 # Where Criterion is missing, nothing is made and the configuration says so, once; with
 # LR_REQUIRE_TESTS that is an error, so that no automated run is green for want of its tests.
+# LR_PLAIN_TESTS: for a machine that Criterion does not know, tests/plain takes its place.
 
+option(LR_PLAIN_TESTS "Build the unit tests without Criterion, with what tests/plain has of it" OFF)
 find_package(PkgConfig QUIET)
-if(PKG_CONFIG_FOUND)
+if(LR_PLAIN_TESTS)
+    add_library(lr_plain_tests STATIC ${PROJECT_SOURCE_DIR}/tests/plain/plain.c)
+    target_compile_definitions(lr_plain_tests PRIVATE _GNU_SOURCE)
+    target_link_libraries(lr_plain_tests PRIVATE lr_warnings lr_sanitizers PUBLIC m)
+    # As a system's header, which Criterion's is: it compares what a test compares.
+    target_include_directories(lr_plain_tests SYSTEM INTERFACE ${PROJECT_SOURCE_DIR}/tests/plain)
+    add_library(PkgConfig::CRITERION ALIAS lr_plain_tests)
+    set(CRITERION_FOUND TRUE)
+elseif(PKG_CONFIG_FOUND)
     pkg_check_modules(CRITERION QUIET IMPORTED_TARGET criterion>=2.4)
 endif()
 if(NOT CRITERION_FOUND)

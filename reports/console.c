@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "reports/leaks.h"
 #include "reports/reports.h"
 #include "reports/terminal.h"
 #include "reports/utf8.h"
@@ -17,6 +18,9 @@ struct console {
     FILE *out;
     bool terminal;
     bool colour;
+    struct lr_leaks leaks;
+    char under_way[NAME_WIDTH + 64]; /* the line of progress: what was begun last */
+    size_t begun;
 };
 
 /* How each outcome is written in the first column. */
@@ -71,12 +75,19 @@ static void write_word(const struct console *console, const char *word, const ch
     }
 }
 
-static void started(struct lr_reporter *reporter, const char *name, size_t index, size_t count) {
-    struct console *console = console_of(reporter);
+static void show_progress(const struct console *console) {
     if (console->terminal) {
-        fprintf(console->out, "\r\033[K[%zu/%zu] %.*s", index + 1, count, NAME_WIDTH, name);
+        fprintf(console->out, "\r\033[K%s", console->under_way);
         (void)fflush(console->out);
     }
+}
+
+static void started(struct lr_reporter *reporter, const char *name, size_t index, size_t count) {
+    struct console *console = console_of(reporter);
+    console->begun = index + 1;
+    (void)snprintf(console->under_way, sizeof console->under_way, "[%zu/%zu] %.*s", index + 1,
+                   count, NAME_WIDTH, name);
+    show_progress(console);
 }
 
 static void write_lines(const struct console *console, const char *title,
@@ -90,6 +101,30 @@ static void write_lines(const struct console *console, const char *title,
             fprintf(console->out, "      %9.3f ms", (double)line->at / 1e6);
         }
         write_line(console, with_time ? "  " : "      ", line->text);
+    }
+}
+
+/* Lines that are ready, with an indent before each. */
+static void write_indented(const struct console *console, const char *indent, const char *lines) {
+    while (*lines != '\0') {
+        size_t size = strcspn(lines, "\n");
+        char line[LR_HOP_NAME_MAX * (LR_RETENTION_WAYS_MAX + 1)];
+        (void)snprintf(line, sizeof line, "%.*s", (int)size, lines);
+        write_line(console, indent, line);
+        lines += size + (lines[size] == '\n' ? 1 : 0);
+    }
+}
+
+static void write_retentions(const struct console *console, const struct lr_case_result *result) {
+    char text[LR_RETENTION_TEXT_MAX];
+    if (result->retentions != NULL) {
+        fputs("    held by:\n", console->out);
+    }
+    for (const struct lr_retention *r = result->retentions; r != NULL; r = r->next) {
+        write_indented(console, "      ", lr_retention_text(text, sizeof text, r));
+    }
+    if (result->retentions_lost > 0) {
+        fprintf(console->out, "      (%zu more)\n", result->retentions_lost);
     }
 }
 
@@ -110,6 +145,7 @@ static void explain(const struct console *console, const struct lr_case_result *
     write_lines(console, "found by the audit", &result->findings, false);
     write_lines(console, "faults", &result->receipts, true);
     write_lines(console, "sessions", &result->sessions, false);
+    write_retentions(console, result);
     write_lines(console, "timeline", &result->timeline, true);
     write_line(console, "    repeat:   ", result->repeat);
 }
@@ -118,16 +154,20 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
                   size_t count) {
     struct console *console = console_of(reporter);
     char duration[32];
-    (void)index;
     (void)count;
     clear_progress(console);
     write_word(console, outcome_words[result->outcome].word, outcome_words[result->outcome].colour);
     write_text(console, result->name);
-    fprintf(console->out, "  (release: %s%s", result->release_verdict,
+    fprintf(console->out, "  (%s%srelease: %s%s", result->world != NULL ? result->world : "",
+            result->world != NULL ? "; " : "", result->release_verdict,
             result->release_detail != NULL ? " " : "");
     write_text(console, result->release_detail);
     fprintf(console->out, "; %s)\n",
             lr_text_duration(duration, sizeof duration, result->duration_ns));
+    lr_leaks_add(&console->leaks, result);
+    for (const struct lr_result_line *line = result->told.first; line != NULL; line = line->next) {
+        write_line(console, "           ", line->text);
+    }
     switch (result->outcome) {
     case LR_CASE_AS_EXPECTED:
         break;
@@ -146,29 +186,67 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
         break;
     }
     (void)fflush(console->out);
+    if (console->begun > index + 1) { /* others are under way */
+        show_progress(console);
+    }
+}
+
+static void write_counts(const struct console *console, const size_t *counts) {
+    for (int i = 0; i < LR_CASE_OUTCOME_COUNT; i++) {
+        if (counts[i] > 0 || i == LR_CASE_AS_EXPECTED || i == LR_CASE_UNEXPECTED) {
+            fprintf(console->out, "  %5zu %s\n", counts[i],
+                    lr_case_outcome_name((enum lr_case_outcome)i));
+        }
+    }
+}
+
+static void write_calibration(const struct console *console, const struct lr_run_summary *summary) {
+    char release[32];
+    char slot[32];
+    if (summary->calibration_error.code != LR_OK) {
+        write_line(console, "this machine was not measured, the stated budgets hold: ",
+                   summary->calibration_error.text);
+    } else if (summary->calibration.rounds > 0) {
+        fprintf(console->out,
+                "this machine's slowest of %u fault-free releases: %s, requestable %s\n",
+                summary->calibration.rounds,
+                lr_text_duration(release, sizeof release, summary->calibration.release_ns_max),
+                lr_text_duration(slot, sizeof slot, summary->calibration.requestable_ns_max));
+    }
+}
+
+static void write_leaks(const struct console *console) {
+    const struct lr_leaks *leaks = &console->leaks;
+    if (leaks->count > 0) {
+        fputs("what held sessions, by the fingerprint of its suspect part:\n", console->out);
+    }
+    for (size_t i = 0; i < leaks->count; i++) {
+        const struct lr_leak *leak = &leaks->rows[i];
+        fprintf(console->out, "  %5zu %s %016" PRIx64, leak->cases,
+                leak->cases == 1 ? "case " : "cases", leak->fingerprint);
+        write_line(console, "  ", leak->suspect);
+        write_line(console, "              first in ", leak->first);
+    }
+    if (leaks->left_out > 0) {
+        fprintf(console->out, "  %5zu more\n", leaks->left_out);
+    }
 }
 
 static enum lr_status finish(struct lr_reporter *reporter, const struct lr_run_summary *summary,
                              struct lr_error *error) {
     struct console *console = console_of(reporter);
-    char release[32];
-    char slot[32];
     char duration[32];
     clear_progress(console);
-    fprintf(console->out, "\n%zu cases in %s, world %s, seed %" PRIu64, summary->cases,
-            lr_text_duration(duration, sizeof duration, summary->duration_ns), summary->world,
-            summary->seed);
-    fprintf(console->out,
-            "; this machine's slowest of %u fault-free releases: %s, requestable %s\n",
-            summary->calibration.rounds,
-            lr_text_duration(release, sizeof release, summary->calibration.release_ns_max),
-            lr_text_duration(slot, sizeof slot, summary->calibration.requestable_ns_max));
-    for (int i = 0; i < LR_CASE_OUTCOME_COUNT; i++) {
-        if (summary->counts[i] > 0 || i == LR_CASE_AS_EXPECTED || i == LR_CASE_UNEXPECTED) {
-            fprintf(console->out, "  %5zu %s\n", summary->counts[i],
-                    lr_case_outcome_name((enum lr_case_outcome)i));
-        }
+    fputc('\n', console->out);
+    for (size_t i = 0; i < summary->world_count; i++) {
+        const struct lr_world_summary *world = &summary->worlds[i];
+        fprintf(console->out, "%zu cases in %s, world %s, seed %" PRIu64 "\n", world->cases,
+                lr_text_duration(duration, sizeof duration, world->duration_ns), world->name,
+                summary->seed);
+        write_counts(console, world->counts);
     }
+    write_leaks(console);
+    write_calibration(console, summary);
     if (summary->known_unmatched > 0) {
         fprintf(console->out, "  %5zu lines of the known-failure list match no case\n",
                 summary->known_unmatched);

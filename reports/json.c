@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results as JSON (docs/results.md): the whole document after every case, replaced atomically, so
- * that what stands in the file is always valid, and says whether the run has ended. */
+/* Results as JSON (docs/results.md): the whole document each time, replaced atomically, so that
+ * what stands in the file is always valid, and says whether the run has ended. A case is put into
+ * JSON once, when it ends. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ struct json_report {
     struct lr_reporter reporter;
     struct lr_alloc *alloc;
     char *path;
-    json_t *cases;
+    struct lr_buf cases; /* the objects so far, with commas between them */
     size_t planned;
     size_t ended;
     struct lr_error error; /* the first; told by finish */
@@ -44,22 +45,25 @@ static void set_number(struct json_report *report, json_t *object, const char *n
         value <= INT64_MAX ? json_integer((json_int_t)value) : json_string(text));
 }
 
-/* |text| may be NULL, and hold any bytes. */
-static void set_text(struct json_report *report, json_t *object, const char *name,
-                     const char *text) {
+/* |text| may be NULL, and hold any bytes. NULL: no memory. */
+static json_t *text_value(struct json_report *report, const char *text) {
     struct lr_buf clean;
+    json_t *value = NULL;
     lr_buf_init(&clean, report->alloc);
     if (text == NULL) {
-        set(report, object, name, json_null());
+        value = json_null();
     } else if (text[0] == '\0') {
-        set(report, object, name, json_string(""));
+        value = json_string("");
     } else if (lr_utf8_append(&clean, text) == LR_OK) {
-        set(report, object, name,
-            json_stringn((const char *)lr_buf_data(&clean), lr_buf_size(&clean)));
-    } else {
-        note(report, false);
+        value = json_stringn((const char *)lr_buf_data(&clean), lr_buf_size(&clean));
     }
     lr_buf_deinit(&clean);
+    return value;
+}
+
+static void set_text(struct json_report *report, json_t *object, const char *name,
+                     const char *text) {
+    set(report, object, name, text_value(report, text));
 }
 
 static void set_lines(struct json_report *report, json_t *object, const char *name,
@@ -91,11 +95,62 @@ static void set_expectations(struct json_report *report, json_t *object,
     set(report, object, "expectations", array);
 }
 
+static json_t *hops_of(struct json_report *report, const struct lr_retention *retention) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < retention->hop_count; i++) {
+        const struct lr_hop *hop = &retention->hops[i];
+        json_t *one = json_object();
+        set_text(report, one, "via", hop->via);
+        set_text(report, one, "name", hop->name);
+        set(report, one, "in_cycle", json_boolean(hop->in_cycle));
+        set(report, one, "suspect", json_boolean(hop->suspect));
+        note(report, json_array_append_new(array, one) == 0);
+    }
+    return array;
+}
+
+static json_t *retention_of(struct json_report *report, const struct lr_retention *retention) {
+    char fingerprint[17];
+    json_t *one = json_object();
+    json_t *ways = json_array();
+    for (size_t i = 0; i < retention->way_count; i++) {
+        note(report, json_array_append_new(ways, text_value(report, retention->ways[i])) == 0);
+    }
+    set_number(report, one, "session", retention->session);
+    set_number(report, one, "at_ns", retention->at);
+    set(report, one, "expected", json_boolean(retention->expected));
+    set_text(report, one, "root", retention->root);
+    set(report, one, "path", hops_of(report, retention));
+    set_number(report, one, "left_out", retention->hops_left_out);
+    set(report, one, "released_by", ways);
+    set_text(report, one, "advice", retention->advice);
+    set_text(report, one, "fingerprint", lr_retention_fingerprint(fingerprint, retention));
+    return one;
+}
+
+static void set_retentions(struct json_report *report, json_t *object,
+                           const struct lr_case_result *result) {
+    json_t *array = json_array();
+    for (const struct lr_retention *r = result->retentions; r != NULL; r = r->next) {
+        note(report, json_array_append_new(array, retention_of(report, r)) == 0);
+    }
+    set(report, object, "held", array);
+    set_number(report, object, "held_left_out", result->retentions_lost);
+}
+
+/* Of 16 hexadecimal digits; null where the world has none. */
+static void set_digest(struct json_report *report, json_t *object, uint64_t digest) {
+    char text[24];
+    (void)snprintf(text, sizeof text, "%016" PRIx64, digest);
+    set_text(report, object, "digest", digest == 0 ? NULL : text);
+}
+
 static json_t *case_of(struct json_report *report, const struct lr_case_result *result) {
     json_t *one = json_object();
     set_text(report, one, "name", result->name);
     set_text(report, one, "title", result->title);
     set_text(report, one, "file", result->file);
+    set_text(report, one, "world", result->world);
     set_text(report, one, "result", lr_case_outcome_name(result->outcome));
     set_text(report, one, "reason", result->reason);
     set_text(report, one, "protocol", result->protocol_verdict);
@@ -104,34 +159,91 @@ static json_t *case_of(struct json_report *report, const struct lr_case_result *
     set_number(report, one, "seed", result->seed);
     set_number(report, one, "tries", result->tries);
     set_number(report, one, "duration_ns", result->duration_ns);
+    set_digest(report, one, result->digest);
     set_text(report, one, "repeat", result->repeat);
     set_expectations(report, one, result);
     set_lines(report, one, "findings", &result->findings);
     set_lines(report, one, "receipts", &result->receipts);
     set_lines(report, one, "sessions", &result->sessions);
+    set_lines(report, one, "told", &result->told);
+    set_retentions(report, one, result);
     set_lines(report, one, "timeline", &result->timeline);
     return one;
 }
 
-static void set_summary(struct json_report *report, json_t *document,
-                        const struct lr_run_summary *summary) {
+static json_t *counts_of(struct json_report *report, const size_t *outcomes) {
     json_t *counts = json_object();
     for (int i = 0; i < LR_CASE_OUTCOME_COUNT; i++) {
-        set_number(report, counts, lr_case_outcome_name((enum lr_case_outcome)i),
-                   summary->counts[i]);
+        set_number(report, counts, lr_case_outcome_name((enum lr_case_outcome)i), outcomes[i]);
     }
+    return counts;
+}
+
+static json_t *worlds_of(struct json_report *report, const struct lr_run_summary *summary) {
+    json_t *worlds = json_object();
+    for (size_t i = 0; i < summary->world_count; i++) {
+        const struct lr_world_summary *world = &summary->worlds[i];
+        json_t *one = json_object();
+        set_number(report, one, "cases", world->cases);
+        set_number(report, one, "duration_ns", world->duration_ns);
+        set(report, one, "counts", counts_of(report, world->counts));
+        set(report, worlds, world->name, one);
+    }
+    return worlds;
+}
+
+static json_t *calibration_of(struct json_report *report, const struct lr_run_summary *summary) {
+    const struct lr_error *error = &summary->calibration_error;
     json_t *calibration = json_object();
     set_number(report, calibration, "rounds", summary->calibration.rounds);
     set_number(report, calibration, "release_ns_max", summary->calibration.release_ns_max);
     set_number(report, calibration, "requestable_ns_max", summary->calibration.requestable_ns_max);
+    set_text(report, calibration, "error", error->code == LR_OK ? NULL : error->text);
+    return calibration;
+}
+
+static void set_summary(struct json_report *report, json_t *document,
+                        const struct lr_run_summary *summary) {
+    uint64_t duration = 0;
+    for (size_t i = 0; i < summary->world_count; i++) {
+        duration += summary->worlds[i].duration_ns;
+    }
     set_text(report, document, "world", summary->world);
     set_number(report, document, "seed", summary->seed);
     set_number(report, document, "exit_status", (uint64_t)summary->exit_status);
     set(report, document, "interrupted", json_boolean(summary->interrupted));
-    set_number(report, document, "duration_ns", summary->duration_ns);
-    set(report, document, "counts", counts);
+    set_number(report, document, "duration_ns", duration);
+    set(report, document, "counts", counts_of(report, summary->counts));
+    set(report, document, "worlds", worlds_of(report, summary));
     set_number(report, document, "known_unmatched", summary->known_unmatched);
-    set(report, document, "calibration", calibration);
+    set(report, document, "calibration", calibration_of(report, summary));
+}
+
+static bool append(struct lr_buf *out, const char *text) {
+    return lr_buf_append(out, text, strlen(text)) == LR_OK;
+}
+
+/* The head's object, with the cases as its last member. */
+static bool append_document(struct json_report *report, struct lr_buf *out, const char *head) {
+    size_t size = strlen(head) - strlen("\n}");
+    return lr_buf_append(out, head, size) == LR_OK && append(out, ",\n \"cases\": [") &&
+           (lr_buf_size(&report->cases) == 0 ||
+            lr_buf_append(out, lr_buf_data(&report->cases), lr_buf_size(&report->cases)) ==
+                LR_OK) &&
+           append(out, "]\n}\n");
+}
+
+static void write_text(struct json_report *report, const char *head) {
+    struct lr_buf out;
+    struct lr_error error = {.code = LR_OK};
+    lr_buf_init(&out, report->alloc);
+    if (!append_document(report, &out, head)) {
+        note(report, false);
+    } else if (lr_write_file(report->path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
+               report->error.code == LR_OK) {
+        report->error = error;
+    }
+    lr_buf_deinit(&out);
 }
 
 /* |summary| NULL: the run goes on. */
@@ -144,15 +256,12 @@ static void write_document(struct json_report *report, const struct lr_run_summa
     if (summary != NULL) {
         set_summary(report, document, summary);
     }
-    note(report, json_object_set(document, "cases", report->cases) == 0);
-    char *text = json_dumps(document, JSON_INDENT(1));
-    struct lr_error error = {.code = LR_OK};
-    note(report, text != NULL);
-    if (text != NULL && lr_write_file(report->path, text, strlen(text), &error) != LR_OK &&
-        report->error.code == LR_OK) {
-        report->error = error;
+    char *head = json_dumps(document, JSON_INDENT(1));
+    note(report, head != NULL);
+    if (head != NULL) {
+        write_text(report, head);
     }
-    free(text); /* jansson's */
+    free(head); /* jansson's */
     json_decref(document);
 }
 
@@ -168,8 +277,17 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     (void)index;
     (void)count;
     report->ended++;
-    note(report, json_array_append_new(report->cases, case_of(report, result)) == 0);
-    write_document(report, NULL);
+    json_t *one = case_of(report, result);
+    char *text = json_dumps(one, JSON_INDENT(1));
+    bool first = lr_buf_size(&report->cases) == 0;
+    note(report, text != NULL && append(&report->cases, first ? "\n" : ",\n") &&
+                     append(&report->cases, text));
+    free(text); /* jansson's */
+    json_decref(one);
+}
+
+static void flush(struct lr_reporter *reporter) {
+    write_document(report_of(reporter), NULL);
 }
 
 static enum lr_status finish(struct lr_reporter *reporter, const struct lr_run_summary *summary,
@@ -184,7 +302,7 @@ static enum lr_status finish(struct lr_reporter *reporter, const struct lr_run_s
 
 static void free_report(struct lr_reporter *reporter) {
     struct json_report *report = report_of(reporter);
-    json_decref(report->cases);
+    lr_buf_deinit(&report->cases);
     lr_alloc_free_string(report->alloc, report->path);
     LR_FREE(report->alloc, report);
 }
@@ -197,11 +315,11 @@ enum lr_status lr_json_reporter(struct lr_reporter **reporter, struct lr_alloc *
     }
     report->alloc = alloc;
     report->path = lr_alloc_string(alloc, path, strlen(path));
-    report->cases = json_array();
-    report->reporter =
-        (struct lr_reporter){.begin = begin, .ended = ended, .finish = finish, .free = free_report};
+    lr_buf_init(&report->cases, alloc);
+    report->reporter = (struct lr_reporter){
+        .begin = begin, .ended = ended, .flush = flush, .finish = finish, .free = free_report};
     *reporter = &report->reporter;
-    if (report->path == NULL || report->cases == NULL) {
+    if (report->path == NULL) {
         free_report(&report->reporter);
         return lr_error_set(error, LR_ENOMEM, "no memory for a report");
     }

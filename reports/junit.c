@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results as JUnit XML, as CI systems read it. Known failures and what was not run are skipped
- * tests with their reason. Written after every case, as the JSON is; until the run has ended by
+ * tests with their reason. Written again and again, as the JSON is; until the run has ended by
  * itself there is one test more, with an error, so that half a report is not read as a green one.
  */
 #include <inttypes.h>
@@ -88,6 +88,27 @@ static void put_lines(struct junit_report *report, const char *title,
     }
 }
 
+static void put_retentions(struct junit_report *report, const struct lr_case_result *result) {
+    char text[LR_RETENTION_TEXT_MAX];
+    for (const struct lr_retention *r = result->retentions; r != NULL; r = r->next) {
+        put_escaped(report, &report->cases, lr_retention_text(text, sizeof text, r));
+    }
+}
+
+/* What a passed test has to say: its own figures, and what held its sessions as it expected. */
+static void put_output(struct junit_report *report, const struct lr_case_result *result) {
+    if (result->told.first == NULL && result->retentions == NULL) {
+        return;
+    }
+    put(report, &report->cases, "    <system-out>");
+    for (const struct lr_result_line *line = result->told.first; line != NULL; line = line->next) {
+        put_escaped(report, &report->cases, line->text);
+        put(report, &report->cases, "\n");
+    }
+    put_retentions(report, result);
+    put(report, &report->cases, "</system-out>\n");
+}
+
 static void put_failure(struct junit_report *report, const struct lr_case_result *result) {
     struct lr_buf *out = &report->cases;
     const char *element = result->outcome == LR_CASE_INVALID ? "error" : "failure";
@@ -165,6 +186,9 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     put_escaped(report, out, result->file);
     put(report, out, "\" name=\"");
     put_escaped(report, out, result->name);
+    if (result->world != NULL) { /* a case may run in both */
+        put_format(report, out, " (%s)", result->world);
+    }
     put_format(report, out, "\" time=\"%.3f\">\n", (double)result->duration_ns / 1e9);
     if (is_skipped(result->outcome)) {
         put_format(report, out,
@@ -174,8 +198,12 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     } else if (is_failure(result->outcome) || result->outcome == LR_CASE_INVALID) {
         put_failure(report, result);
     }
+    put_output(report, result);
     put(report, out, "  </testcase>\n");
-    write_document(report);
+}
+
+static void flush(struct lr_reporter *reporter) {
+    write_document(report_of(reporter));
 }
 
 static void begin(struct lr_reporter *reporter, size_t case_count) {
@@ -211,8 +239,8 @@ enum lr_status lr_junit_reporter(struct lr_reporter **reporter, struct lr_alloc 
     report->alloc = alloc;
     lr_buf_init(&report->cases, alloc);
     report->path = lr_alloc_string(alloc, path, strlen(path));
-    report->reporter =
-        (struct lr_reporter){.begin = begin, .ended = ended, .finish = finish, .free = free_report};
+    report->reporter = (struct lr_reporter){
+        .begin = begin, .ended = ended, .flush = flush, .finish = finish, .free = free_report};
     *reporter = &report->reporter;
     if (report->path == NULL) {
         free_report(&report->reporter);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writers of reports: one file each. Each is a struct lr_reporter that hears of every case as
- * it ends, so that a run that is killed still tells what it knew. */
+ * it ends and writes it down when it is flushed, so that a run that is killed still tells what it
+ * knew. */
 #ifndef LR_REPORTS_REPORTS_H
 #define LR_REPORTS_REPORTS_H
 
@@ -14,12 +15,16 @@
 LR_NODISCARD enum lr_status lr_console_reporter(struct lr_reporter **reporter,
                                                 struct lr_alloc *alloc, FILE *out,
                                                 struct lr_error *error);
-/* JSON at |path| (docs/results.md), valid after each case, replaced atomically. LR_EIO, LR_ENOMEM.
+/* JSON at |path| (docs/results.md), valid at each moment, replaced atomically. LR_EIO, LR_ENOMEM.
  */
 LR_NODISCARD enum lr_status lr_json_reporter(struct lr_reporter **reporter, struct lr_alloc *alloc,
                                              const char *path, struct lr_error *error);
 /* JUnit XML at |path|, as CI systems read it; otherwise the same. */
 LR_NODISCARD enum lr_status lr_junit_reporter(struct lr_reporter **reporter, struct lr_alloc *alloc,
                                               const char *path, struct lr_error *error);
+
+/* TAP, version 14, at |path|; otherwise the same. */
+LR_NODISCARD enum lr_status lr_tap_reporter(struct lr_reporter **reporter, struct lr_alloc *alloc,
+                                            const char *path, struct lr_error *error);
 
 #endif

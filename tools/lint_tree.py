@@ -26,6 +26,7 @@ MAY_INCLUDE = {name: set(LAYERS[: i + 1]) for i, name in enumerate(LAYERS)}
 MAY_INCLUDE["reports"] = {"reports", "base", "trace", "ledger"}
 MAY_INCLUDE["mocks/heap"] = {"mocks/heap", "base", "trace"}
 MAY_INCLUDE["mocks/peers"] = {"mocks/peers", "base", "rpc"}
+MAY_INCLUDE["mocks/native"] = {"mocks/native", "base"}
 MAY_INCLUDE["mocks/mutants"] = {"mocks/mutants", "base", "trace", "rpc"}
 MOCKS = {name for name in MAY_INCLUDE if name.startswith("mocks/")}
 MAY_INCLUDE["scenario"] |= MOCKS

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc_pages.h"
 #include "base/assert.h"
 
 static void *resize_system(struct lr_alloc *alloc, void *block, size_t old_size, size_t new_size) {
@@ -14,7 +15,11 @@ static void *resize_system(struct lr_alloc *alloc, void *block, size_t old_size,
         free(block);
         return NULL;
     }
-    return realloc(block, new_size);
+    void *resized = realloc(block, new_size);
+    if (resized != NULL) {
+        lr_alloc_pages_hint(resized, new_size);
+    }
+    return resized;
 }
 
 struct lr_alloc *lr_alloc_system(void) {

@@ -22,6 +22,10 @@ int lr_text_compare(struct lr_text a, struct lr_text b) {
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
+bool lr_text_has(struct lr_text text, char character) {
+    return text.size > 0 && memchr(text.data, character, text.size) != NULL;
+}
+
 bool lr_text_starts_with(struct lr_text text, const char *prefix) {
     size_t size = strlen(prefix);
     return text.size >= size && memcmp(text.data, prefix, size) == 0;

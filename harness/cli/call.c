@@ -17,6 +17,7 @@ struct settings {
     const char *key;
     uint64_t timeout_ns;
     struct lr_request_options request;
+    struct lr_client_options client;
     struct lr_log_options log;
     const char *function;
 };
@@ -36,6 +37,24 @@ static const struct lr_option options[] = {
          "of the request; higher ones are served first")},
     {ROW(LR_OPTION_SECONDS, "wait", "SECONDS", request.wait_ns,
          "at most for a server to be free; 0: as long as it takes")},
+    {.kind = LR_OPTION_HEADING, .help = "limits, beyond which the peer is left:"},
+    {ROW(LR_OPTION_BYTES, "key-max", "BYTES", client.key_bytes_max, "a key, ours or a server's"),
+     .min = 1, .max = INT32_MAX},
+    {ROW(LR_OPTION_BYTES, "grant-max", "BYTES", client.grant_bytes_max,
+         "the tracker's answer to the request"),
+     .min = 16, .max = INT32_MAX},
+    {ROW(LR_OPTION_BYTES, "packet-max", "BYTES", client.packet_bytes_max, "one packet, either way"),
+     .min = 64, .max = INT64_MAX},
+    {ROW(LR_OPTION_BYTES, "text-max", "BYTES", client.text_bytes_max,
+         "an answer that holds no data: an exception with its trace"),
+     .min = 64, .max = INT64_MAX},
+    {ROW(LR_OPTION_COUNT, "values-max", "N", client.values.count_max, "values in one packet"),
+     .min = 1, .max = INT32_MAX},
+    {ROW(LR_OPTION_COUNT, "ndim-max", "N", client.values.ndim_max, "dimensions of an array"),
+     .min = 1, .max = LR_NDIM_MAX},
+    {ROW(LR_OPTION_SECONDS, "linger", "SECONDS", client.linger_ns,
+         "for the server to read the session's end and to close")},
+    LR_CALLER_OPTIONS(struct settings, client),
     LR_LOG_OPTIONS(struct settings, log),
 };
 
@@ -141,8 +160,9 @@ static int call_in(struct lr_caller *caller, const struct settings *settings,
     if (status != LR_OK) {
         const struct lr_address *at = lr_session_address(session);
         const struct lr_error *end = status == LR_ECLOSED ? lr_session_end(session) : NULL;
-        (void)lr_error_set(&error, status, "the call of %s at %s:%u has not come back: %s",
-                           settings->function, at->host, (unsigned int)at->port,
+        (void)lr_error_set(&error, status,
+                           "the call of %s at " LR_ADDRESS_FORMAT " has not come back: %s",
+                           settings->function, LR_ADDRESS_WORDS(at->host, at->port),
                            end != NULL ? end->text : lr_status_text(status));
         return lr_caller_fail(caller, &error);
     }
@@ -155,7 +175,7 @@ static int call(const struct settings *settings, const struct lr_value_words *ar
     struct lr_caller caller;
     struct lr_error error = {0};
     struct lr_session *session = NULL;
-    struct lr_client_options client = lr_client_options_default;
+    struct lr_client_options client = settings->client;
     if (settings->tracker.host[0] != '\0') {
         client.tracker_host = settings->tracker.host;
         client.tracker_port = settings->tracker.port;
@@ -191,7 +211,8 @@ static int check(const struct settings *settings) {
 }
 
 int lr_cli_call(int argc, char **argv) {
-    struct settings settings = {.key = "", .request = lr_request_options_default};
+    struct settings settings = {
+        .key = "", .request = lr_request_options_default, .client = lr_client_options_default};
     struct lr_error error = {0};
     struct lr_value_words arguments;
     char **operands;

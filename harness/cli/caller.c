@@ -9,14 +9,12 @@
 #include "cli/service.h"
 #include "world/live.h"
 
-/* How long a server may take to read our Shutdown and to close. */
-#define GOODBYE_NS LR_SECOND
-
 enum lr_status lr_caller_init(struct lr_caller *caller, const char *name,
                               const struct lr_log_options *log,
                               const struct lr_client_options *client, struct lr_error *error) {
     memset(caller, 0, sizeof *caller);
     caller->name = name;
+    caller->goodbye_ns = client->linger_ns;
     lr_log_init(&caller->log, log, LR_TRACE_WARNING, LR_TRACE_ERROR);
     enum lr_status status = lr_service_seed(&caller->random, error);
     if (status != LR_OK) {
@@ -61,7 +59,7 @@ static void end_sessions(struct lr_caller *caller) {
     }
     lr_client_close(caller->client, lr_caller_now(caller));
     lr_live_drain(caller->host);
-    lr_time until = lr_time_add(lr_caller_now(caller), GOODBYE_NS);
+    lr_time until = lr_time_add(lr_caller_now(caller), caller->goodbye_ns);
     while (lr_live_host_sockets(caller->host) > 0 && lr_caller_now(caller) < until) {
         (void)lr_live_turn(caller->live, until);
     }

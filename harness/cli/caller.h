@@ -12,6 +12,15 @@
 struct lr_live;
 struct lr_live_host;
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): |type| and |member| name a type and a member. */
+/* Rows for the client's times, |member| being the struct lr_client_options in |type|. */
+#define LR_CALLER_OPTIONS(type, member)                                                            \
+    {LR_OPTION(LR_OPTION_SECONDS, "handshake", "SECONDS", type, member.handshake_ns,               \
+               "for each step until a peer has shown who it is"),                                  \
+     .min = LR_MS},                                                                                \
+        LR_PATIENCE_OPTIONS(type, member)
+/* NOLINTEND(bugprone-macro-parentheses) */
+
 struct lr_caller {
     const char *name; /* "query" */
     struct lr_log log;
@@ -19,6 +28,7 @@ struct lr_caller {
     struct lr_live *live;
     struct lr_client *client;
     struct lr_live_host *host;
+    uint64_t goodbye_ns; /* how long a server may take to read our Shutdown and to close */
 };
 
 /* Makes the world and the client in it; of the log only warnings and errors show, unless |log|
@@ -28,8 +38,8 @@ LR_NODISCARD enum lr_status lr_caller_init(struct lr_caller *caller, const char 
                                            const struct lr_log_options *log,
                                            const struct lr_client_options *client,
                                            struct lr_error *error);
-/* Closes every session with Shutdown, gives their peers up to a second to see it, frees everything.
- * The caller has let go of its references. */
+/* Closes every session with Shutdown, gives their peers the client's |linger_ns| to see it, frees
+ * everything. The caller has let go of its references. */
 void lr_caller_deinit(struct lr_caller *caller);
 
 lr_time lr_caller_now(const struct lr_caller *caller);

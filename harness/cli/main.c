@@ -14,21 +14,25 @@
 struct subcommand {
     const char *name;
     int (*run)(int argc, char **argv);
-    const char *summary;
+    const char *summary; /* NULL: not for people, so not told */
 };
 
 static const struct subcommand subcommands[] = {
     {"run", lr_cli_run, "runs scenarios and says for every session whether it was released"},
+    {"show", lr_cli_show, "what a case demands: where it stands, its world, its limit, its source"},
     {"tracker", lr_cli_tracker, "our tracker, in place of python -m tvm.exec.rpc_tracker"},
     {"server", lr_cli_server, "our server, in place of python -m tvm.exec.rpc_server"},
     {"query", lr_cli_query, "what a tracker has, and who holds it"},
     {"call", lr_cli_call, "one remote call from the shell"},
+    {"worker", lr_cli_worker, NULL}, /* the last: it is not told */
 };
+
+enum { NAMES_TOLD = LR_COUNT_OF(subcommands) - 1 };
 
 static void write_help(FILE *out) {
     (void)fprintf(out, "usage: lastref COMMAND [OPTION..] [ARGUMENT..]\n\n"
                        "Is every RPC session released on time, whatever happens?\n\n");
-    for (size_t i = 0; i < LR_COUNT_OF(subcommands); i++) {
+    for (size_t i = 0; i < NAMES_TOLD; i++) {
         (void)fprintf(out, "  %-9s %s\n", subcommands[i].name, subcommands[i].summary);
     }
     (void)fprintf(out,
@@ -38,7 +42,7 @@ static void write_help(FILE *out) {
 
 static const char *name_at(const void *names, size_t index) {
     const struct subcommand *list = names;
-    return index < LR_COUNT_OF(subcommands) ? list[index].name : NULL;
+    return index < NAMES_TOLD ? list[index].name : NULL;
 }
 
 static int refuse(const char *word) {

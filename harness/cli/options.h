@@ -43,6 +43,31 @@ struct lr_option {
     .offset = offsetof(type, member), .width = sizeof(((type *)NULL)->member),                     \
     .help = (option_help)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): |type| and |member| name a type and a member. */
+/* Rows for |member|, a struct lr_keepalive in |type|. */
+#define LR_KEEPALIVE_OPTIONS(type, member)                                                         \
+    {LR_OPTION(LR_OPTION_SECONDS, "keepalive-idle", "SECONDS", type, member.idle_ns,               \
+               "silence before a peer's host is probed; 0: never")},                               \
+        {LR_OPTION(LR_OPTION_SECONDS, "keepalive-interval", "SECONDS", type, member.interval_ns,   \
+                   "between probes"),                                                              \
+         .min = LR_SECOND},                                                                        \
+    {                                                                                              \
+        LR_OPTION(LR_OPTION_COUNT, "keepalive-probes", "N", type, member.probes,                   \
+                  "unanswered, and the connection is given up"),                                   \
+            .min = 1, .max = 100                                                                   \
+    }
+/* Rows for what struct |options| of a role, |member| in |type|, may wait for a peer in a message.
+ */
+#define LR_PATIENCE_OPTIONS(type, member)                                                          \
+    {LR_OPTION(LR_OPTION_SECONDS, "stalled", "SECONDS", type, member.stalled_ns,                   \
+               "for a packet or message that has begun"),                                          \
+     .min = LR_MS},                                                                                \
+        {LR_OPTION(LR_OPTION_SECONDS, "unread", "SECONDS", type, member.unread_ns,                 \
+                   "for a peer that does not read"),                                               \
+         .min = LR_MS},                                                                            \
+        LR_KEEPALIVE_OPTIONS(type, member.keepalive)
+/* NOLINTEND(bugprone-macro-parentheses) */
+
 struct lr_command_line {
     const char *command;  /* "lastref tracker" */
     const char *operands; /* how --help calls them: "FUNCTION [ARGUMENT..]"; "" for none */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/platform.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,18 @@ void lr_platform_raise_descriptors(void) {
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit); /* less is no failure: accepting stops there */
     }
+}
+
+unsigned int lr_platform_processors(void) {
+    long count = 0;
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        count = CPU_COUNT(&set);
+    }
+#endif
+    count = count > 0 ? count : sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (unsigned int)count : 1;
 }
 
 void lr_platform_signals_default(void) {

@@ -18,6 +18,7 @@ struct settings {
     bool held;
     bool json;
     uint64_t wait_ns;
+    struct lr_client_options client;
     struct lr_log_options log;
 };
 
@@ -34,6 +35,10 @@ static const struct lr_option options[] = {
     {ROW(LR_OPTION_FLAG, "json", NULL, json, "all of it as one JSON object")},
     {ROW(LR_OPTION_SECONDS, "wait", "SECONDS", wait_ns,
          "for a tracker that is not there; 0: it has to be")},
+    {.kind = LR_OPTION_HEADING, .help = "limits, beyond which the tracker is left:"},
+    {ROW(LR_OPTION_BYTES, "summary-max", "BYTES", client.summary_bytes_max, "its whole summary"),
+     .min = 64, .max = INT32_MAX},
+    LR_CALLER_OPTIONS(struct settings, client),
     LR_LOG_OPTIONS(struct settings, log),
 };
 
@@ -106,6 +111,7 @@ static int print(struct lr_caller *caller, const struct settings *settings,
         result = lr_caller_fail(caller, &error);
     } else {
         if (!settings->json) {
+            /* as TVM: an IPv6 address without brackets, here and in the table */
             (void)printf("Tracker address %s:%u\n\n", settings->host, (unsigned int)settings->port);
         }
         (void)fwrite(lr_buf_data(&out), 1, lr_buf_size(&out), stdout);
@@ -126,9 +132,9 @@ static int answer(struct lr_caller *caller, const struct settings *settings,
     if (settings->held && !lr_summary_has_held(&result->summary)) {
         struct lr_error error;
         (void)lr_error_set(&error, LR_ENOTSUP,
-                           "the tracker at %s:%u does not tell who holds its servers; a `lastref "
-                           "tracker` does",
-                           settings->host, (unsigned int)settings->port);
+                           "the tracker at " LR_ADDRESS_FORMAT
+                           " does not tell who holds its servers; a `lastref tracker` does",
+                           LR_ADDRESS_WORDS(settings->host, settings->port));
         (void)lr_caller_fail(caller, &error);
         return LR_EXIT_NOT_RUN;
     }
@@ -138,7 +144,7 @@ static int answer(struct lr_caller *caller, const struct settings *settings,
 static int query(const struct settings *settings) {
     struct lr_caller caller;
     struct lr_error error = {0};
-    struct lr_client_options client = lr_client_options_default;
+    struct lr_client_options client = settings->client;
     client.tracker_host = settings->host;
     client.tracker_port = settings->port;
     int exit_status;
@@ -180,7 +186,7 @@ static int complete(struct settings *settings) {
 }
 
 int lr_cli_query(int argc, char **argv) {
-    struct settings settings = {0};
+    struct settings settings = {.client = lr_client_options_default};
     char **operands;
     size_t operand_count;
     int status = lr_options_parse(&line, argc, argv, &settings, &operands, &operand_count);

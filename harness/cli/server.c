@@ -9,6 +9,8 @@
 #include "cli/commands.h"
 #include "cli/service.h"
 
+#define NO_EFFECT " has no effect: all sessions live in this process"
+
 struct settings {
     struct lr_server_options server;
     struct lr_address tracker;
@@ -63,6 +65,15 @@ static const struct lr_option options[] = {
     {ROW(LR_OPTION_COUNT, "handles-max", "N", server.handles_max,
          "functions, arrays and allocations of one session"),
      .min = 1, .max = INT32_MAX},
+    {ROW(LR_OPTION_BYTES, "backlog-max", "BYTES", server.backlog_bytes_max,
+         "packets that wait for a call to end; then the client has to wait"),
+     .min = 1, .max = INT32_MAX},
+    {ROW(LR_OPTION_BYTES, "unsent-max", "BYTES", server.unsent_bytes_max,
+         "answers that the client has not read; then no further packet is served"),
+     .min = 1, .max = INT32_MAX},
+    {ROW(LR_OPTION_BYTES, "answer-max", "BYTES", server.answer_bytes_max,
+         "an answer of the tracker"),
+     .min = 64, .max = INT32_MAX},
     {ROW(LR_OPTION_COUNT, "connections-max", "N", server.connections_max, "open connections"),
      .min = 1, .max = INT32_MAX},
     {ROW(LR_OPTION_COUNT, "values-max", "N", server.values.count_max, "values in one packet"),
@@ -72,24 +83,18 @@ static const struct lr_option options[] = {
     {ROW(LR_OPTION_SECONDS, "handshake", "SECONDS", server.handshake_ns,
          "until a connection has shown its key"),
      .min = LR_MS},
-    {ROW(LR_OPTION_SECONDS, "stalled", "SECONDS", server.stalled_ns, "for a packet that has begun"),
-     .min = LR_MS},
-    {ROW(LR_OPTION_SECONDS, "unread", "SECONDS", server.unread_ns, "for a peer that does not read"),
-     .min = LR_MS},
+    {ROW(LR_OPTION_SECONDS, "linger", "SECONDS", server.linger_ns,
+         "for a peer to read what we sent last and to close")},
     {ROW(LR_OPTION_SECONDS, "unused", "SECONDS", server.unused_ns,
          "until a granted matchkey that nobody came with is replaced"),
+     .min = LR_MS},
+    {ROW(LR_OPTION_SECONDS, "connect", "SECONDS", server.connect_ns,
+         "for the tracker to accept a connection"),
      .min = LR_MS},
     {ROW(LR_OPTION_SECONDS, "retry-max", "SECONDS", server.retry_max_ns,
          "at most between tries to reach a tracker that is gone"),
      .min = LR_MS},
-    {ROW(LR_OPTION_SECONDS, "keepalive-idle", "SECONDS", server.keepalive.idle_ns,
-         "silence before a peer's host is probed; 0: never")},
-    {ROW(LR_OPTION_SECONDS, "keepalive-interval", "SECONDS", server.keepalive.interval_ns,
-         "between probes"),
-     .min = LR_SECOND},
-    {ROW(LR_OPTION_COUNT, "keepalive-probes", "N", server.keepalive.probes,
-         "unanswered, and the session is ended"),
-     .min = 1, .max = 100},
+    LR_PATIENCE_OPTIONS(struct settings, server),
     LR_LOG_OPTIONS(struct settings, log),
 };
 
@@ -107,60 +112,7 @@ static const struct lr_command_line line = {
     .option_count = LR_COUNT_OF(options),
 };
 
-static struct lr_role *role(void *context) {
-    return lr_server_role(context);
-}
-
-static enum lr_status start(void *context, lr_time now) {
-    return lr_server_start(context, now);
-}
-
-static void stop(void *context, lr_time now) {
-    lr_server_stop(context, now);
-}
-
-static bool stopped(const void *context) {
-    return lr_server_stopped(context);
-}
-
-static const struct lr_error *failure(const void *context) {
-    return lr_server_failure(context);
-}
-
-static const struct lr_service_ops ops = {.plane = LR_PLANE_DATA,
-                                          .role = role,
-                                          .start = start,
-                                          .stop = stop,
-                                          .stopped = stopped,
-                                          .failure = failure};
-
-static int serve(const struct settings *settings) {
-    struct lr_service service;
-    struct lr_server *server = NULL;
-    struct lr_error error = {0};
-    int result;
-    enum lr_status status =
-        lr_service_init(&service, "server", &settings->log, LR_TRACE_ERROR, &error);
-    if (status == LR_OK) {
-        status = lr_server_new(&server, &service.env, &settings->server, &error);
-    }
-    if (status == LR_OK) {
-        lr_service_tell_host(&service, settings->server.host,
-                             settings->server.host != lr_server_options_default.host);
-        if (settings->fork || settings->no_fork) {
-            lr_log_say(&service.log, LR_TRACE_INFO, "server",
-                       "--%s has no effect: all sessions live in this process",
-                       settings->fork ? "fork" : "no-fork");
-        }
-        result = lr_service_run(&service, &ops, server);
-    } else {
-        result = lr_service_give_up(&service, &error);
-    }
-    /* The role's connections were the world's: it has to be out of there before it goes. */
-    lr_server_free(server);
-    lr_service_deinit(&service);
-    return result;
-}
+LR_SERVICE_OPS(server, LR_PLANE_DATA, LR_TRACE_ERROR);
 
 /* What the table cannot tell. LR_OPTIONS_GO_ON, or the exit status after an error. */
 static int check(const struct settings *settings) {
@@ -192,15 +144,28 @@ int lr_cli_server(int argc, char **argv) {
     if (status != LR_OPTIONS_GO_ON) {
         return status;
     }
-    if (!lr_service_port_range(settings.server.port, lr_server_options_default.port_end,
-                               &settings.server.port_end)) {
-        return lr_options_refuse(&line, "option --port-end must be beyond --port, which is %u",
-                                 (unsigned int)settings.server.port);
-    }
     if (settings.tracker.host[0] != '\0') {
         settings.server.tracker_host = settings.tracker.host;
         settings.server.tracker_port = settings.tracker.port;
     }
     status = check(&settings);
-    return status != LR_OPTIONS_GO_ON ? status : serve(&settings);
+    if (status == LR_OPTIONS_GO_ON) {
+        status =
+            lr_service_port_range(&line, settings.server.port, lr_server_options_default.port_end,
+                                  &settings.server.port_end);
+    }
+    if (status != LR_OPTIONS_GO_ON) {
+        return status;
+    }
+    const char *note = settings.fork      ? "--fork" NO_EFFECT
+                       : settings.no_fork ? "--no-fork" NO_EFFECT
+                                          : NULL;
+    const struct lr_service_settings service = {.options = &settings.server,
+                                                .log = &settings.log,
+                                                .host = settings.server.host,
+                                                .host_chosen = settings.server.host !=
+                                                               lr_server_options_default.host,
+                                                .note = note,
+                                                .goodbye_ns = settings.server.linger_ns};
+    return lr_service_run(&service_ops, &service);
 }

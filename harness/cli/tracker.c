@@ -35,23 +35,16 @@ static const struct lr_option options[] = {
     {ROW(LR_OPTION_COUNT, "entries-max", "N", tracker.entries_max,
          "matchkeys and requests of one connection that wait"),
      .min = 1, .max = INT32_MAX},
+    {ROW(LR_OPTION_BYTES, "unsent-max", "BYTES", tracker.unsent_bytes_max,
+         "answers that a peer has not read; then no more of it is read"),
+     .min = 1, .max = INT32_MAX},
+    {ROW(LR_OPTION_BYTES, "backlog-max", "BYTES", tracker.backlog_bytes_max,
+         "questions of such a peer that are kept"),
+     .min = 1, .max = INT32_MAX},
     {ROW(LR_OPTION_SECONDS, "handshake", "SECONDS", tracker.handshake_ns,
          "until a connection has said who it is"),
      .min = LR_MS},
-    {ROW(LR_OPTION_SECONDS, "stalled", "SECONDS", tracker.stalled_ns,
-         "for a message that has begun"),
-     .min = LR_MS},
-    {ROW(LR_OPTION_SECONDS, "unread", "SECONDS", tracker.unread_ns,
-         "for a peer that does not read"),
-     .min = LR_MS},
-    {ROW(LR_OPTION_SECONDS, "keepalive-idle", "SECONDS", tracker.keepalive.idle_ns,
-         "silence before a peer's host is probed; 0: never")},
-    {ROW(LR_OPTION_SECONDS, "keepalive-interval", "SECONDS", tracker.keepalive.interval_ns,
-         "between probes"),
-     .min = LR_SECOND},
-    {ROW(LR_OPTION_COUNT, "keepalive-probes", "N", tracker.keepalive.probes,
-         "unanswered, and the connection is given up"),
-     .min = 1, .max = 100},
+    LR_PATIENCE_OPTIONS(struct settings, tracker),
     LR_LOG_OPTIONS(struct settings, log),
 };
 
@@ -65,55 +58,7 @@ static const struct lr_command_line line = {
     .option_count = LR_COUNT_OF(options),
 };
 
-static struct lr_role *role(void *context) {
-    return lr_tracker_role(context);
-}
-
-static enum lr_status start(void *context, lr_time now) {
-    return lr_tracker_start(context, now);
-}
-
-static void stop(void *context, lr_time now) {
-    lr_tracker_stop(context, now);
-}
-
-static bool stopped(const void *context) {
-    return lr_tracker_stopped(context);
-}
-
-static const struct lr_error *failure(const void *context) {
-    return lr_tracker_failure(context);
-}
-
-static const struct lr_service_ops ops = {.plane = LR_PLANE_CONTROL,
-                                          .role = role,
-                                          .start = start,
-                                          .stop = stop,
-                                          .stopped = stopped,
-                                          .failure = failure};
-
-static int serve(const struct settings *settings) {
-    struct lr_service service;
-    struct lr_tracker *tracker = NULL;
-    struct lr_error error = {0};
-    int result;
-    enum lr_status status =
-        lr_service_init(&service, "tracker", &settings->log, LR_TRACE_WARNING, &error);
-    if (status == LR_OK) {
-        status = lr_tracker_new(&tracker, &service.env, &settings->tracker, &error);
-    }
-    if (status == LR_OK) {
-        lr_service_tell_host(&service, settings->tracker.host,
-                             settings->tracker.host != lr_tracker_options_default.host);
-        result = lr_service_run(&service, &ops, tracker);
-    } else {
-        result = lr_service_give_up(&service, &error);
-    }
-    /* The role's connections were the world's: it has to be out of there before it goes. */
-    lr_tracker_free(tracker);
-    lr_service_deinit(&service);
-    return result;
-}
+LR_SERVICE_OPS(tracker, LR_PLANE_CONTROL, LR_TRACE_WARNING);
 
 int lr_cli_tracker(int argc, char **argv) {
     struct settings settings = {.tracker = lr_tracker_options_default};
@@ -124,10 +69,16 @@ int lr_cli_tracker(int argc, char **argv) {
     if (status != LR_OPTIONS_GO_ON) {
         return status;
     }
-    if (!lr_service_port_range(settings.tracker.port, lr_tracker_options_default.port_end,
-                               &settings.tracker.port_end)) {
-        return lr_options_refuse(&line, "option --port-end must be beyond --port, which is %u",
-                                 (unsigned int)settings.tracker.port);
+    status = lr_service_port_range(&line, settings.tracker.port,
+                                   lr_tracker_options_default.port_end, &settings.tracker.port_end);
+    if (status != LR_OPTIONS_GO_ON) {
+        return status;
     }
-    return serve(&settings);
+    const struct lr_service_settings service = {.options = &settings.tracker,
+                                                .log = &settings.log,
+                                                .host = settings.tracker.host,
+                                                .host_chosen = settings.tracker.host !=
+                                                               lr_tracker_options_default.host,
+                                                .goodbye_ns = LR_SECOND};
+    return lr_service_run(&service_ops, &service);
 }

@@ -36,9 +36,9 @@ enum lr_status lr_value_words_unquote(struct lr_text text, struct lr_buf *out) {
         lr_write_u8(&writer, byte < 0 ? (uint8_t)text.data[i] : (uint8_t)byte);
         i += byte < 0 ? 0 : 2;
     }
-    const char *made = (const char *)lr_buf_data(out) + mark;
-    if (writer.status == LR_OK && lr_buf_size(out) > mark &&
-        !lr_text_is_utf8((struct lr_text){made, lr_buf_size(out) - mark})) {
+    size_t size = lr_buf_size(out);
+    if (writer.status == LR_OK && size > mark &&
+        !lr_text_is_utf8((struct lr_text){(const char *)lr_buf_data(out) + mark, size - mark})) {
         lr_writer_fail(&writer, LR_EINVAL);
     }
     return lr_writer_end(&writer, mark);

@@ -155,6 +155,9 @@ static void audit_times(const struct audit *audit, const struct lr_ledger_sessio
 
 static void audit_session(const struct audit *audit, const struct lr_ledger_session *session) {
     const struct lr_account *account = &session->account;
+    if (session->server != NULL && session->server->scripted) {
+        return;
+    }
     audit_times(audit, session);
     if (account->connected_at != LR_TIME_NEVER && account->released_at == LR_TIME_NEVER) {
         if (account->observable) {
@@ -182,7 +185,8 @@ void lr_ledger_audit(const struct lr_ledger *ledger, lr_time now,
     for (size_t i = 0; i < ledger->link_count; i++) {
         const struct lr_ledger_link *link = ledger->links[i];
         char ago[32];
-        if (link->plane == LR_PLANE_DATA && link->open && link->session == 0) {
+        if (link->plane == LR_PLANE_DATA && link->open && link->session == 0 &&
+            !link->scripted[LR_FROM_SERVICE]) {
             report(&audit, LR_FINDING_LEAKED, 0,
                    "%s is connected to %s for %s and has not said for which session", link->client,
                    link->service, lr_text_duration(ago, sizeof ago, now - link->opened_at));

@@ -34,7 +34,8 @@ enum lr_release {
     LR_RELEASE_PENDING, /* not yet, and its budget is not over */
     LR_RELEASE_TWICE,
     LR_RELEASE_NOT_REQUESTABLE, /* the session ended, its server did not come back */
-    LR_RELEASE_NOT_OBSERVABLE
+    LR_RELEASE_NOT_OBSERVABLE,
+    LR_RELEASE_COUNT
 };
 const char *lr_release_name(enum lr_release release);
 

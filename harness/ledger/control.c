@@ -2,6 +2,7 @@
 /* What crosses a control link: registrations, matchkeys, requests, grants, and what a tracker says
  * it holds. */
 #include "ledger/ledger_internal.h"
+#include "rpc/role.h"
 
 #include <stdio.h>
 
@@ -126,9 +127,8 @@ static void check_offer(struct lr_ledger *ledger, lr_time at, uint32_t number,
 }
 
 /* Joins the session to the server whose matchkey it got. */
-static void take_offer(struct lr_ledger *ledger, lr_time at, struct lr_ledger_session *session,
+static void take_offer(lr_time at, struct lr_ledger_session *session,
                        struct lr_ledger_offer *offer) {
-    check_offer(ledger, at, session->account.number, offer);
     bool usable = offer->state == LR_OFFER_FREE || offer->state == LR_OFFER_TAKEN;
     session->offer = offer;
     if (usable) {
@@ -149,7 +149,10 @@ static void see_grant(struct lr_ledger_link *link, lr_time at,
         return;
     }
     struct lr_account *account = &session->account;
-    if (session->withdrawn_at != LR_TIME_NEVER) {
+    bool scripted = link->scripted[LR_FROM_SERVICE];
+    if (scripted) {
+        /* whom it grants what is the script's business */
+    } else if (session->withdrawn_at != LR_TIME_NEVER) {
         if (at > lr_time_add(session->withdrawn_at, LR_LEDGER_ORDER_NS)) {
             lr_ledger_find(ledger, at, LR_FINDING_PENDING, account->number,
                            "%s is granted to %s, whose connection has ended",
@@ -162,14 +165,17 @@ static void see_grant(struct lr_ledger_link *link, lr_time at,
     lr_ledger_queue_leave(session, at);
     account->granted_at = at;
     lr_ledger_copy(account->matchkey, answer->matchkey);
-    (void)snprintf(account->server_address, sizeof account->server_address, "%.*s:%u",
-                   answer->host.size < 64 ? (int)answer->host.size : 64, answer->host.data,
-                   (unsigned int)answer->port);
+    struct lr_text host = {answer->host.data, answer->host.size < 64 ? answer->host.size : 64};
+    (void)snprintf(account->server_address, sizeof account->server_address, LR_ADDRESS_TEXT_FORMAT,
+                   LR_ADDRESS_TEXT_WORDS(host, answer->port));
     lr_ledger_copy(account->server, lr_text_of(account->server_address));
     session->grant_unused = true;
     ledger->unused_grants++;
     if (offer != NULL) {
-        take_offer(ledger, at, session, offer);
+        if (!scripted) {
+            check_offer(ledger, at, account->number, offer);
+        }
+        take_offer(at, session, offer);
     }
     lr_ledger_say(ledger, at, account->number, link->number, "%s -> %s: grants %s at %s",
                   link->service, link->client, account->matchkey, account->server_address);
@@ -180,7 +186,7 @@ static void see_grant(struct lr_ledger_link *link, lr_time at,
 static void see_summary(struct lr_ledger_link *link, lr_time at, lr_time asked_at,
                         const struct lr_tracker_answer *answer) {
     size_t count = lr_summary_queue_count(answer);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !link->scripted[LR_FROM_SERVICE]; i++) {
         struct lr_summary_queue said;
         if (lr_summary_queue_at(answer, i, &said) == LR_OK) {
             lr_ledger_queue_compare(link->ledger, at, asked_at, &said);

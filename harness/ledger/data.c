@@ -200,7 +200,8 @@ static void see_answer(struct lr_ledger_link *link, lr_time at, struct lr_ledger
     struct lr_account *account = &session->account;
     if (session->questions == 0) {
         /* A server may say unasked that it ends a session. */
-        if (code != LR_PACKET_EXCEPTION) {
+        if (code != LR_PACKET_EXCEPTION && !link->scripted[LR_FROM_SERVICE] &&
+            !link->scripted[LR_TO_SERVICE]) {
             lr_ledger_find(link->ledger, at, LR_FINDING_PROTOCOL, account->number,
                            "%s answers with %s what nobody asked", link->service,
                            lr_packet_name(code));
@@ -253,7 +254,7 @@ static void see_packet(struct lr_ledger_link *link, const struct lr_seen *seen) 
         see_question(session, code);
     } else if (seen->direction == LR_FROM_SERVICE && is_answer(code)) {
         see_answer(link, seen->at, session, code);
-    } else {
+    } else if (!link->scripted[seen->direction]) {
         lr_ledger_find(link->ledger, seen->at, LR_FINDING_PROTOCOL, account->number,
                        "%s from %s, whose side does not send it", lr_packet_name(code),
                        seen->direction == LR_TO_SERVICE ? link->client : link->service);

@@ -53,6 +53,7 @@ enum lr_status lr_ledger_new(struct lr_ledger **out, struct lr_alloc *alloc,
         ledger->trace = *trace;
     }
     lr_list_init(&ledger->hosts);
+    lr_list_init(&ledger->scripted);
     lr_ledger_offers_init(ledger);
     lr_ledger_servers_init(ledger);
     lr_ledger_queues_init(ledger);
@@ -65,6 +66,31 @@ static void deinit_hosts(struct lr_ledger *ledger) {
         lr_list_remove(node);
         LR_FREE(ledger->alloc, host);
     }
+    LR_LIST_EACH (node, &ledger->scripted) {
+        struct lr_ledger_scripted_host *host =
+            LR_CONTAINER_OF(node, struct lr_ledger_scripted_host, node);
+        lr_list_remove(node);
+        LR_FREE(ledger->alloc, host);
+    }
+}
+
+enum lr_status lr_ledger_scripted(struct lr_ledger *ledger, const char *host) {
+    struct lr_ledger_scripted_host *known = LR_NEW(ledger->alloc, struct lr_ledger_scripted_host);
+    if (known == NULL) {
+        return LR_ENOMEM;
+    }
+    lr_ledger_copy(known->name, lr_text_of(host));
+    lr_list_append(&ledger->scripted, &known->node);
+    return LR_OK;
+}
+
+bool lr_ledger_is_scripted(const struct lr_ledger *ledger, const char *host) {
+    LR_LIST_EACH (node, &ledger->scripted) {
+        if (strcmp(LR_CONTAINER_OF(node, struct lr_ledger_scripted_host, node)->name, host) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void lr_ledger_free(struct lr_ledger *ledger) {

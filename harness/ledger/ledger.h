@@ -62,6 +62,10 @@ void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number,
 void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, int64_t pid,
                        bool running);
 
+/* Everything that |host| will send is the script's own (a raw peer): no finding is made of it, nor
+ * of how the sessions end that it serves. Before its first link. LR_ENOMEM. */
+LR_NODISCARD enum lr_status lr_ledger_scripted(struct lr_ledger *ledger, const char *host);
+
 /* ---- what the script tells ---- */
 
 enum lr_cause {
@@ -139,6 +143,16 @@ size_t lr_ledger_account_count(const struct lr_ledger *ledger);
 const struct lr_account *lr_ledger_account(const struct lr_ledger *ledger, uint32_t number);
 /* The session on a data link, or of a waiting or granted REQUEST of a control link; NULL: none. */
 const struct lr_account *lr_ledger_account_of_link(const struct lr_ledger *ledger, uint32_t link);
+
+/* The newest link that neither side has ended from |client| to |service| (names of the world).
+ * 0: none. */
+uint32_t lr_ledger_find_link(const struct lr_ledger *ledger, const char *client,
+                             const char *service);
+/* Bytes that have passed on the link |number|. */
+uint64_t lr_ledger_link_passed(const struct lr_ledger *ledger, uint32_t number,
+                               enum lr_direction direction);
+/* Neither side has ended it. */
+bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number);
 
 /* What a tracker holds, recomputed from the wire alone: free entries and pending requests under
  * |key|. */

@@ -23,6 +23,9 @@ void lr_ledger_timeline_deinit(struct lr_ledger *ledger);
 void lr_ledger_find(struct lr_ledger *ledger, lr_time at, enum lr_finding_kind kind,
                     uint32_t session, const char *format, ...) LR_PRINTF(5, 6);
 
+/* ---- ledger.c ---- */
+bool lr_ledger_is_scripted(const struct lr_ledger *ledger, const char *host);
+
 /* ---- links.c ---- */
 struct lr_ledger_link *lr_ledger_link_at(const struct lr_ledger *ledger, uint32_t number);
 void lr_ledger_links_deinit(struct lr_ledger *ledger);

@@ -39,6 +39,7 @@ struct lr_ledger_link {
     uint64_t bytes[2]; /* by direction */
     bool fin[2];       /* likewise */
     bool broken[2];    /* a finding was made already */
+    bool scripted[2];  /* what comes in this direction is a script's own: no finding */
     struct lr_ledger *ledger;
     /* control plane */
     struct lr_ledger_server *server; /* a server's: it has put matchkeys or told its info */
@@ -98,6 +99,7 @@ struct lr_ledger_server {
     char *identity;
     char name[LR_SESSION_TEXT_MAX];
     bool registered; /* at a tracker: its releases are shown by PUTs */
+    bool scripted;   /* the script is its part */
     struct lr_ledger_link *link;
     struct lr_list sessions;           /* not requestable again yet, oldest first */
     size_t running;                    /* of those, accepted and not ended by either side */
@@ -126,6 +128,12 @@ struct lr_ledger_host {
     bool ever_ended;
 };
 
+/* A host of which the script is the part. */
+struct lr_ledger_scripted_host {
+    struct lr_list node;
+    char name[LR_SESSION_TEXT_MAX];
+};
+
 struct lr_ledger_line {
     lr_time at;
     uint32_t session;
@@ -145,6 +153,7 @@ struct lr_ledger {
     struct lr_tree servers;
     struct lr_tree queues;
     struct lr_list hosts;
+    struct lr_list scripted;
     size_t unused_grants;         /* granted, and nobody has connected with the matchkey */
     struct lr_ledger_line *lines; /* a ring */
     size_t line_count, line_capacity, line_first;

@@ -8,6 +8,29 @@ struct lr_ledger_link *lr_ledger_link_at(const struct lr_ledger *ledger, uint32_
     return number == 0 || number > ledger->link_count ? NULL : ledger->links[number - 1];
 }
 
+bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number) {
+    const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    return link != NULL && link->open && !link->fin[LR_TO_SERVICE] && !link->fin[LR_FROM_SERVICE];
+}
+
+uint32_t lr_ledger_find_link(const struct lr_ledger *ledger, const char *client,
+                             const char *service) {
+    for (size_t i = ledger->link_count; i > 0; i--) {
+        const struct lr_ledger_link *link = ledger->links[i - 1];
+        if (strcmp(link->client, client) == 0 && strcmp(link->service, service) == 0 &&
+            lr_ledger_link_open(ledger, link->number)) {
+            return link->number;
+        }
+    }
+    return 0;
+}
+
+uint64_t lr_ledger_link_passed(const struct lr_ledger *ledger, uint32_t number,
+                               enum lr_direction direction) {
+    const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    return link == NULL ? 0 : link->bytes[direction];
+}
+
 void lr_ledger_links_deinit(struct lr_ledger *ledger) {
     for (size_t i = 0; i < ledger->link_count; i++) {
         struct lr_ledger_link *link = ledger->links[i];
@@ -39,6 +62,7 @@ static void name_client(struct lr_ledger_link *link, const struct lr_endpoint *c
     lr_ledger_copy(link->client,
                    lr_text_of(client->host != NULL ? client->host : address_of(client)));
     link->client_pid = client->pid;
+    link->scripted[LR_TO_SERVICE] = lr_ledger_is_scripted(link->ledger, link->client);
 }
 
 static struct lr_ledger_link *new_link(struct lr_ledger *ledger) {
@@ -77,6 +101,7 @@ uint32_t lr_ledger_link_opened(struct lr_ledger *ledger, lr_time at, enum lr_pla
     lr_ledger_copy(link->service,
                    lr_text_of(service->host != NULL ? service->host : address_of(service)));
     lr_ledger_copy(link->service_address, lr_text_of(address_of(service)));
+    link->scripted[LR_FROM_SERVICE] = lr_ledger_is_scripted(ledger, link->service);
     lr_observer_init(&link->observer, ledger->alloc, plane, see, link);
     lr_ledger_say(ledger, at, 0, link->number, "%s connects to %s (%s -> %s)", link->client,
                   link->service, link->client_address, address_of(service));
@@ -220,6 +245,14 @@ void lr_ledger_broken(struct lr_ledger_link *link, const struct lr_seen *seen) {
         return; /* once a direction: what follows is seldom news */
     }
     link->broken[seen->direction] = true;
+    /* What is said to a script that broke off, or never began rightly, is the script's to judge,
+     * too. */
+    if (link->scripted[LR_TO_SERVICE] || link->scripted[LR_FROM_SERVICE]) {
+        lr_ledger_say(link->ledger, seen->at, link->session, link->number, "%s -> %s: %s",
+                      sender(link, seen->direction), receiver(link, seen->direction),
+                      seen->problem);
+        return;
+    }
     lr_ledger_find(link->ledger, seen->at, LR_FINDING_PROTOCOL, link->session, "%s -> %s: %s",
                    sender(link, seen->direction), receiver(link, seen->direction), seen->problem);
 }

@@ -124,7 +124,7 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
     struct lr_ledger_session *session =
         link->proxy && !put->has_replaces ? NULL : find_returning(ledger, at, put, same, server);
     if (same != NULL && same->session != NULL &&
-        same->session->account.accepted_at != LR_TIME_NEVER) {
+        same->session->account.accepted_at != LR_TIME_NEVER && !server->scripted) {
         lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, same->session->account.number,
                        "session %u: %s offers its place under the same matchkey again: whoever had "
                        "it can come once more",

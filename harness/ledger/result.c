@@ -58,7 +58,7 @@ enum lr_status lr_case_result_init(struct lr_case_result *result, struct lr_allo
     return LR_OK;
 }
 
-static void free_lines(struct lr_alloc *alloc, struct lr_result_lines *lines) {
+void lr_result_lines_free(struct lr_alloc *alloc, struct lr_result_lines *lines) {
     while (lines->first != NULL) {
         struct lr_result_line *line = lines->first;
         lines->first = line->next;
@@ -91,10 +91,16 @@ void lr_case_result_deinit(struct lr_case_result *result) {
         result->expectations = expectation->next;
         free_expectation(alloc, expectation);
     }
-    free_lines(alloc, &result->findings);
-    free_lines(alloc, &result->receipts);
-    free_lines(alloc, &result->sessions);
-    free_lines(alloc, &result->timeline);
+    lr_result_lines_free(alloc, &result->findings);
+    lr_result_lines_free(alloc, &result->receipts);
+    lr_result_lines_free(alloc, &result->sessions);
+    lr_result_lines_free(alloc, &result->timeline);
+    lr_result_lines_free(alloc, &result->told);
+    while (result->retentions != NULL) {
+        struct lr_retention *retention = result->retentions;
+        result->retentions = retention->next;
+        LR_FREE(alloc, retention);
+    }
     *result = (struct lr_case_result){0};
 }
 
@@ -146,5 +152,26 @@ enum lr_status lr_case_result_expect(struct lr_case_result *result,
     }
     *result->expectations_end = copy;
     result->expectations_end = &copy->next;
+    return LR_OK;
+}
+
+enum lr_status lr_case_result_retain(struct lr_case_result *result,
+                                     const struct lr_retention *retention) {
+    struct lr_retention **end = &result->retentions;
+    size_t count = 0;
+    for (; *end != NULL; end = &(*end)->next) {
+        count++;
+    }
+    if (count >= LR_RESULT_RETENTIONS_MAX) {
+        result->retentions_lost++;
+        return LR_ELIMIT;
+    }
+    *end = LR_NEW(result->alloc, struct lr_retention);
+    if (*end == NULL) {
+        result->retentions_lost++;
+        return LR_ENOMEM;
+    }
+    **end = *retention;
+    (*end)->next = NULL;
     return LR_OK;
 }

@@ -8,6 +8,9 @@
 #include "base/time.h"
 #include "ledger/budget.h"
 #include "ledger/ledger.h"
+#include "ledger/retention.h"
+
+enum { LR_RESULT_RETENTIONS_MAX = 64 }; /* of one case; more are counted */
 
 enum lr_case_outcome {
     LR_CASE_AS_EXPECTED,
@@ -51,12 +54,18 @@ struct lr_result_lines {
     size_t lost; /* for want of memory */
 };
 
+/* Beside "passed", "failed" and "not run": nothing shows it, as the case was lost. */
+#define LR_PROTOCOL_NOT_OBSERVABLE "not observable"
+
+/* All of it crosses from the worker that plays a case to the run: a new member goes into
+ * scenario/worker_codec.c, too. */
 struct lr_case_result {
     struct lr_alloc *alloc;
     const char
         *name; /* "lifecycle/close-releases_at_once[tvm=ffi]": stable, what --filter matches */
     const char *title; /* the scenario's sentence with the case's parameters */
     const char *file;
+    const char *world;  /* "live" or "sim"; static; NULL: not said */
     const char *repeat; /* the command that repeats it */
     const char *reason; /* not run: what is missing; invalid: why; known failure: the list's reason
                      and link */
@@ -67,6 +76,7 @@ struct lr_case_result {
     uint64_t seed;
     lr_time duration_ns;
     unsigned int tries;
+    uint64_t digest; /* of every event of the case; 0: its world has no exact history (live) */
     struct lr_expectation *expectations; /* in the order in which they were evaluated */
     struct lr_expectation **expectations_end;
     struct lr_result_lines findings;
@@ -74,6 +84,10 @@ struct lr_case_result {
     struct lr_result_lines
         sessions; /* a line for each session: released when, after what, held by whom */
     struct lr_result_lines timeline; /* filled where the case is not as expected */
+    struct lr_result_lines told; /* figures that the script itself reports, whatever the outcome */
+    struct lr_retention *retentions; /* what held sessions, where the scenario expected it or an
+                                        expectation failed; in order */
+    size_t retentions_lost;          /* beyond LR_RESULT_RETENTIONS_MAX, or for want of memory */
 };
 
 /* |name|, |title| and |file| are copied. LR_ENOMEM. */
@@ -84,31 +98,51 @@ void lr_case_result_deinit(struct lr_case_result *result);
 /* Appends a formatted line. LR_ENOMEM: it is missing, and lines->lost counts it. */
 enum lr_status lr_result_lines_add(struct lr_alloc *alloc, struct lr_result_lines *lines,
                                    lr_time at, const char *format, ...) LR_PRINTF(4, 5);
+/* Frees the lines and leaves none. */
+void lr_result_lines_free(struct lr_alloc *alloc, struct lr_result_lines *lines);
 /* Appends a copy of |expectation|. LR_ENOMEM. */
 LR_NODISCARD enum lr_status lr_case_result_expect(struct lr_case_result *result,
                                                   const struct lr_expectation *expectation);
+/* Appends a copy of |retention|. LR_ENOMEM, LR_ELIMIT: result->retentions_lost counts it. */
+enum lr_status lr_case_result_retain(struct lr_case_result *result,
+                                     const struct lr_retention *retention);
+
+/* What became of the cases of one world. */
+struct lr_world_summary {
+    const char *name; /* static */
+    size_t counts[LR_CASE_OUTCOME_COUNT];
+    size_t cases;
+    lr_time duration_ns; /* of its cases together, in its own time */
+};
+
+enum { LR_WORLDS_MAX = 2 };
 
 /* A run as a whole, for the reports' ends. */
 struct lr_run_summary {
     size_t counts[LR_CASE_OUTCOME_COUNT];
     size_t cases;
     size_t known_unmatched; /* lines of the known-failure list that match no case */
-    lr_time duration_ns;
     int exit_status;
     bool interrupted;
-    const char *world;
+    const char *world;                             /* "live", "sim" or "all"; static */
+    struct lr_world_summary worlds[LR_WORLDS_MAX]; /* those that had cases, in order */
+    size_t world_count;
     uint64_t seed;
-    struct lr_calibration calibration;
+    struct lr_calibration calibration; /* of the live world; no rounds: not measured */
+    struct lr_error calibration_error; /* why not: the stated budgets stood. LR_OK: none */
 };
 
 /* A writer of reports: one for the console, one a file format. |begin| before the first case,
- * |started| and |ended| around each, |finish| after the last. Each may be NULL. An error is told
- * once on finish. */
+ * |started| and |ended| around each, |finish| after the last. Cases end in the order of their
+ * indices; with several under way they need not start one behind the other's end. |flush| has it
+ * write what it has heard: soon after each case, so that a run that is killed still tells. Each
+ * may be NULL. An error is told once on finish. */
 struct lr_reporter {
     void (*begin)(struct lr_reporter *reporter, size_t case_count);
     void (*started)(struct lr_reporter *reporter, const char *name, size_t index, size_t count);
     void (*ended)(struct lr_reporter *reporter, const struct lr_case_result *result, size_t index,
                   size_t count);
+    void (*flush)(struct lr_reporter *reporter);
     enum lr_status (*finish)(struct lr_reporter *reporter, const struct lr_run_summary *summary,
                              struct lr_error *error);
     void (*free)(struct lr_reporter *reporter);

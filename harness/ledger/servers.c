@@ -50,6 +50,7 @@ static struct lr_ledger_server *find_or_make(struct lr_ledger *ledger, const cha
     server->identity = copy;
     lr_ledger_copy(server->name, lr_text_of(name));
     lr_list_init(&server->sessions);
+    server->scripted = lr_ledger_is_scripted(ledger, name);
     bool inserted = lr_tree_insert(&ledger->servers, &server->node);
     (void)inserted; /* it was not found above */
     return server;

@@ -13,11 +13,18 @@ const struct lr_client_options lr_client_options_default = {
     .tracker_port = 9190,
     .user = "",
     .sessions_max = 4096,
+    .asks_max = 65536,
+    .calls_max = 4096,
+    .key_bytes_max = 4096,
+    .grant_bytes_max = 1 << 16,
+    .summary_bytes_max = 64 << 20,
+    .text_bytes_max = 1 << 20,
     .packet_bytes_max = UINT64_C(1) << 30,
     .values = {.count_max = 65536, .ndim_max = LR_NDIM_MAX},
     .handshake_ns = 5 * LR_SECOND,
     .stalled_ns = 30 * LR_SECOND,
     .unread_ns = 30 * LR_SECOND,
+    .linger_ns = LR_SECOND,
     .keepalive = {.idle_ns = 30 * LR_SECOND, .interval_ns = 5 * LR_SECOND, .probes = 3},
 };
 
@@ -71,7 +78,7 @@ void lr_client_link_end(struct client_link *link, enum client_end how) {
         lr_outbox_reset(&client->role.outbox, link->conn);
     } else if (how != CLIENT_END_GONE) {
         lr_outbox_close(&client->role.outbox, link->conn,
-                        how == CLIENT_END_DONE ? 0 : LR_CLIENT_LINGER_NS);
+                        how == CLIENT_END_DONE ? 0 : client->options.linger_ns);
     }
 }
 
@@ -297,6 +304,23 @@ enum lr_status lr_client_new(struct lr_client **out, const struct lr_env *env,
     client->options.user = client->user;
     client->options.tracker_host = client->tracker_host;
     *out = client;
+    return LR_OK;
+}
+
+enum lr_status lr_client_set_tracker(struct lr_client *client, const char *host, uint16_t port) {
+    if (host[0] == '\0' || strlen(host) >= LR_HOST_MAX || port == 0) {
+        return LR_EINVAL;
+    }
+    if (client->tracker_host != NULL) {
+        bool same = strcmp(client->tracker_host, host) == 0 && client->options.tracker_port == port;
+        return same ? LR_OK : LR_EEXISTS;
+    }
+    client->tracker_host = lr_alloc_string(lr_client_alloc(client), host, strlen(host));
+    if (client->tracker_host == NULL) {
+        return LR_ENOMEM;
+    }
+    client->options.tracker_host = client->tracker_host;
+    client->options.tracker_port = port;
     return LR_OK;
 }
 

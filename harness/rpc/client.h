@@ -26,11 +26,20 @@ struct lr_client_options {
     uint16_t tracker_port;
     const char *user; /* told to the tracker; "" as TVM */
     size_t sessions_max;
-    uint64_t packet_bytes_max;
+    size_t asks_max;            /* requests, connects and summaries under way; 65536 */
+    size_t calls_max;           /* calls under way in one session; 4096 */
+    uint64_t key_bytes_max;     /* 4 KiB: a key we send or a server names */
+    uint64_t grant_bytes_max;   /* 64 KiB: a tracker's answer to a request */
+    uint64_t summary_bytes_max; /* 64 MiB: a summary; of a million servers */
+    uint64_t text_bytes_max;    /* 1 MiB: an answer without data: an exception with its trace */
+    uint64_t packet_bytes_max;  /* 1 GiB: any other packet, either way */
     struct lr_value_limits values;
     uint64_t handshake_ns; /* 5 s for connect, handshake and InitServer each */
     uint64_t stalled_ns;   /* 30 s without progress: a packet that has begun; a summary */
     uint64_t unread_ns;    /* 30 s without progress: a server that does not read */
+    uint64_t linger_ns;    /* 1 s for the peer's FIN after ours: long enough for a Shutdown to be
+                              read where a closed descriptor would answer what is still coming with
+                              a reset */
     struct lr_keepalive keepalive;
 };
 extern const struct lr_client_options lr_client_options_default;
@@ -44,6 +53,11 @@ struct lr_role *lr_client_role(struct lr_client *client); /* borrowed, for the w
 /* Closes the tracker's connections and every session, whoever holds it; operations under way end
  * with LR_ECANCELED, and what is begun later with LR_ECLOSED. */
 void lr_client_close(struct lr_client *client, lr_time now);
+
+/* Tells a client that knows no tracker where one is; |host| is copied. LR_EINVAL: no name or port;
+ * LR_EEXISTS: it knows another one; LR_ENOMEM. The one it knows: nothing happens. */
+LR_NODISCARD enum lr_status lr_client_set_tracker(struct lr_client *client, const char *host,
+                                                  uint16_t port);
 
 struct lr_request_options {
     int64_t priority;            /* 1 as TVM */

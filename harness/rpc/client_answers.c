@@ -85,14 +85,28 @@ enum lr_status lr_client_read_allocation(struct client_call *call, const struct 
     return LR_OK;
 }
 
+/* What has come in pieces, as arrays do, is handed on as the framer has put it together. */
+static enum lr_status keep_payload(struct client_call *call, const struct lr_packet *packet,
+                                   struct lr_buf *bytes) {
+    struct lr_buf body;
+    if (!lr_framer_take(&call->session->link.framer, &body)) {
+        return lr_buf_append(bytes, packet->payload, packet->payload_size);
+    }
+    lr_buf_consume(&body, lr_buf_size(&body) - packet->payload_size); /* the code before it */
+    lr_buf_deinit(bytes);
+    *bytes = body;
+    return LR_OK;
+}
+
 enum lr_status lr_client_read_copy(struct client_call *call, const struct lr_packet *packet,
                                    struct lr_result *result, struct lr_error *error) {
     if (packet->payload_size != call->answer_bytes) {
         return lr_error_set(error, LR_EPROTO, "has %zu bytes instead of %" PRIu64,
                             packet->payload_size, call->answer_bytes);
     }
-    if (lr_buf_append(&result->bytes, packet->payload, packet->payload_size) != LR_OK) {
-        return lr_error_set(error, LR_ENOMEM, "no memory for %zu bytes", packet->payload_size);
+    enum lr_status status = keep_payload(call, packet, &result->bytes);
+    if (status != LR_OK) {
+        return lr_error_set(error, status, "no memory for %zu bytes", packet->payload_size);
     }
     result->kind = LR_ANSWER_BYTES;
     return LR_OK;

@@ -58,15 +58,15 @@ static enum lr_status check_room(const struct lr_client *client, bool session) {
     if (client->closed) {
         return LR_ECLOSED;
     }
-    if (client->ask_count >= LR_CLIENT_ASKS_MAX ||
+    if (client->ask_count >= client->options.asks_max ||
         (session && client->session_count >= client->options.sessions_max)) {
         return LR_EBUSY;
     }
     return LR_OK;
 }
 
-static bool is_key(struct lr_text key) {
-    return key.size <= LR_CLIENT_KEY_MAX && lr_text_is_utf8(key);
+static bool is_key(const struct lr_client *client, struct lr_text key) {
+    return key.size <= client->options.key_bytes_max && lr_text_is_utf8(key);
 }
 
 static enum lr_status ask_tracker(struct client_ask *ask, lr_time now, lr_op *op) {
@@ -87,7 +87,7 @@ enum lr_status lr_client_request(struct lr_client *client, lr_time now, struct l
     if (status != LR_OK) {
         return status;
     }
-    if (client->tracker_host == NULL || options->tries == 0 || !is_key(key)) {
+    if (client->tracker_host == NULL || options->tries == 0 || !is_key(client, key)) {
         return LR_EINVAL;
     }
     struct client_ask *ask;
@@ -125,7 +125,7 @@ enum lr_status lr_client_connect(struct lr_client *client, lr_time now,
     if (status != LR_OK) {
         return status;
     }
-    if (address->host[0] == '\0' || address->port == 0 || !is_key(key)) {
+    if (address->host[0] == '\0' || address->port == 0 || !is_key(client, key)) {
         return LR_EINVAL;
     }
     struct client_ask *ask;
@@ -196,7 +196,8 @@ void lr_client_ask_failed(struct client_ask *ask, lr_time now, const struct lr_e
 }
 
 /* The address that a tracker granted; it is the tracker's word, so it is looked at. */
-static enum lr_status read_address(const struct lr_tracker_answer *answer,
+static enum lr_status read_address(const struct lr_client *client,
+                                   const struct lr_tracker_answer *answer,
                                    struct lr_address *address, struct lr_error *error) {
     char quoted[128];
     if (answer->host.size == 0 || answer->host.size >= sizeof address->host ||
@@ -205,7 +206,7 @@ static enum lr_status read_address(const struct lr_tracker_answer *answer,
                             lr_text_quote(quoted, sizeof quoted, answer->host),
                             (unsigned int)answer->port);
     }
-    if (!is_key(answer->matchkey)) {
+    if (!is_key(client, answer->matchkey)) {
         return lr_error_set(error, LR_EPROTO, "the tracker granted no usable matchkey");
     }
     memcpy(address->host, answer->host.data, answer->host.size);
@@ -222,14 +223,14 @@ void lr_client_ask_granted(struct client_ask *ask, lr_time now, struct lr_tracke
     if (answer->code != LR_TRACKER_SUCCESS) {
         (void)lr_error_set(&error, LR_EREFUSED, "the tracker refused the request, code %" PRId64,
                            answer->code);
-    } else if (read_address(answer, &address, &error) == LR_OK) {
-        LR_CLIENT_TRACE(client, now, GRANT, 0, "request %" PRIu32 " got %s:%u", ask->op.number,
-                        address.host, (unsigned int)address.port);
+    } else if (read_address(client, answer, &address, &error) == LR_OK) {
+        LR_CLIENT_TRACE(client, now, GRANT, 0, "request %" PRIu32 " got " LR_ADDRESS_FORMAT,
+                        ask->op.number, LR_ADDRESS_WORDS(address.host, address.port));
         if (lr_client_connect_begin(ask, now, &address, answer->matchkey) == LR_OK) {
             return;
         }
-        (void)lr_error_set(&error, LR_ENOMEM, "no memory to connect to %s:%u", address.host,
-                           (unsigned int)address.port);
+        (void)lr_error_set(&error, LR_ENOMEM, "no memory to connect to " LR_ADDRESS_FORMAT,
+                           LR_ADDRESS_WORDS(address.host, address.port));
     }
     lr_client_ask_finish(ask, now, &error);
 }

@@ -34,7 +34,7 @@ static enum lr_status begin_call(struct lr_session *session, const struct client
     if (session->state == CLIENT_SESSION_CLOSED) {
         return LR_ECLOSED;
     }
-    if (session->call_count >= LR_CLIENT_CALLS_MAX) {
+    if (session->call_count >= client->options.calls_max) {
         return LR_EBUSY;
     }
     struct client_call *call = LR_NEW(lr_client_alloc(client), struct client_call);

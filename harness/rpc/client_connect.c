@@ -35,7 +35,7 @@ enum lr_status lr_client_connect_begin(struct client_ask *ask, lr_time now,
         free_unopened(client, session);
         return status;
     }
-    session->link.framer.size_max = LR_CLIENT_KEY_MAX;
+    session->link.framer.size_max = client->options.key_bytes_max;
     session->state = CLIENT_SESSION_CONNECTING;
     session->address = *address;
     session->opening = ask;
@@ -69,15 +69,17 @@ static void take_word(struct lr_session *session, lr_time now, const struct lr_f
     }
     if (word == LR_ANSWER_MISMATCH) {
         (void)lr_error_set(&error, LR_EREFUSED,
-                           "the server at %s:%u does not know the key, or not any more",
-                           session->address.host, (unsigned int)session->address.port);
+                           "the server at " LR_ADDRESS_FORMAT
+                           " does not know the key, or not any more",
+                           LR_ADDRESS_WORDS(session->address.host, session->address.port));
     } else if (word == LR_ANSWER_DUPLICATE) {
-        (void)lr_error_set(&error, LR_EREFUSED, "the key is in use already at %s:%u",
-                           session->address.host, (unsigned int)session->address.port);
+        (void)lr_error_set(&error, LR_EREFUSED, "the key is in use already at " LR_ADDRESS_FORMAT,
+                           LR_ADDRESS_WORDS(session->address.host, session->address.port));
     } else {
         (void)lr_error_set(&error, LR_EPROTO,
-                           "what listens at %s:%u is no RPC server: it answers 0x%08" PRIx32,
-                           session->address.host, (unsigned int)session->address.port, word);
+                           "what listens at " LR_ADDRESS_FORMAT
+                           " is no RPC server: it answers 0x%08" PRIx32,
+                           LR_ADDRESS_WORDS(session->address.host, session->address.port), word);
     }
     lr_client_session_end(session, now, CLIENT_END_CLOSE, &error);
 }
@@ -87,9 +89,10 @@ static void take_key(struct lr_session *session, lr_time now, const struct lr_fr
     struct lr_client *client = session->link.client;
     char quoted[80];
     struct lr_text key = {.data = (const char *)frame->body, .size = frame->kept};
-    LR_CLIENT_TRACE(client, now, CONNECTION, session->link.conn, "accepted by %s at %s:%u",
-                    lr_text_quote(quoted, sizeof quoted, key), session->address.host,
-                    (unsigned int)session->address.port);
+    LR_CLIENT_TRACE(client, now, CONNECTION, session->link.conn,
+                    "accepted by %s at " LR_ADDRESS_FORMAT,
+                    lr_text_quote(quoted, sizeof quoted, key),
+                    LR_ADDRESS_WORDS(session->address.host, session->address.port));
     struct lr_packet init;
     lr_packet_init(&init, lr_client_alloc(client));
     init.code = LR_PACKET_INIT_SERVER;
@@ -110,7 +113,7 @@ static void take_key(struct lr_session *session, lr_time now, const struct lr_fr
     }
     session->state = CLIENT_SESSION_INIT;
     session->link.framer.expect = LR_FRAME_PACKET;
-    session->link.framer.size_max = LR_CLIENT_TEXT_MAX;
+    lr_client_flight_bound(session);
     arm_handshake(session, now);
 }
 
@@ -118,11 +121,13 @@ static void open_session(struct lr_session *session, lr_time now) {
     struct lr_client *client = session->link.client;
     session->state = CLIENT_SESSION_OPEN;
     session->opened_at = now;
+    lr_client_session_answered(session);
     lr_timers_disarm(&client->timers, &session->link.timer);
     LR_CLIENT_TRACE(client, now, DIALECT, session->link.conn, "the server speaks %s",
                     lr_dialect_name(session->dialect));
-    LR_CLIENT_TRACE(client, now, SESSION_BEGIN, session->link.conn, "session with %s:%u",
-                    session->address.host, (unsigned int)session->address.port);
+    LR_CLIENT_TRACE(client, now, SESSION_BEGIN, session->link.conn,
+                    "session with " LR_ADDRESS_FORMAT,
+                    LR_ADDRESS_WORDS(session->address.host, session->address.port));
     lr_client_ask_opened(session->opening, now);
     lr_client_flight_bound(session);
 }

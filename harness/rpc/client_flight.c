@@ -36,8 +36,9 @@ void lr_client_flight_free(struct client_call *call) {
 
 void lr_client_flight_bound(struct lr_session *session) {
     const struct client_call *call = call_in_flight(session);
-    uint64_t most = session->link.client->options.packet_bytes_max;
-    uint64_t bound = LR_CLIENT_TEXT_MAX;
+    const struct lr_client_options *options = &session->link.client->options;
+    uint64_t most = options->packet_bytes_max;
+    uint64_t bound = options->text_bytes_max;
     if (call != NULL && call->row->holds_data && (!call->by_name || call->step == STEP_CALL)) {
         bool ack = call->row->answer == LR_PACKET_COPY_ACK;
         uint64_t exact = call->answer_bytes + sizeof(int32_t);
@@ -199,6 +200,7 @@ static void take_answer(struct lr_session *session, lr_time now, const struct lr
         lr_client_session_refuse(session, now, &error);
         return;
     }
+    lr_client_session_answered(session);
     settle(session, call, now, result, status == LR_OK ? NULL : &error);
 }
 

@@ -14,18 +14,6 @@
 #include "rpc/client.h"
 #include "rpc/framer.h"
 
-enum {
-    LR_CLIENT_KEY_MAX = 4096,         /* a key we send or a server names; real ones have a line */
-    LR_CLIENT_GRANT_MAX = 64 * 1024,  /* the answer to a REQUEST: an address and a matchkey */
-    LR_CLIENT_SUMMARY_MAX = 64 << 20, /* a summary of a million servers */
-    LR_CLIENT_TEXT_MAX = 1 << 20, /* an answer that holds no data: an exception with its trace */
-    LR_CLIENT_ASKS_MAX = 65536,   /* asks under way; each may hold a descriptor */
-    LR_CLIENT_CALLS_MAX = 4096    /* calls that wait in one session */
-};
-/* After our FIN the descriptor waits for the peer's: long enough for a Shutdown to be read where a
- * closed descriptor would answer what is still coming with a reset. */
-#define LR_CLIENT_LINGER_NS LR_SECOND
-
 /* Connections. */
 enum client_link_kind { CLIENT_LINK_TRACKER, CLIENT_LINK_SESSION };
 

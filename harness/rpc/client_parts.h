@@ -71,6 +71,9 @@ void lr_client_session_timer(struct lr_session *session, lr_time now);
 /* Sends |bytes| and counts them. Takes them on success. */
 LR_NODISCARD enum lr_status lr_client_session_send(struct lr_session *session, lr_time now,
                                                    struct lr_buf *bytes);
+/* The server has answered what we sent last: so all of that went out, though the world may not have
+ * come to say so. */
+void lr_client_session_answered(struct lr_session *session);
 /* Ends the session, its calls and its opening with |error|. Closed already: nothing happens. */
 void lr_client_session_end(struct lr_session *session, lr_time now, enum client_end how,
                            const struct lr_error *error);

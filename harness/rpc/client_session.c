@@ -37,9 +37,8 @@ enum lr_status lr_client_session_send(struct lr_session *session, lr_time now,
     return status;
 }
 
-/* Whether the world holds bytes of a packet of ours. What it has not been given yet does not count:
- * it goes out whole, in order. */
-static bool half_sent(const struct lr_session *session) {
+/* Bytes of ours that the world has not been given yet: they go out whole, in order. */
+static size_t waiting_bytes(const struct lr_session *session) {
     const struct lr_outbox *outbox = &session->link.client->role.outbox;
     size_t waiting = 0;
     for (size_t i = 0; i < outbox->count; i++) {
@@ -48,7 +47,19 @@ static bool half_sent(const struct lr_session *session) {
             waiting += lr_buf_size(&command->bytes);
         }
     }
-    return session->unsent > waiting;
+    return waiting;
+}
+
+/* Whether the world holds bytes of a packet of ours. */
+static bool half_sent(const struct lr_session *session) {
+    return session->unsent > waiting_bytes(session);
+}
+
+void lr_client_session_answered(struct lr_session *session) {
+    if (session->unsent > 0) {
+        size_t waiting = waiting_bytes(session);
+        session->unsent = session->unsent < waiting ? session->unsent : waiting;
+    }
 }
 
 /* Puts Shutdown on the wire where the server can read it as that. Where there is no memory for it,
@@ -182,8 +193,8 @@ static void lose(struct lr_session *session, const struct lr_event *event) {
     const char *inside = lr_framer_inside(&session->link.framer) ? " inside a packet" : "";
     if (event->kind == LR_EVENT_CONNECT_FAILED) {
         (void)lr_error_set(&error, event->status == LR_OK ? LR_EREFUSED : event->status,
-                           "cannot reach the server at %s:%u: %s", session->address.host,
-                           (unsigned int)session->address.port, reason);
+                           "cannot reach the server at " LR_ADDRESS_FORMAT ": %s",
+                           LR_ADDRESS_WORDS(session->address.host, session->address.port), reason);
     } else if (event->kind == LR_EVENT_HALF_CLOSED) {
         how = CLIENT_END_CLOSE;
         (void)lr_error_set(&error, LR_ECLOSED, "the server closed the connection%s", inside);
@@ -236,8 +247,8 @@ void lr_client_session_timer(struct lr_session *session, lr_time now) {
     struct lr_error error = {0};
     char waited[32];
     LR_ASSERT(session->state < CLIENT_SESSION_CLOSED);
-    (void)lr_error_set(&error, LR_ETIMEOUT, "the server at %s:%u %s within %s",
-                       session->address.host, (unsigned int)session->address.port,
+    (void)lr_error_set(&error, LR_ETIMEOUT, "the server at " LR_ADDRESS_FORMAT " %s within %s",
+                       LR_ADDRESS_WORDS(session->address.host, session->address.port),
                        deaf ? "did not read" : what[session->state],
                        lr_text_duration(waited, sizeof waited, limit));
     lr_client_session_end(session, now, CLIENT_END_RESET, &error);

@@ -63,7 +63,7 @@ static enum lr_status open_tracker(struct lr_client *client, lr_time now,
     lr_list_init(&tracker->asks);
     lr_list_append(&client->trackers, &tracker->node);
     tracker->state = CLIENT_TRACKER_CONNECTING;
-    tracker->link.framer.size_max = LR_CLIENT_GRANT_MAX;
+    tracker->link.framer.size_max = client->options.grant_bytes_max;
     arm_timer(tracker, now);
     *out = tracker;
     return LR_OK;
@@ -138,8 +138,9 @@ static enum lr_status send_question(struct client_tracker *tracker, struct clien
         return status;
     }
     ask->sent = true;
-    tracker->link.framer.size_max =
-        ask->op.kind == CLIENT_ASK_REQUEST ? LR_CLIENT_GRANT_MAX : LR_CLIENT_SUMMARY_MAX;
+    tracker->link.framer.size_max = ask->op.kind == CLIENT_ASK_REQUEST
+                                        ? client->options.grant_bytes_max
+                                        : client->options.summary_bytes_max;
     if (ask->op.kind == CLIENT_ASK_REQUEST) {
         char quoted[80];
         struct lr_text key = {.data = ask->key, .size = ask->key_size};
@@ -223,9 +224,11 @@ static void take_magic(struct client_tracker *tracker, lr_time now, const struct
     uint32_t word = lr_word_decode(frame->body);
     if (word != LR_MAGIC_TRACKER) {
         (void)lr_error_set(&error, LR_EPROTO,
-                           "what listens at %s:%u is no tracker: it greets with 0x%08" PRIx32,
-                           tracker->link.client->tracker_host,
-                           (unsigned int)tracker->link.client->options.tracker_port, word);
+                           "what listens at " LR_ADDRESS_FORMAT
+                           " is no tracker: it greets with 0x%08" PRIx32,
+                           LR_ADDRESS_WORDS(tracker->link.client->tracker_host,
+                                            tracker->link.client->options.tracker_port),
+                           word);
         lose_tracker(tracker, now, CLIENT_END_CLOSE, &error);
         return;
     }
@@ -321,8 +324,9 @@ void lr_client_tracker_handle(struct client_tracker *tracker, const struct lr_ev
     struct lr_error error = {0};
     switch (event->kind) {
     case LR_EVENT_CONNECTED:
-        LR_CLIENT_TRACE(client, event->now, CONNECTION, tracker->link.conn, "to the tracker %s:%u",
-                        client->tracker_host, (unsigned int)client->options.tracker_port);
+        LR_CLIENT_TRACE(client, event->now, CONNECTION, tracker->link.conn,
+                        "to the tracker " LR_ADDRESS_FORMAT,
+                        LR_ADDRESS_WORDS(client->tracker_host, client->options.tracker_port));
         send_magic(tracker, event->now);
         break;
     case LR_EVENT_RECEIVED:
@@ -330,8 +334,9 @@ void lr_client_tracker_handle(struct client_tracker *tracker, const struct lr_ev
         break;
     case LR_EVENT_CONNECT_FAILED:
         (void)lr_error_set(&error, event->status == LR_OK ? LR_EREFUSED : event->status,
-                           "cannot reach the tracker at %s:%u: %s", client->tracker_host,
-                           (unsigned int)client->options.tracker_port, reason);
+                           "cannot reach the tracker at " LR_ADDRESS_FORMAT ": %s",
+                           LR_ADDRESS_WORDS(client->tracker_host, client->options.tracker_port),
+                           reason);
         lose_tracker(tracker, event->now, CLIENT_END_GONE, &error);
         break;
     case LR_EVENT_HALF_CLOSED:
@@ -361,8 +366,8 @@ void lr_client_tracker_timer(struct client_tracker *tracker, lr_time now) {
     char waited[32];
     bool ready = tracker->state == CLIENT_TRACKER_READY;
     const struct lr_client_options *options = &tracker->link.client->options;
-    (void)lr_error_set(&error, LR_ETIMEOUT, "the tracker at %s:%u %s within %s",
-                       options->tracker_host, (unsigned int)options->tracker_port,
+    (void)lr_error_set(&error, LR_ETIMEOUT, "the tracker at " LR_ADDRESS_FORMAT " %s within %s",
+                       LR_ADDRESS_WORDS(options->tracker_host, options->tracker_port),
                        ready ? "did not answer" : "did not greet",
                        lr_text_duration(waited, sizeof waited,
                                         ready ? options->stalled_ns : options->handshake_ns));

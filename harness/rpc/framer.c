@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/framer.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "rpc/wire.h"
 
@@ -25,6 +27,35 @@ void lr_framer_deinit(struct lr_framer *framer) {
 
 bool lr_framer_inside(const struct lr_framer *framer) {
     return framer->in_body || (!framer->delivered && lr_buf_size(&framer->partial) > 0);
+}
+
+bool lr_framer_begun(const struct lr_framer *framer, const uint8_t **body, size_t *kept,
+                     uint64_t *size) {
+    if (!framer->in_body || framer->rest != NULL) {
+        return false;
+    }
+    *body = lr_buf_data(&framer->partial);
+    *kept = lr_buf_size(&framer->partial);
+    *size = framer->body_size;
+    return true;
+}
+
+void lr_framer_direct(struct lr_framer *framer, size_t front, uint8_t *rest) {
+    size_t kept = lr_buf_size(&framer->partial);
+    LR_ASSERT(framer->in_body && framer->rest == NULL && framer->body_seen == kept);
+    LR_ASSERT(front > 0 && front <= kept);
+    memcpy(rest, lr_buf_data(&framer->partial) + front, kept - front);
+    framer->rest = rest;
+    framer->front = front;
+}
+
+bool lr_framer_take(struct lr_framer *framer, struct lr_buf *out) {
+    if (!framer->delivered) {
+        return false;
+    }
+    framer->delivered = false;
+    *out = lr_buf_take(&framer->partial);
+    return true;
 }
 
 /* Moves |size| bytes of the input past us. */
@@ -95,6 +126,10 @@ static enum lr_status take_prefix(struct lr_framer *framer, const uint8_t **data
 
 /* Keeps what is wanted of |size| body bytes at |bytes|. */
 static enum lr_status keep_body(struct lr_framer *framer, const uint8_t *bytes, size_t size) {
+    if (framer->rest != NULL) {
+        memcpy(framer->rest + (framer->body_seen - framer->front), bytes, size);
+        return LR_OK;
+    }
     size_t kept = lr_buf_size(&framer->partial);
     size_t room = framer->keep_max > kept ? framer->keep_max - kept : 0;
     return lr_buf_append(&framer->partial, bytes, size < room ? size : room);
@@ -103,6 +138,7 @@ static enum lr_status keep_body(struct lr_framer *framer, const uint8_t *bytes, 
 static void fill_frame(struct lr_framer *framer, const uint8_t *body, struct lr_frame *frame) {
     static const uint8_t nothing[1] = {0};
     uint64_t keep = framer->body_size < framer->keep_max ? framer->body_size : framer->keep_max;
+    keep = framer->rest != NULL ? framer->front : keep;
     *frame = (struct lr_frame){
         .kind = framer->expect,
         .body = body == NULL ? nothing : body,
@@ -112,6 +148,7 @@ static void fill_frame(struct lr_framer *framer, const uint8_t *body, struct lr_
         .end = framer->offset,
     };
     framer->in_body = false;
+    framer->rest = NULL;
 }
 
 /* Takes body bytes; true in |*complete| when the last has come. */

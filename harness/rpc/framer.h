@@ -39,6 +39,8 @@ struct lr_framer {
     uint64_t frame_begin;
     uint64_t body_size;
     uint64_t body_seen;
+    uint8_t *rest;  /* where the rest of this body goes; NULL: it is kept here */
+    size_t front;   /* bytes before that rest */
     bool in_body;   /* the length has been read */
     bool delivered; /* |partial| holds the frame handed out last */
 };
@@ -52,6 +54,18 @@ void lr_framer_deinit(struct lr_framer *framer);
  * an error the stream cannot be followed any more. A body of zero bytes is complete at once. */
 LR_NODISCARD enum lr_status lr_framer_next(struct lr_framer *framer, const uint8_t **data,
                                            size_t *left, bool *complete, struct lr_frame *frame);
+/* The body that is on its way: what of it has come, borrowed until the next call. False: none is,
+ * or its rest goes elsewhere. */
+bool lr_framer_begun(const struct lr_framer *framer, const uint8_t **body, size_t *kept,
+                     uint64_t *size);
+/* Of the body that is on its way the framer keeps the first |front| bytes, which have come; all
+ * others go to |rest|, so that they are not copied twice. |rest| has room for them and stays until
+ * the frame is whole or the framer is not called any more. The frame's |kept| is then |front|. */
+void lr_framer_direct(struct lr_framer *framer, size_t front, uint8_t *rest);
+/* Gives the body of the frame that was handed out last away, |kept| bytes, so that a long one is
+ * not copied: |out| is overwritten, the frame's |body| stays valid for as long as |out| does.
+ * False: it is not the framer's, as it lay whole in the input. */
+bool lr_framer_take(struct lr_framer *framer, struct lr_buf *out);
 /* True where a frame has begun and is not whole: the stream must not end here. */
 bool lr_framer_inside(const struct lr_framer *framer);
 

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -30,6 +31,18 @@ struct lr_address {
     char host[LR_HOST_MAX]; /* a name or a numeric address, IPv4 or IPv6 without brackets */
     uint16_t port;
 };
+
+/* An address as people read it, "HOST:PORT" or "[IPV6]:PORT": the conversions, and their arguments.
+ */
+#define LR_ADDRESS_FORMAT "%s%s%s:%u"
+#define LR_ADDRESS_WORDS(host, port)                                                               \
+    (strchr((host), ':') == NULL ? "" : "["), (host), (strchr((host), ':') == NULL ? "" : "]"),    \
+        (unsigned int)(port)
+/* The same for a host that is a struct lr_text. */
+#define LR_ADDRESS_TEXT_FORMAT "%s%.*s%s:%u"
+#define LR_ADDRESS_TEXT_WORDS(host, port)                                                          \
+    (lr_text_has((host), ':') ? "[" : ""), (int)(host).size, (host).data,                          \
+        (lr_text_has((host), ':') ? "]" : ""), (unsigned int)(port)
 
 /* Silence of a peer's host is noticed by TCP keep-alive: after |idle_ns|, |probes| probes. Zero:
  * off. */
@@ -72,7 +85,9 @@ enum lr_command_kind {
     LR_COMMAND_LISTEN,  /* |address|, ports address.port .. port_end - 1, first free one */
     LR_COMMAND_CONNECT, /* |address| */
     LR_COMMAND_SEND,    /* |bytes| */
-    LR_COMMAND_PAUSE,   /* read no more from the peer, so that it has to wait */
+    LR_COMMAND_PAUSE,   /* read no more from the peer, so that it has to wait. An end of the peer
+                           is not hidden by it: once it has come, what came before it (no more than
+                           the system keeps for a connection) is handed in all the same */
     LR_COMMAND_RESUME,
     LR_COMMAND_SHUT_WRITE, /* FIN after what is queued; reading goes on */
     LR_COMMAND_CLOSE,      /* FIN after what is queued; what still comes is dropped; at most

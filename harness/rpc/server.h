@@ -33,14 +33,24 @@ struct lr_server_options {
                                   in memory that is not part of the following */
     size_t memory_bytes_max;   /* device memory, files, kept arguments of one session */
     size_t handles_max;        /* of one session */
+    size_t backlog_bytes_max;  /* 1 MiB of later packets, kept while a call runs; then the client
+                                  is made to wait */
+    size_t unsent_bytes_max;   /* 1 MiB of answers that wait for the client to read; then no
+                                  further packet is served */
+    uint64_t answer_bytes_max; /* 1 MiB: an answer of the tracker */
     struct lr_value_limits values;
-    uint64_t handshake_ns;         /* 5 s */
-    uint64_t stalled_ns;           /* 30 s without progress: a packet that has begun */
-    uint64_t unread_ns;            /* 30 s without progress: a client that does not read */
-    uint64_t poll_ns;              /* 2 s between GET_PENDING_MATCHKEYS */
-    uint64_t unused_ns;            /* 6 s: a granted matchkey nobody came with is replaced */
-    uint64_t retry_ns;             /* first retry of a lost tracker; grows to retry_max_ns */
-    uint64_t retry_max_ns;         /* below 5 s, so that the budget of DESIGN.md holds */
+    uint64_t handshake_ns; /* 5 s */
+    uint64_t stalled_ns;   /* 30 s without progress: a packet that has begun */
+    uint64_t unread_ns;    /* 30 s without progress: a client that does not read */
+    uint64_t linger_ns;    /* 1 s for the peer's FIN after ours: what we sent last is read
+                              where a closed descriptor would answer what is still coming
+                              with a reset */
+    uint64_t connect_ns;   /* 2 s for a connect to the tracker; with the longest pause between
+                              tries below 5 s, in which a tracker that is back must have us */
+    uint64_t poll_ns;      /* 2 s between GET_PENDING_MATCHKEYS */
+    uint64_t unused_ns;    /* 6 s: a granted matchkey nobody came with is replaced */
+    uint64_t retry_ns;     /* first retry of a lost tracker; grows to retry_max_ns */
+    uint64_t retry_max_ns; /* below 5 s, so that the budget of DESIGN.md holds */
     struct lr_keepalive keepalive; /* idle 30 s, 3 probes of 5 s */
 };
 extern const struct lr_server_options lr_server_options_default;

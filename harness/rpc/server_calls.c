@@ -212,8 +212,9 @@ void lr_server_session_packet(struct lr_server_session *session, const struct lr
     LR_ASSERT(session->run == NULL);
     learn_dialect(session, frame, now);
     lr_packet_init(&packet, alloc);
-    enum lr_status status = lr_packet_decode(session->dialect, &session->server->options.values,
-                                             frame->body, frame->kept, &packet, &error);
+    enum lr_status status =
+        lr_packet_decode_front(session->dialect, &session->server->options.values, frame->body,
+                               frame->kept, frame->size, &packet, &error);
     if (status == LR_OK && packet.code != LR_PACKET_NONE) {
         LR_ASSERT(packet.code > 0 && packet.code < LR_PACKET_CODE_END);
         dispatch(session, &packet, now);

@@ -43,8 +43,9 @@ void lr_server_conn_accept(struct lr_server *server, const struct lr_event *even
     }
     if (server->conns.count >= server->options.connections_max) {
         lr_server_trace(server, event->now, LR_TRACE_LIMIT, event->conn,
-                        "connection of %s:%u refused: there are %zu", event->peer->host,
-                        (unsigned int)event->peer->port, server->conns.count);
+                        "connection of " LR_ADDRESS_FORMAT " refused: there are %zu",
+                        LR_ADDRESS_WORDS(event->peer->host, event->peer->port),
+                        server->conns.count);
     } else {
         conn = LR_NEW(server->role.env.alloc, struct lr_server_conn);
     }
@@ -65,8 +66,9 @@ void lr_server_conn_accept(struct lr_server *server, const struct lr_event *even
     (void)lr_tree_insert(&server->conns, &conn->node); /* numbers are used once */
     lr_timers_arm(&server->timers, &conn->handshake,
                   lr_time_add(event->now, server->options.handshake_ns));
-    lr_server_trace(server, event->now, LR_TRACE_CONNECTION, conn->id, "connection from %s:%u",
-                    conn->peer.host, (unsigned int)conn->peer.port);
+    lr_server_trace(server, event->now, LR_TRACE_CONNECTION, conn->id,
+                    "connection from " LR_ADDRESS_FORMAT,
+                    LR_ADDRESS_WORDS(conn->peer.host, conn->peer.port));
 }
 
 void lr_server_conn_end(struct lr_server_conn *conn, enum lr_server_end how, lr_time now,
@@ -78,7 +80,7 @@ void lr_server_conn_end(struct lr_server_conn *conn, enum lr_server_end how, lr_
     conn->ended = true;
     if (how == LR_SERVER_END_CLOSE || how == LR_SERVER_END_DONE) {
         bool linger = how == LR_SERVER_END_CLOSE || conn->unsent > 0;
-        lr_outbox_close(&server->role.outbox, conn->id, linger ? LR_SERVER_LINGER_NS : 0);
+        lr_outbox_close(&server->role.outbox, conn->id, linger ? server->options.linger_ns : 0);
     } else if (how == LR_SERVER_END_RESET) {
         lr_outbox_reset(&server->role.outbox, conn->id);
     }
@@ -111,11 +113,17 @@ void lr_server_conn_bury(struct lr_server *server) {
     }
 }
 
-/* Reading stops while too much waits to be served or to be read by the client. */
 static bool may_serve(const struct lr_server_conn *conn) {
     return !conn->ended && conn->state != LR_SERVER_CONN_QUEUED &&
-           conn->unsent <= LR_SERVER_UNSENT_MAX &&
+           conn->unsent <= conn->server->options.unsent_bytes_max &&
            (conn->session == NULL || conn->session->run == NULL);
+}
+
+/* Reading stops while too much waits to be served or to be read by the client. */
+static bool too_much_waits(const struct lr_server_conn *conn) {
+    const struct lr_server_options *options = &conn->server->options;
+    return lr_buf_size(&conn->backlog) > options->backlog_bytes_max ||
+           conn->unsent > options->unsent_bytes_max;
 }
 
 static void set_paused(struct lr_server_conn *conn, bool paused, lr_time now) {
@@ -201,6 +209,9 @@ static void serve_frames(struct lr_server_conn *conn, const uint8_t **data, size
         if (status != LR_OK) {
             refuse_stream(conn, status, now);
         } else if (!complete) {
+            if (conn->session != NULL) {
+                lr_server_device_receive(conn->session);
+            }
             return;
         } else if (conn->session != NULL) {
             lr_server_session_packet(conn->session, &frame, now);
@@ -231,10 +242,7 @@ static void receive(struct lr_server_conn *conn, const struct lr_event *event) {
         return;
     }
     watch_stalled(conn, event->now);
-    set_paused(conn,
-               lr_buf_size(&conn->backlog) > LR_SERVER_BACKLOG_MAX ||
-                   conn->unsent > LR_SERVER_UNSENT_MAX,
-               event->now);
+    set_paused(conn, too_much_waits(conn), event->now);
 }
 
 void lr_server_conn_serve(struct lr_server_conn *conn, lr_time now) {
@@ -249,10 +257,7 @@ void lr_server_conn_serve(struct lr_server_conn *conn, lr_time now) {
     }
     lr_buf_consume(&conn->backlog, size - left);
     watch_stalled(conn, now);
-    set_paused(conn,
-               lr_buf_size(&conn->backlog) > LR_SERVER_BACKLOG_MAX ||
-                   conn->unsent > LR_SERVER_UNSENT_MAX,
-               now);
+    set_paused(conn, too_much_waits(conn), now);
 }
 
 static const char *end_reason(const struct lr_server_conn *conn, const struct lr_event *event) {

@@ -5,7 +5,12 @@
 
 #include "rpc/server_session.h"
 
-enum { ALIGNMENT_MAX = 1 << 20, ATTR_EXISTS = 0, ATTR_AVAILABLE_MEMORY = 14 };
+enum {
+    ALIGNMENT_MAX = 1 << 20,
+    ATTR_EXISTS = 0,
+    ATTR_AVAILABLE_MEMORY = 14,
+    DIRECT_MIN = 64 * 1024 /* bytes of a packet that are worth a look before all have come */
+};
 
 static void answer_void(struct lr_server_session *session, lr_time now) {
     struct lr_value null = lr_value_null();
@@ -235,17 +240,44 @@ static void handle_copy_to(struct lr_server_session *session, const struct lr_pa
                            lr_time now) {
     struct lr_error error;
     struct lr_server_block *block = NULL;
-    if (lr_server_tensor_find(session, &packet->tensor, packet->payload_size, &block, &error) !=
-        LR_OK) {
+    if (lr_server_tensor_find(session, &packet->tensor, packet->nbytes, &block, &error) != LR_OK) {
         lr_server_answer_error(session, &error, now);
         return;
     }
-    if (packet->payload_size > 0) {
+    if (packet->payload_size > 0) { /* else there is none, or it is there already */
         memcpy(
             lr_server_block_write(block, (size_t)packet->tensor.byte_offset, packet->payload_size),
             packet->payload, packet->payload_size);
     }
     answer_void(session, now);
+}
+
+void lr_server_device_receive(struct lr_server_session *session) {
+    const uint8_t *body;
+    size_t kept;
+    uint64_t size;
+    struct lr_packet packet;
+    struct lr_server_block *block = NULL;
+    struct lr_error error;
+    struct lr_framer *framer = &session->conn->framer;
+    if (!session->initialised || !lr_framer_begun(framer, &body, &kept, &size) ||
+        size < DIRECT_MIN || kept < sizeof(int32_t)) {
+        return;
+    }
+    struct lr_reader reader = lr_reader_of(body, kept);
+    if (lr_read_i32(&reader) != LR_PACKET_COPY_TO_REMOTE) {
+        return;
+    }
+    lr_packet_init(&packet, session->server->role.env.alloc);
+    if (lr_packet_decode_front(session->dialect, &session->server->options.values, body, kept, size,
+                               &packet, &error) == LR_OK &&
+        packet.nbytes > 0 &&
+        lr_server_tensor_find(session, &packet.tensor, packet.nbytes, &block, &error) == LR_OK) {
+        uint8_t *to =
+            lr_server_block_write(block, (size_t)packet.tensor.byte_offset, (size_t)packet.nbytes);
+        lr_framer_direct(framer, (size_t)(size - packet.nbytes), to);
+    }
+    lr_packet_deinit(&packet);
 }
 
 static void handle_copy_among(struct lr_server_session *session, const struct lr_packet *packet,

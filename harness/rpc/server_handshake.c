@@ -31,8 +31,9 @@ void lr_server_handshake_refuse(struct lr_server_conn *conn, lr_time now, const 
     struct lr_server *server = conn->server;
     struct lr_buf answer;
     lr_buf_init(&answer, server->role.env.alloc);
-    lr_server_trace(server, now, LR_TRACE_MISMATCH, conn->id, "mismatch key from %s:%u: %s",
-                    conn->peer.host, (unsigned int)conn->peer.port, why);
+    lr_server_trace(server, now, LR_TRACE_MISMATCH, conn->id,
+                    "mismatch key from " LR_ADDRESS_FORMAT ": %s",
+                    LR_ADDRESS_WORDS(conn->peer.host, conn->peer.port), why);
     if (lr_server_hello_encode(LR_ANSWER_MISMATCH, lr_text_of(""), &answer) == LR_OK) {
         lr_server_conn_send(conn, &answer, now);
     } else {
@@ -77,8 +78,8 @@ void lr_server_handshake_frame(struct lr_server_conn *conn, const struct lr_fram
     }
     if (lr_word_decode(frame->body) != LR_MAGIC_RPC) {
         lr_server_trace(conn->server, now, LR_TRACE_PEER_ERROR, conn->id,
-                        "%s:%u does not speak this protocol", conn->peer.host,
-                        (unsigned int)conn->peer.port);
+                        LR_ADDRESS_FORMAT " does not speak this protocol",
+                        LR_ADDRESS_WORDS(conn->peer.host, conn->peer.port));
         lr_server_conn_end(conn, LR_SERVER_END_CLOSE, now, "wrong magic");
         return;
     }

@@ -19,21 +19,7 @@
 #include "rpc/server_handles.h"
 #include "rpc/tracker_msg.h"
 
-enum {
-    LR_SERVER_BACKLOG_MAX = 1 << 20, /* bytes of later packets kept while a call runs; then the
-                                        client is made to wait */
-    LR_SERVER_UNSENT_MAX = 1 << 20,  /* answers that wait for the client to read before no further
-                                        packet is served */
-    LR_SERVER_SLOTS_MAX = 4096,
-    LR_SERVER_TRACKER_TEXT_MAX = 1 << 20 /* an answer of a tracker */
-};
-/* After our FIN the descriptor waits for the peer's, so that what we sent last is read where a
- * closed descriptor would answer what is still coming with a reset. A peer that does not read gets
- * no more. */
-#define LR_SERVER_LINGER_NS LR_SECOND
-/* A connect to the tracker that is not answered is given up and tried again: with the longest pause
- * between tries it stays below the 5 s in which a tracker that is back must have us. */
-#define LR_SERVER_CONNECT_NS (2 * LR_SECOND)
+enum { LR_SERVER_SLOTS_MAX = 4096 };
 
 enum lr_server_timer {
     LR_SERVER_TIMER_HANDSHAKE, /* of a connection */

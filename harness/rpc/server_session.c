@@ -47,8 +47,9 @@ enum lr_status lr_server_session_begin(struct lr_server_conn *conn, struct lr_se
     slot->session = session;
     lr_timers_disarm(&server->timers, &slot->timer);
     server->counts.sessions_begun++;
-    lr_server_trace(server, now, LR_TRACE_SESSION_BEGIN, conn->id, "connected from %s:%u",
-                    conn->peer.host, (unsigned int)conn->peer.port);
+    lr_server_trace(server, now, LR_TRACE_SESSION_BEGIN, conn->id,
+                    "connected from " LR_ADDRESS_FORMAT,
+                    LR_ADDRESS_WORDS(conn->peer.host, conn->peer.port));
     return LR_OK;
 }
 
@@ -82,12 +83,12 @@ void lr_server_session_end(struct lr_server_session *session, lr_time now, const
     server->counts.sessions_ended++;
     server->counts.released_handles += handles;
     server->counts.released_bytes += bytes;
-    lr_server_trace(
-        server, now, LR_TRACE_SESSION_END, session->conn->id,
-        "finish serving %s:%u after %s, %llu calls: %s; released %zu handles, %zu bytes",
-        session->conn->peer.host, (unsigned int)session->conn->peer.port,
-        lr_text_duration(lasted, sizeof lasted, now - session->begun_at),
-        (unsigned long long)session->calls, why, handles, bytes);
+    lr_server_trace(server, now, LR_TRACE_SESSION_END, session->conn->id,
+                    "finish serving " LR_ADDRESS_FORMAT
+                    " after %s, %llu calls: %s; released %zu handles, %zu bytes",
+                    LR_ADDRESS_WORDS(session->conn->peer.host, session->conn->peer.port),
+                    lr_text_duration(lasted, sizeof lasted, now - session->begun_at),
+                    (unsigned long long)session->calls, why, handles, bytes);
     /* The key that brought the client here is spent; a tracker is told what the next one replaces.
      */
     struct lr_server_slot *slot = session->slot;

@@ -62,6 +62,10 @@ void lr_server_answer_error(struct lr_server_session *session, const struct lr_e
 typedef void (*lr_server_packet_handler)(struct lr_server_session *session,
                                          const struct lr_packet *packet, lr_time now);
 lr_server_packet_handler lr_server_device_handler(int32_t code); /* NULL: none of those */
+/* Looks at the packet that is on its way: of a long CopyToRemote that will be obeyed the bytes go
+ * where they belong as they come. A client that leaves it unfinished has none of that memory left
+ * that it could look at. */
+void lr_server_device_receive(struct lr_server_session *session);
 /* The block that |tensor| lies in, and where; all its bytes are in bounds. LR_EINVAL and others
  * with a sentence. */
 LR_NODISCARD enum lr_status lr_server_tensor_find(struct lr_server_session *session,

@@ -59,7 +59,7 @@ static void connect_tracker(struct lr_server *server, lr_time now) {
     }
     link->conn = conn;
     set_state(server, LR_SERVER_LINK_CONNECTING, now);
-    lr_timers_arm(&server->timers, &link->timer, lr_time_add(now, LR_SERVER_CONNECT_NS));
+    lr_timers_arm(&server->timers, &link->timer, lr_time_add(now, server->options.connect_ns));
 }
 
 void lr_server_link_begin(struct lr_server *server, lr_time now) {
@@ -91,9 +91,10 @@ static void lose_tracker(struct lr_server *server, bool ended, lr_time now, cons
             lr_timers_disarm(&server->timers, &slot->timer);
         }
     }
-    lr_server_trace(server, now, LR_TRACE_RETRY, 0, "tracker %s:%u: %s; next try in %s",
-                    server->options.tracker_host, (unsigned int)server->options.tracker_port, why,
-                    lr_text_duration(pause, sizeof pause, link->retry_ns));
+    lr_server_trace(server, now, LR_TRACE_RETRY, 0,
+                    "tracker " LR_ADDRESS_FORMAT ": %s; next try in %s",
+                    LR_ADDRESS_WORDS(server->options.tracker_host, server->options.tracker_port),
+                    why, lr_text_duration(pause, sizeof pause, link->retry_ns));
     set_state(server, LR_SERVER_LINK_WAITING, now);
     lr_timers_arm(&server->timers, &link->timer, lr_time_add(now, link->retry_ns));
     uint64_t doubled = link->retry_ns > UINT64_MAX / 2 ? UINT64_MAX : link->retry_ns * 2;
@@ -104,7 +105,7 @@ static void lose_tracker(struct lr_server *server, bool ended, lr_time now, cons
 void lr_server_link_stop(struct lr_server *server) {
     struct lr_server_link *link = &server->link;
     if (link->conn != 0) {
-        lr_outbox_close(&server->role.outbox, link->conn, LR_SERVER_LINGER_NS);
+        lr_outbox_close(&server->role.outbox, link->conn, server->options.linger_ns);
         link->conn = 0;
     }
     link->state = LR_SERVER_LINK_NONE;
@@ -195,8 +196,9 @@ static void become_ready(struct lr_server *server, lr_time now) {
     set_state(server, LR_SERVER_LINK_READY, now);
     server->link.retry_ns = server->options.retry_ns;
     lr_server_trace(server, now, LR_TRACE_REGISTER, server->link.conn,
-                    "registered at %s:%u as \"%s\"", server->options.tracker_host,
-                    (unsigned int)server->options.tracker_port, server->options.key);
+                    "registered at " LR_ADDRESS_FORMAT " as \"%s\"",
+                    LR_ADDRESS_WORDS(server->options.tracker_host, server->options.tracker_port),
+                    server->options.key);
     for (unsigned int i = 0; i < server->options.sessions_max; i++) {
         if (server->slots[i].session == NULL && server->link.state == LR_SERVER_LINK_READY) {
             lr_server_slot_offer(&server->slots[i], now);
@@ -328,7 +330,7 @@ static void handle_received(struct lr_server *server, const struct lr_event *eve
     while (link->conn == conn) { /* a handler may have given the tracker up */
         struct lr_frame frame;
         bool complete;
-        link->framer.size_max = LR_SERVER_TRACKER_TEXT_MAX;
+        link->framer.size_max = server->options.answer_bytes_max;
         link->framer.keep_max = SIZE_MAX;
         enum lr_status status = lr_framer_next(&link->framer, &data, &left, &complete, &frame);
         if (status != LR_OK) {

@@ -40,6 +40,10 @@ struct lr_tracker_options {
     size_t message_bytes_max; /* 1 MiB, as TVM since 0.25 */
     size_t key_bytes_max;     /* key, matchkey, user, host */
     size_t connections_max;
+    size_t unsent_bytes_max;  /* 64 KiB of answers that a peer has not read, some hundred small ones
+                                 or one summary: then no more of its messages are read */
+    size_t backlog_bytes_max; /* 1 MiB that the world had read of such a peer before; beyond: no
+                                 such world, the peer goes */
     size_t entries_max; /* matchkeys and requests that one connection may have waiting; as many of
                            its matchkeys are accounted as held */
     uint64_t handshake_ns; /* 5 s for the magic */

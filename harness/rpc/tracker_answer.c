@@ -77,10 +77,11 @@ static void trace_registered(struct lr_tracker *tracker, const struct lr_tracker
     if (conn->info_port != 0) {
         (void)snprintf(port, sizeof port, ":%u", (unsigned int)conn->info_port);
     }
+    struct lr_text at = conn->has_info_host ? conn->info_host : conn->ip;
+    bool brackets = port[0] != '\0' && lr_text_has(at, ':');
     lr_trace_emit(&tracker->role.env.trace, now, LR_TRACE_REGISTER, conn->number,
-                  "registered %s at %s%s", bare_word(key, sizeof key, conn->info_key),
-                  bare_word(host, sizeof host, conn->has_info_host ? conn->info_host : conn->ip),
-                  port);
+                  "registered %s at %s%s%s%s", bare_word(key, sizeof key, conn->info_key),
+                  brackets ? "[" : "", bare_word(host, sizeof host, at), brackets ? "]" : "", port);
 }
 
 static enum lr_status on_update_info(struct lr_tracker *tracker, struct lr_tracker_conn *conn,

@@ -5,15 +5,6 @@
 #include "rpc/handshake.h"
 #include "rpc/tracker_internal.h"
 
-enum {
-    /* Answers that one peer may have waiting unsent before we read no more of its messages: some
-     * hundred small ones, or one summary of however many servers. */
-    UNSENT_MAX = 64 * 1024,
-    /* Bytes of a paused peer: what the world had read when it was told to pause. Beyond: no such
-       world. */
-    BACKLOG_MAX = 1024 * 1024
-};
-
 /* What can happen to a connection. */
 enum input { INPUT_BYTES, INPUT_SENT, INPUT_FIN, INPUT_GONE, INPUT_LATE, INPUT_STUCK, INPUT_COUNT };
 
@@ -124,8 +115,8 @@ void lr_tracker_conn_accept(struct lr_tracker *tracker, const struct lr_event *e
     tracker->counts.connections++;
     lr_timers_arm(&tracker->timers, &conn->read_timer,
                   lr_time_add(now, tracker->options.handshake_ns));
-    lr_trace_emit(trace, now, LR_TRACE_CONNECTION, conn->number, "from %s:%u", event->peer->host,
-                  (unsigned int)event->peer->port);
+    lr_trace_emit(trace, now, LR_TRACE_CONNECTION, conn->number, "from " LR_ADDRESS_FORMAT,
+                  LR_ADDRESS_WORDS(event->peer->host, event->peer->port));
 }
 
 enum lr_status lr_tracker_conn_send(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
@@ -151,8 +142,9 @@ static void refuse(struct lr_tracker *tracker, struct lr_tracker_conn *conn, enu
     enum lr_trace_kind kind = status == LR_ENOMEM   ? LR_TRACE_FAILURE
                               : status == LR_ELIMIT ? LR_TRACE_LIMIT
                                                     : LR_TRACE_PEER_ERROR;
-    lr_trace_emit(&tracker->role.env.trace, now, kind, conn->number, "%.*s:%u is disconnected: %s",
-                  (int)conn->ip.size, conn->ip.data, (unsigned int)conn->port, why);
+    lr_trace_emit(&tracker->role.env.trace, now, kind, conn->number,
+                  LR_ADDRESS_TEXT_FORMAT " is disconnected: %s",
+                  LR_ADDRESS_TEXT_WORDS(conn->ip, conn->port), why);
     struct lr_buf answer;
     lr_buf_init(&answer, tracker->role.env.alloc);
     if (status == LR_ENOTSUP || lr_tracker_answer_code(LR_TRACKER_FAIL, &answer) != LR_OK ||
@@ -215,7 +207,9 @@ static void pause_conn(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
 
 static void keep_bytes(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
                        const uint8_t *data, size_t size, lr_time now) {
-    if (size > BACKLOG_MAX - lr_buf_size(&conn->backlog)) {
+    size_t most = tracker->options.backlog_bytes_max;
+    size_t kept = lr_buf_size(&conn->backlog);
+    if (kept > most || size > most - kept) {
         refuse(tracker, conn, LR_ELIMIT, "it sends on without reading its answers", now);
     } else if (lr_buf_append(&conn->backlog, data, size) != LR_OK) {
         refuse(tracker, conn, LR_ENOMEM, "out of memory", now);
@@ -239,7 +233,8 @@ static void take_bytes(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
         } else if (complete) {
             take_frame(tracker, conn, &frame, now);
             progress = true;
-            if (conn->phase == LR_TRACKER_SERVING && conn->unsent > UNSENT_MAX) {
+            if (conn->phase == LR_TRACKER_SERVING &&
+                conn->unsent > tracker->options.unsent_bytes_max) {
                 pause_conn(tracker, conn, now);
             }
         }
@@ -282,7 +277,7 @@ static void on_sent(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
 static void on_sent_paused(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
                            const struct lr_event *event) {
     on_sent(tracker, conn, event);
-    if (conn->unsent > UNSENT_MAX / 2) {
+    if (conn->unsent > tracker->options.unsent_bytes_max / 2) {
         return;
     }
     if (lr_outbox_signal(&tracker->role.outbox, conn->number, LR_COMMAND_RESUME) != LR_OK) {
@@ -321,8 +316,8 @@ static void on_late_message(struct lr_tracker *tracker, struct lr_tracker_conn *
 static void on_stuck(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
                      const struct lr_event *event) {
     lr_trace_emit(&tracker->role.env.trace, event->now, LR_TRACE_LIMIT, conn->number,
-                  "%.*s:%u is disconnected: it does not read, %zu bytes wait", (int)conn->ip.size,
-                  conn->ip.data, (unsigned int)conn->port, conn->unsent);
+                  LR_ADDRESS_TEXT_FORMAT " is disconnected: it does not read, %zu bytes wait",
+                  LR_ADDRESS_TEXT_WORDS(conn->ip, conn->port), conn->unsent);
     end_conn(tracker, conn, ENDING_RESET, event->now);
 }
 

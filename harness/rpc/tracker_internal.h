@@ -90,6 +90,7 @@ struct lr_tracker_entry {
     struct lr_text matchkey;      /* owned */
     struct lr_text host;          /* owned, or the connection's own IP */
     bool owns_host;
+    bool taken_back; /* was granted once by an answer that had not gone out */
     uint16_t port;
 };
 

@@ -104,7 +104,7 @@ static void put_text(char **at, struct lr_text text) {
 /* Appends HOST:PORT at |*at|, an IPv6 address in brackets, and returns it. */
 static struct lr_text put_address(char **at, struct lr_text host, uint16_t port) {
     const char *begin = *at;
-    bool brackets = host.size > 0 && memchr(host.data, ':', host.size) != NULL;
+    bool brackets = lr_text_has(host, ':');
     put_text(at, lr_text_of(brackets ? "[" : ""));
     put_text(at, host);
     put_text(at, lr_text_of(brackets ? "]:" : ":"));
@@ -316,6 +316,15 @@ static struct lr_tracker_entry *oldest_hold(const struct lr_tracker_conn *conn,
     return NULL;
 }
 
+/* The one matchkey of |conn|, where it was taken back: its client may have read the grant after
+ * all, and then it is spent when its server puts another. NULL: none such. */
+static struct lr_tracker_entry *spent_entry(const struct lr_tracker_conn *conn,
+                                            const struct lr_tracker_queue *queue) {
+    struct lr_tracker_entry *only =
+        conn->matchkeys.count == 1 ? entry_of(conn->matchkeys.root) : NULL;
+    return only != NULL && only->taken_back && only->queue == queue ? only : NULL;
+}
+
 /* A server that puts a matchkey is back from a session: ends the hold that this PUT replaces. A
  * matchkey put twice is one matchkey, so that it is never granted twice. */
 static void replace(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
@@ -326,6 +335,7 @@ static void replace(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
         replaced = find_entry(conn, msg->replaces);
     } else if (same == NULL) {
         replaced = oldest_hold(conn, queue);
+        replaced = replaced != NULL ? replaced : spent_entry(conn, queue);
     }
     if (replaced != NULL && replaced != same) {
         remove_entry(tracker, replaced);
@@ -407,6 +417,7 @@ static void take_back(struct lr_tracker *tracker, struct lr_tracker_conn *conn, 
         struct lr_tracker_entry *entry =
             LR_CONTAINER_OF(conn->undelivered.next, struct lr_tracker_entry, of_client);
         unset(tracker, entry);
+        entry->taken_back = true;
         set_free(tracker, entry);
         match(tracker, entry->queue, now);
     }

@@ -7,8 +7,10 @@
 
 #include "ledger/budget.h"
 
+enum { LR_CALIBRATION_ROUNDS = 8 };
+
 /* Runs |rounds| whole sessions. LR_EIO, LR_ENOMEM, LR_ETIMEOUT with a sentence: the machine's
- * loopback does not work as it should, and a run would prove nothing. */
+ * loopback, or our own server, does not work as it should. */
 LR_NODISCARD enum lr_status lr_calibrate(struct lr_alloc *alloc, unsigned int rounds,
                                          struct lr_calibration *calibration,
                                          struct lr_error *error);

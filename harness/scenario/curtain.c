@@ -22,6 +22,7 @@ static lr_time elapsed(const struct lr_play *play, lr_time at) {
 static bool is_client(const struct lr_party *party) {
     return party->kind == LR_PARTY_CLIENT ||
            (party->kind == LR_PARTY_RECORDED && party->service.port == 0) ||
+           (party->kind == LR_PARTY_PEER && party->service.port == 0) ||
            (party->kind == LR_PARTY_PROGRAM && party->service.port == 0);
 }
 
@@ -49,7 +50,8 @@ static bool all_released(const struct lr_play *play) {
 /* What still runs has the budget of a death in which to end. */
 static void settle(struct lr_play *play) {
     struct lr_budget budget =
-        lr_budget_for(LR_CAUSE_DEATH, 0, true, play->stage->options.calibration);
+        lr_budget_for(LR_CAUSE_DEATH, 0, lr_world_real_time(play->stage->world),
+                      play->stage->options.calibration);
     lr_time until = lr_time_add(now_of(play), budget.requestable_ns);
     while (!all_released(play) && now_of(play) < until && !play->interrupted) {
         play->interrupted = !lr_stage_turn(play->stage, until);

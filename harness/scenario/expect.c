@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "scenario/words_runtime.h"
 
 enum { SEEN_MAX = 512, SUMMARY_PATIENCE_SECONDS = 2 };
 
@@ -32,6 +33,7 @@ int lr_expect_record(lua_State *lua, const struct lr_verdict *verdict) {
                    "expect: %s: %s", verdict->text, verdict->held ? "holds" : "DOES NOT HOLD");
     if (!verdict->held) {
         play->failed = true;
+        lr_runtime_explain(play, verdict->session);
         if (verdict->session == 0) { /* what sessions' ends are judged by is their release */
             play->result->protocol_verdict = "failed";
         }
@@ -115,6 +117,7 @@ struct counting {
     struct lr_party *tracker;
     struct lr_client *probe;
     lr_op op;
+    lr_time asked_at; /* the last time */
     const char *key;
     bool pending; /* which of the two counts */
     int64_t wanted;
@@ -145,8 +148,8 @@ static void read_counts(struct counting *counting, const struct lr_result *resul
 static void ask(struct counting *counting) {
     struct lr_party *probe = counting->stage->probe;
     counting->op = 0;
-    if (lr_client_summary(probe->role.client, lr_world_now(counting->stage->world), false,
-                          &counting->op) == LR_OK) {
+    counting->asked_at = lr_world_now(counting->stage->world);
+    if (lr_client_summary(probe->role.client, counting->asked_at, false, &counting->op) == LR_OK) {
         lr_world_drain(probe->host);
     }
 }
@@ -157,9 +160,12 @@ static bool counts_match(void *context) {
     if (lr_stage_take_result(counting->stage, counting->stage->probe, counting->op, &result)) {
         read_counts(counting, &result);
         lr_result_deinit(&result);
-        if (!counting->matched) {
-            ask(counting);
-        }
+        counting->op = 0;
+    }
+    bool again =
+        lr_world_now(counting->stage->world) >= lr_time_add(counting->asked_at, LR_POLL_NS);
+    if (!counting->matched && counting->op == 0 && again) {
+        ask(counting);
     }
     return counting->matched;
 }
@@ -209,7 +215,7 @@ static int expect_count(lua_State *lua, bool pending) {
                                   .wanted = luaL_checkinteger(lua, 3)};
     ask(counting);
     lr_time until = lr_time_add(lr_world_now(stage->world), within);
-    return lr_play_wait(lua, counts_match, counting, until, 0, counted);
+    return lr_play_poll(lua, counts_match, counting, until, 0, counted);
 }
 
 static int expect_free(lua_State *lua) {
@@ -241,6 +247,9 @@ void lr_words_expect(lua_State *lua) {
         {"released", lr_expect_word_released},
         {"held", lr_expect_word_held},
         {"played", lr_expect_word_played},
+        {"held_by", lr_expect_word_held_by},
+        {"alive", lr_expect_word_alive},
+        {"gone", lr_expect_word_gone},
         {NULL, NULL},
     };
     lr_words_type(lua, LR_EXPECT_TYPE, methods);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ledger/held.h"
 #include "scenario/expect.h"
+#include "scenario/words_runtime.h"
 
 enum {
     PATIENCE_SECONDS = 5, /* beyond the budget, to tell late from never */
@@ -41,8 +42,9 @@ static uint64_t larger(uint64_t a, uint64_t b) {
  * least. */
 static struct lr_budget read_budget(lua_State *lua, const struct lr_stage *stage,
                                     enum lr_cause cause, uint64_t timeout_ns) {
-    const struct lr_calibration *calibration = stage->options.calibration;
-    struct lr_budget budget = lr_budget_for(cause, timeout_ns, true, calibration);
+    bool real = lr_world_real_time(stage->world);
+    const struct lr_calibration *calibration = real ? stage->options.calibration : NULL;
+    struct lr_budget budget = lr_budget_for(cause, timeout_ns, real, calibration);
     uint64_t slowest = calibration == NULL ? 0 : 5 * calibration->requestable_ns_max;
     uint64_t within = lr_option_duration(lua, 2, "within", 0);
     uint64_t requestable = lr_option_duration(lua, 2, "requestable", 0);
@@ -178,6 +180,7 @@ int lr_expect_word_released(lua_State *lua) {
     const struct lr_account *account = lr_ledger_account(play->stage->ledger, number);
     struct release_wait *wait = lua_newuserdatauv(lua, sizeof *wait, 0);
     *wait = (struct release_wait){.stage = play->stage, .number = number, .mark = play->mark};
+    (void)lr_runtime_mark(lua, 3, &wait->mark); /* what ended this very session, if it is known */
     read_cause(lua, account, &wait->mark);
     uint64_t timeout = account->timeout_ns == LR_TIME_NEVER ? 0 : account->timeout_ns;
     wait->budget = read_budget(lua, play->stage, wait->mark.cause,

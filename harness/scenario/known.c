@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "scenario/order.h"
+
 enum { LINE_MAX_BYTES = 1024, LINES_MAX = 1000, FIELDS = 4 };
 
 bool lr_pattern_matches(const char *pattern, const char *text) {
@@ -47,6 +49,18 @@ static void free_line(struct lr_alloc *alloc, struct lr_known_line *line) {
     lr_alloc_free_string(alloc, line->link);
 }
 
+/* "live:faults/x" is the pattern faults/x of the live world. */
+static void cut_world(struct lr_known_line *line) {
+    static const char *const worlds[] = {"live", "sim"};
+    for (size_t i = 0; i < LR_COUNT_OF(worlds); i++) {
+        size_t size = strlen(worlds[i]);
+        if (strncmp(line->pattern, worlds[i], size) == 0 && line->pattern[size] == ':') {
+            line->world = lr_world_named(worlds[i]);
+            line->skip = size + 1;
+        }
+    }
+}
+
 static enum lr_status parse_line(struct lr_alloc *alloc, const char *text,
                                  struct lr_known_line *line) {
     char **fields[FIELDS] = {&line->pattern, &line->verdict, &line->reason, &line->link};
@@ -63,7 +77,9 @@ static enum lr_status parse_line(struct lr_alloc *alloc, const char *text,
         }
         begin = *end == '|' ? end + 1 : end;
     }
-    bool whole = line->pattern[0] != '\0' && line->verdict[0] != '\0' && line->reason[0] != '\0';
+    cut_world(line);
+    bool whole =
+        line->pattern[line->skip] != '\0' && line->verdict[0] != '\0' && line->reason[0] != '\0';
     return whole ? LR_OK : LR_EINVAL;
 }
 
@@ -133,9 +149,15 @@ void lr_known_deinit(struct lr_known *known) {
     *known = (struct lr_known){.count = 0};
 }
 
-const struct lr_known_line *lr_known_find(struct lr_known *known, const char *name) {
+bool lr_known_is_for(const struct lr_known_line *line, const char *name, const char *world) {
+    return (line->world == NULL || strcmp(line->world, world) == 0) &&
+           lr_pattern_matches(line->pattern + line->skip, name);
+}
+
+const struct lr_known_line *lr_known_find(struct lr_known *known, const char *name,
+                                          const char *world) {
     for (size_t i = 0; i < known->count; i++) {
-        if (lr_pattern_matches(known->lines[i].pattern, name)) {
+        if (lr_known_is_for(&known->lines[i], name, world)) {
             known->lines[i].matched = true;
             return &known->lines[i];
         }

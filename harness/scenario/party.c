@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "scenario/runtime.h"
 #include "scenario/stage_internal.h"
+#include "world/sim.h"
 
 static const char *const party_words[] = {
     [LR_PARTY_TRACKER] = "tracker", [LR_PARTY_SERVER] = "server",     [LR_PARTY_CLIENT] = "client",
-    [LR_PARTY_PROGRAM] = "program", [LR_PARTY_RECORDED] = "recorded",
+    [LR_PARTY_PROGRAM] = "program", [LR_PARTY_RECORDED] = "recorded", [LR_PARTY_PEER] = "peer",
 };
 
 static bool name_taken(const struct lr_stage *stage, const char *name) {
@@ -73,9 +75,16 @@ static struct lr_env env_of(struct lr_party *party) {
     };
 }
 
-/* Puts the party's role into the world. */
-static enum lr_status settle(struct lr_party *party, struct lr_role *role, enum lr_plane plane) {
-    return lr_world_add(party->stage->world, role, party->name, plane, &party->host);
+/* Puts the party's role into the world, at |address| where that is not NULL: in a simulated one
+ * each address is a machine of its own. */
+static enum lr_status settle(struct lr_party *party, struct lr_role *role, enum lr_plane plane,
+                             const char *address) {
+    struct lr_world *world = party->stage->world;
+    enum lr_status status = lr_world_add(world, role, party->name, plane, &party->host);
+    if (status == LR_OK && address != NULL && lr_sim_of(world) != NULL) {
+        status = lr_sim_place(party->host, address);
+    }
+    return status;
 }
 
 /* The last step of every role's coming: |started| is how it went so far. */
@@ -107,7 +116,8 @@ enum lr_status lr_stage_tracker(struct lr_stage *stage, const char *name,
     struct lr_env env = env_of(party);
     status = lr_tracker_new(&party->role.tracker, &env, options, error);
     if (status == LR_OK) {
-        status = settle(party, lr_tracker_role(party->role.tracker), LR_PLANE_CONTROL);
+        status =
+            settle(party, lr_tracker_role(party->role.tracker), LR_PLANE_CONTROL, options->host);
     }
     if (status == LR_OK) {
         status = lr_tracker_start(party->role.tracker, lr_world_now(stage->world));
@@ -136,7 +146,7 @@ enum lr_status lr_stage_server(struct lr_stage *stage, const char *name,
     struct lr_env env = env_of(party);
     status = lr_server_new(&party->role.server, &env, options, error);
     if (status == LR_OK) {
-        status = settle(party, lr_server_role(party->role.server), LR_PLANE_DATA);
+        status = settle(party, lr_server_role(party->role.server), LR_PLANE_DATA, options->host);
     }
     if (status == LR_OK) {
         status = lr_server_start(party->role.server, lr_world_now(stage->world));
@@ -160,7 +170,7 @@ enum lr_status lr_stage_client(struct lr_stage *stage, const char *name,
     struct lr_env env = env_of(party);
     status = lr_client_new(&party->role.client, &env, options, error);
     if (status == LR_OK) {
-        status = settle(party, lr_client_role(party->role.client), LR_PLANE_DATA);
+        status = settle(party, lr_client_role(party->role.client), LR_PLANE_DATA, NULL);
     }
     return arrive(party, status, NULL, out, error);
 }
@@ -177,12 +187,34 @@ enum lr_status lr_stage_recorded(struct lr_stage *stage, const char *name,
     struct lr_env env = env_of(party);
     status = lr_recorded_new(&party->role.recorded, &env, options, lines, size, error);
     if (status == LR_OK) {
-        status = settle(party, lr_recorded_role(party->role.recorded), LR_PLANE_DATA);
+        status = settle(party, lr_recorded_role(party->role.recorded), LR_PLANE_DATA, NULL);
     }
     if (status == LR_OK) {
         status = lr_recorded_start(party->role.recorded, lr_world_now(stage->world));
     }
     return arrive(party, status, options->host, out, error);
+}
+
+enum lr_status lr_stage_peer(struct lr_stage *stage, const char *name, const char *host,
+                             enum lr_plane plane, struct lr_party **out, struct lr_error *error) {
+    struct lr_party *party = NULL;
+    enum lr_status status = enter(stage, LR_PARTY_PEER, name, &party, error);
+    if (status != LR_OK) {
+        return status;
+    }
+    party->serves = host != NULL;
+    struct lr_env env = env_of(party);
+    status = lr_raw_new(&party->role.raw, &env, error);
+    if (status == LR_OK) {
+        status = lr_ledger_scripted(stage->ledger, party->name);
+    }
+    if (status == LR_OK) {
+        status = settle(party, lr_raw_role(party->role.raw), plane, host);
+    }
+    if (status == LR_OK && host != NULL) {
+        status = lr_raw_listen(party->role.raw, host);
+    }
+    return arrive(party, status, host, out, error);
 }
 
 enum lr_status lr_stage_program(struct lr_stage *stage, const struct lr_stage_program *options,
@@ -240,6 +272,10 @@ enum lr_status lr_party_ready(struct lr_party *party, bool *ready, struct lr_err
         party->service.port = lr_recorded_port(party->role.recorded);
         *ready = !party->serves || party->service.port != 0;
         return LR_OK;
+    case LR_PARTY_PEER:
+        party->service.port = lr_raw_port(party->role.raw);
+        *ready = !party->serves || party->service.port != 0;
+        return LR_OK;
     case LR_PARTY_CLIENT:
         *ready = true;
         return LR_OK;
@@ -292,6 +328,9 @@ static void free_role(struct lr_party *party) {
     case LR_PARTY_RECORDED:
         lr_recorded_free(party->role.recorded);
         break;
+    case LR_PARTY_PEER:
+        lr_raw_free(party->role.raw);
+        break;
     case LR_PARTY_PROGRAM:
         break;
     }
@@ -305,6 +344,7 @@ void lr_party_free(struct lr_party *party) {
         lr_relay_close(party->relay);
     }
     lr_program_free(party->program);
+    lr_runtime_free(party->runtime);
     free_role(party);
     if (party->memory.live_blocks > 0 && result != NULL) {
         (void)lr_result_lines_add(result->alloc, &result->findings,

@@ -7,7 +7,7 @@
 
 #include "base/assert.h"
 #include "scenario/curtain.h"
-#include "scenario/words.h"
+#include "scenario/words_runtime.h"
 
 enum { ACTORS_MAX = 256 }; /* of one case; a script that spawns more does so without an end */
 
@@ -34,6 +34,12 @@ int lr_play_wait(lua_State *lua, lr_ready_cb ready, void *context, lr_time until
     actor->context = context;
     actor->until = until;
     return lua_yieldk(lua, 0, kcontext, then);
+}
+
+int lr_play_poll(lua_State *lua, lr_ready_cb ready, void *context, lr_time until,
+                 lua_KContext kcontext, lua_KFunction then) {
+    lr_play_actor(lua)->polls = true;
+    return lr_play_wait(lua, ready, context, until, kcontext, then);
 }
 
 struct lr_actor *lr_play_spawn(struct lr_play *play, lua_State *lua, int arguments) {
@@ -77,6 +83,7 @@ static void resume(struct lr_play *play, struct lr_actor *actor) {
     actor->arguments = 0;
     actor->ready = NULL;
     actor->until = LR_TIME_NEVER;
+    actor->polls = false;
     int status = lua_resume(actor->lua, play->sandbox.lua, arguments, &results);
     if (status == LUA_YIELD) {
         lua_pop(actor->lua, results);
@@ -105,6 +112,7 @@ static lr_time run_ready(struct lr_play *play) {
                 again = true;
             }
             next = actor->ended ? next : lr_time_min(next, actor->until);
+            next = actor->polls ? lr_time_min(next, lr_time_add(now, LR_POLL_NS)) : next;
         }
     }
     return next;
@@ -154,6 +162,11 @@ static int register_words(lua_State *lua) {
     lr_words_program(lua);
     lr_words_account(lua);
     lr_words_fault(lua);
+    lr_words_link(lua);
+    lr_words_peer(lua);
+    lr_words_runtime(lua);
+    lr_words_object(lua);
+    lr_words_native(lua);
     lr_words_expect(lua);
     return 0;
 }
@@ -244,6 +257,7 @@ enum lr_status lr_play_case(const char *path, int index, int case_index,
         perform(&play, lr_time_add(began, query.limit_ns), query.limit_ns);
         lr_curtain(&play);
         play.result->duration_ns = lr_world_now(play.stage->world) - began;
+        play.result->digest = lr_stage_digest(play.stage);
     }
     /* The script goes first: what it still holds of sessions is let go of while their clients live.
      */

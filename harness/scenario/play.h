@@ -22,6 +22,7 @@ struct lr_actor {
     lr_ready_cb ready;
     void *context;
     lr_time until;
+    bool polls;    /* |ready| asks again and again, LR_POLL_NS apart */
     int arguments; /* for its first turn */
     bool ended;
     struct lr_list node;
@@ -57,6 +58,11 @@ struct lr_actor *lr_play_actor(lua_State *lua);
  * with |kcontext|. |context| has to live until then: a userdata on the caller's stack does. Use it
  * as `return lr_play_wait(..)`. */
 int lr_play_wait(lua_State *lua, lr_ready_cb ready, void *context, lr_time until,
+                 lua_KContext kcontext, lua_KFunction then);
+/* The same for a |ready| that asks somebody over and over: it is called every LR_POLL_NS at least,
+ * and should ask no sooner. */
+#define LR_POLL_NS (5 * LR_MS)
+int lr_play_poll(lua_State *lua, lr_ready_cb ready, void *context, lr_time until,
                  lua_KContext kcontext, lua_KFunction then);
 /* Starts a function as an actor: it lies on |lua|'s stack below its |arguments|; pops them all. */
 struct lr_actor *lr_play_spawn(struct lr_play *play, lua_State *lua, int arguments);

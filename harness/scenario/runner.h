@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run: all cases of a suite, one after the other, each on a stage of its own; the second try of
- * what was only late; the list of known failures; the reports. */
+/* A run: all cases of a suite, each on a stage of its own, as many at a time as it is told; the
+ * second try of what was only late; the list of known failures; the reports, in the order of the
+ * cases. Who plays a case is the player's (scenario/player.h). */
 #ifndef LR_SCENARIO_RUNNER_H
 #define LR_SCENARIO_RUNNER_H
 
 #include "ledger/result.h"
 #include "scenario/known.h"
+#include "scenario/player.h"
 #include "scenario/suite.h"
-#include "scenario/tvm.h"
 
 struct lr_run_options {
-    struct lr_alloc *alloc;
     const struct lr_suite *suite;
     struct lr_known *known; /* may be empty */
-    const struct lr_tvm *tvm;
-    struct lr_trace_sink *trace; /* NULL: nobody reads */
+    struct lr_player *player;
     uint64_t seed;
-    unsigned int repeat; /* each case so often; at least 1 */
+    unsigned int repeat;    /* each case so often; at least 1 */
+    unsigned int sim_jobs;  /* cases at a time; at least 1 */
+    unsigned int live_jobs; /* likewise; more than one share the machine that is judged */
+    unsigned int worlds;    /* that the suite was gathered for */
     bool strict;
     bool whole; /* no filter: lines of |known| that match no case are stale */
     struct lr_reporter *const *reporters;

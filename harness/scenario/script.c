@@ -262,6 +262,19 @@ int lr_script_line(struct lr_sandbox *sandbox, int index) {
     return line;
 }
 
+int lr_script_last_line(struct lr_sandbox *sandbox, int index) {
+    lua_Debug about = {.lastlinedefined = 0};
+    push_field(sandbox->lua, index, "run");
+    return lua_getinfo(sandbox->lua, ">S", &about) ? about.lastlinedefined : 0;
+}
+
+const char *lr_script_from(struct lr_sandbox *sandbox, int index) {
+    push_field(sandbox->lua, index, "from");
+    const char *from = lua_tostring(sandbox->lua, -1); /* the registry holds on to it */
+    lua_pop(sandbox->lua, 1);
+    return from;
+}
+
 uint64_t lr_script_limit(struct lr_sandbox *sandbox, int index) {
     lua_State *lua = sandbox->lua;
     uint64_t limit = DEFAULT_LIMIT_SECONDS * LR_SECOND;

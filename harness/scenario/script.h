@@ -27,6 +27,10 @@ int lr_script_count(struct lr_sandbox *sandbox);
 const char *lr_script_title(struct lr_sandbox *sandbox, int index);
 /* Where in the file it stands. */
 int lr_script_line(struct lr_sandbox *sandbox, int index);
+/* Where its run function ends. */
+int lr_script_last_line(struct lr_sandbox *sandbox, int index);
+/* Where its story comes from; NULL: it does not say. Borrowed for the sandbox's life. */
+const char *lr_script_from(struct lr_sandbox *sandbox, int index);
 /* Its time limit for one case. */
 uint64_t lr_script_limit(struct lr_sandbox *sandbox, int index);
 /* Whether it runs in |world| ("live", "sim"); it runs in all where it does not say. */

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "scenario/stage_internal.h"
+#include "world/sim.h"
 
 static void free_arrived(struct lr_stage *stage, struct lr_arrived *arrived) {
     lr_list_remove(&arrived->node);
@@ -28,8 +29,34 @@ static enum lr_status open_live(struct lr_stage *stage, struct lr_error *error) 
     return status;
 }
 
-static enum lr_status open_world(struct lr_stage *stage, struct lr_error *error) {
-    return open_live(stage, error);
+static enum lr_status open_sim(struct lr_stage *stage, struct lr_error *error) {
+    struct lr_sim_options options = lr_sim_options_default;
+    options.alloc = stage->alloc;
+    options.ledger = stage->ledger;
+    options.trace = stage->options.trace;
+    options.seed = stage->options.seed;
+    struct lr_sim *sim;
+    enum lr_status status = lr_sim_new(&sim, &options, error);
+    if (status == LR_OK) {
+        stage->world = lr_sim_world(sim);
+    }
+    return status;
+}
+
+static const struct world_row {
+    const char *name;
+    bool real; /* no two runs are the same */
+    enum lr_status (*open)(struct lr_stage *stage, struct lr_error *error);
+} worlds[] = {{"live", true, open_live}, {"sim", false, open_sim}};
+
+static const struct world_row *find_world(const char *name) {
+    for (size_t i = 0; name != NULL && i < LR_COUNT_OF(worlds); i++) {
+        if (strcmp(name, worlds[i].name) == 0) {
+            return &worlds[i];
+        }
+    }
+    LR_ASSERT(name == NULL);
+    return &worlds[0];
 }
 
 enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options *options,
@@ -44,12 +71,16 @@ enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options
     lr_list_init(&stage->arrived);
     lr_list_init(&stage->faults);
     lr_prng_init(&stage->random, options->seed);
-    stage->ledger_trace = (struct lr_trace){options->trace, "ledger"};
+    if (!find_world(options->world)->real) {
+        lr_digest_init(&stage->digest, options->trace);
+        stage->options.trace = &stage->digest.base;
+    }
+    stage->ledger_trace = (struct lr_trace){stage->options.trace, "ledger"};
     enum lr_status status = lr_ledger_new(&stage->ledger, stage->alloc, &stage->ledger_trace);
     if (status != LR_OK) {
         lr_error_set(error, status, "no memory for the ledger");
     } else {
-        status = open_world(stage, error);
+        status = find_world(options->world)->open(stage, error);
     }
     if (status != LR_OK) {
         lr_world_free(stage->world);
@@ -147,4 +178,8 @@ struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fa
         lr_world_fault_next(stage->world, service->name, &kept->fault);
     }
     return kept;
+}
+
+uint64_t lr_stage_digest(const struct lr_stage *stage) {
+    return find_world(stage->options.world)->real ? 0 : stage->digest.value;
 }

@@ -7,22 +7,27 @@
 
 #include "ledger/budget.h"
 #include "ledger/result.h"
+#include "mocks/peers/raw.h"
 #include "mocks/peers/recorded.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
 #include "rpc/tracker.h"
 #include "scenario/tvm.h"
+#include "trace/digest.h"
 #include "world/live.h"
 
 enum lr_party_kind {
     LR_PARTY_TRACKER, /* ours */
     LR_PARTY_SERVER,
     LR_PARTY_CLIENT,
-    LR_PARTY_PROGRAM, /* a foreign one, in whatever role */
-    LR_PARTY_RECORDED /* a recorded peer: plays one side of a capture */
+    LR_PARTY_PROGRAM,  /* a foreign one, in whatever role */
+    LR_PARTY_RECORDED, /* a recorded peer: plays one side of a capture */
+    LR_PARTY_PEER      /* a raw peer: says what the script makes it say */
 };
 
 enum { LR_PARTY_NAME_MAX = 64 };
+
+struct lr_runtime;
 
 /* Somebody on the stage. */
 struct lr_party {
@@ -36,6 +41,7 @@ struct lr_party {
         struct lr_server *server;
         struct lr_client *client;
         struct lr_recorded *recorded;
+        struct lr_raw *raw;
     } role;
     struct lr_host *host;        /* NULL for programs, and after the end */
     struct lr_program *program;  /* NULL for roles */
@@ -43,7 +49,9 @@ struct lr_party {
     struct lr_address service;   /* where others reach it; port 0: it serves nobody */
     char key[LR_PARTY_NAME_MAX]; /* servers */
     struct lr_party *tracker;    /* which one it was told of; NULL: none */
-    bool serves;                 /* recorded peers: others connect to it */
+    struct lr_runtime
+        *runtime; /* clients: in which model of a language its sessions live; or NULL */
+    bool serves;  /* recorded and raw peers: others connect to it */
     bool ended;
     struct lr_list node;
 };
@@ -64,7 +72,7 @@ struct lr_stage_fault {
 
 struct lr_stage_options {
     struct lr_alloc *alloc;
-    const char *world; /* "live" or "sim" */
+    const char *world; /* "live" (NULL, too) or "sim"; borrowed */
     uint64_t seed;
     struct lr_case_result *result; /* borrowed; NULL: nobody reads (calibration) */
     const struct lr_calibration *calibration;
@@ -80,8 +88,9 @@ struct lr_stage {
     struct lr_ledger *ledger;
     struct lr_prng random;
     struct lr_trace ledger_trace;
+    struct lr_digest digest; /* reads along where the world has an exact history */
     lr_time began;
-    unsigned int numbers[LR_PARTY_RECORDED + 1]; /* for default names: server1, server2 */
+    unsigned int numbers[LR_PARTY_PEER + 1]; /* for default names: server1, server2 */
     struct lr_list parties;
     struct lr_list arrived;
     struct lr_list faults;
@@ -116,6 +125,10 @@ LR_NODISCARD enum lr_status lr_stage_recorded(struct lr_stage *stage, const char
                                               const struct lr_recorded_options *options,
                                               const void *lines, size_t size, struct lr_party **out,
                                               struct lr_error *error);
+/* A raw peer. |host| NULL: it only connects; else it listens there as a service of |plane|. */
+LR_NODISCARD enum lr_status lr_stage_peer(struct lr_stage *stage, const char *name,
+                                          const char *host, enum lr_plane plane,
+                                          struct lr_party **out, struct lr_error *error);
 /* A foreign program. */
 struct lr_stage_program {
     const char *name;
@@ -142,6 +155,9 @@ bool lr_stage_take_result(struct lr_stage *stage, struct lr_party *client, lr_op
 /* Arms a fault; |link| 0: on the next link towards |service|. The stage keeps the receipt. */
 struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,
                                       uint32_t link, const struct lr_party *service);
+
+/* Of all that has happened so far; 0 in a world whose history is never the same twice. */
+uint64_t lr_stage_digest(const struct lr_stage *stage);
 
 /* Since the case began. */
 lr_time lr_stage_elapsed(const struct lr_stage *stage, lr_time at);

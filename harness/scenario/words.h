@@ -17,6 +17,8 @@
 #define LR_ARRAY_TYPE "array"       /* a remote one */
 #define LR_ACCOUNT_TYPE "account"   /* a session as the ledger saw it, whoever holds it */
 #define LR_FAULT_TYPE "fault"
+#define LR_LINK_TYPE "link"           /* a connection as the ledger saw it, whoever's */
+#define LR_PEER_LINK_TYPE "peer_link" /* one of a raw peer's */
 #define LR_TASK_TYPE "task"
 #define LR_EXPECT_TYPE "expectation"
 
@@ -27,6 +29,8 @@ void lr_words_client(lua_State *lua);
 void lr_words_program(lua_State *lua);
 void lr_words_account(lua_State *lua);
 void lr_words_fault(lua_State *lua);
+void lr_words_link(lua_State *lua);
+void lr_words_peer(lua_State *lua);
 void lr_words_expect(lua_State *lua);
 
 /* ---- shared by them ---- */
@@ -70,6 +74,13 @@ struct lr_held_session *lr_check_session(lua_State *lua, int index);
  */
 uint32_t lr_check_account(lua_State *lua, int index);
 void lr_push_account(lua_State *lua, uint32_t number);
+/* The ledger's number of a session of |client|, found by its connection; 0: not seen yet. */
+uint32_t lr_account_of_session(const struct lr_party *client, const struct lr_session *session);
+
+/* The ledger's number of the link at |index|; 0: it is none. */
+uint32_t lr_test_link(lua_State *lua, int index);
+/* "to_service" (also where nothing is said) or "from_service". */
+enum lr_direction lr_check_direction(lua_State *lua, int index);
 
 /* Remembers what ends sessions now, for a "released" that says no cause of its own. */
 void lr_words_mark(struct lr_play *play, enum lr_cause cause, lr_time from, lr_time at,

@@ -6,6 +6,7 @@
 #include "ledger/held.h"
 #include "scenario/words.h"
 #include "scenario/words_of_world.h"
+#include "scenario/words_runtime.h"
 
 void lr_push_account(lua_State *lua, uint32_t number) {
     uint32_t *held = lua_newuserdatauv(lua, sizeof *held, 0);
@@ -35,7 +36,19 @@ static uint32_t find_account(const struct lr_stage *stage, const struct lr_party
     return 0;
 }
 
+uint32_t lr_account_of_session(const struct lr_party *client, const struct lr_session *session) {
+    if (client->host == NULL) {
+        return 0;
+    }
+    uint16_t port = lr_world_conn_port(client->host, lr_session_conn(session));
+    return find_account(client->stage, client, port);
+}
+
 uint32_t lr_check_account(lua_State *lua, int index) {
+    uint32_t of_runtime = 0;
+    if (lr_runtime_account(lua, index, &of_runtime)) {
+        return of_runtime;
+    }
     const uint32_t *account = luaL_testudata(lua, index, LR_ACCOUNT_TYPE);
     if (account != NULL) {
         return *account;
@@ -146,9 +159,9 @@ static int account_exception(lua_State *lua) {
     return 1;
 }
 
-/* session:bytes(): what its client has sent. */
+/* session:bytes([side]): what its client has sent, or its server. */
 static int account_bytes(lua_State *lua) {
-    lua_pushinteger(lua, (lua_Integer)account_at(lua, 1)->bytes[LR_TO_SERVICE]);
+    lua_pushinteger(lua, (lua_Integer)account_at(lua, 1)->bytes[lr_check_direction(lua, 2)]);
     return 1;
 }
 

@@ -62,7 +62,8 @@ static void mark_fired(lua_State *lua, struct script_fault *fault) {
 }
 
 /* w:fault { on = session | server, kind = "rst", after = 100, side = "to_service" }: on a session's
- * link now or after so many bytes; on a service, on the next link that opens to it. */
+ * link, or a link of w:link(), now or after so many bytes; on a service, on the next link that
+ * opens to it. */
 int lr_world_word_fault(lua_State *lua) {
     static const char *const known[] = {"on", "kind", "after", "side", NULL};
     lr_words_check_options(lua, 2, "fault", known);
@@ -75,13 +76,14 @@ int lr_world_word_fault(lua_State *lua) {
     };
     (void)lua_getfield(lua, 2, "on");
     struct lr_party **service = luaL_testudata(lua, -1, LR_PARTY_TYPE);
-    uint32_t link = 0;
-    if (service == NULL) {
+    uint32_t link = lr_test_link(lua, -1);
+    if (service == NULL && link == 0) {
         uint32_t number = lr_check_account(lua, lua_gettop(lua));
         const struct lr_account *account =
             number == 0 ? NULL : lr_ledger_account(play->stage->ledger, number);
         link = account == NULL ? 0 : account->data_link;
-        luaL_argcheck(lua, link != 0, 2, "on = a session that has a connection, or a service");
+        luaL_argcheck(lua, link != 0, 2,
+                      "on = a session that has a connection, a link, or a service");
     }
     struct lr_stage_fault *kept =
         lr_stage_fault(play->stage, &fault, link, service == NULL ? NULL : *service);

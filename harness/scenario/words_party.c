@@ -5,6 +5,7 @@
 
 #include "scenario/words.h"
 #include "scenario/words_methods.h"
+#include "scenario/words_runtime.h"
 
 struct lr_party *lr_check_party(lua_State *lua, int index) {
     struct lr_party **party = luaL_checkudata(lua, index, LR_PARTY_TYPE);
@@ -145,8 +146,12 @@ void lr_words_party(lua_State *lua) {
         {"address", party_address},
         {"kill", party_kill},
         {"stop", party_stop},
+        {"lose", lr_party_word_lose},
+        {"find", lr_party_word_find},
         LR_CLIENT_METHODS,
         LR_PROGRAM_METHODS,
+        LR_PEER_METHODS,
+        LR_RUNTIME_METHODS,
         {"__tostring", party_tostring},
         {NULL, NULL},
     };

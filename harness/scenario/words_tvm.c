@@ -12,16 +12,8 @@ enum { WORD_MAX = 32, STARTUP_SECONDS = 40 };
 
 /* The interpreter for option tvm; ends the case as not run where there is none. */
 static const char *check_python(lua_State *lua) {
-    struct lr_play *play = lr_play_of(lua);
-    lr_words_need_live(lua);
-    const char *name = lr_option_string(lua, 2, "tvm", "ffi");
-    const char *python = lr_tvm_python(play->stage->options.tvm, name);
-    if (python == NULL) {
-        (void)snprintf(play->missing, sizeof play->missing,
-                       "no real TVM \"%s\" on this machine (`make interop` installs it)", name);
-        luaL_error(lua, "%s", play->missing);
-    }
-    return python;
+    return lr_words_interpreter(lua, &lr_play_of(lua)->stage->options.tvm->environments, "real TVM",
+                                lr_option_string(lua, 2, "tvm", "ffi"));
 }
 
 struct command {
@@ -189,11 +181,16 @@ int lr_world_word_tvm_server(lua_State *lua) {
 }
 
 /* w:tvm_client { tvm = "ffi" }: the stepped program of scenarios/programs over real TVM's client.
- */
+ * python = "legacy-defective" runs it in that interpreter instead of the environment's own. */
 int lr_world_word_tvm_client(lua_State *lua) {
-    static const char *const known[] = {"name", "tvm", NULL};
+    static const char *const known[] = {"name", "tvm", "python", NULL};
     lr_words_check_options(lua, 2, "tvm_client", known);
     const char *python = check_python(lua);
+    const char *other = lr_option_string(lua, 2, "python", NULL);
+    if (other != NULL) {
+        python = lr_words_interpreter(lua, &lr_play_of(lua)->stage->options.tvm->pythons, "CPython",
+                                      other);
+    }
     struct command command = {.count = 0};
     add(&command, python);
     (void)lua_pushfstring(lua, "%s/tvm_client.py", lr_play_of(lua)->stage->options.tvm->programs);

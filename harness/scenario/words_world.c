@@ -6,6 +6,7 @@
 
 #include "scenario/words.h"
 #include "scenario/words_of_world.h"
+#include "scenario/words_runtime.h"
 
 static const char *host_option(lua_State *lua) {
     const char *host = lr_option_string(lua, 2, "host", "127.0.0.1");
@@ -13,17 +14,36 @@ static const char *host_option(lua_State *lua) {
     return host;
 }
 
+/* The first free one of |ports| ports from |port| on is taken. */
+static uint32_t port_end_option(lua_State *lua, uint16_t port) {
+    return (uint32_t)port + (uint32_t)lr_option_count(lua, 2, "ports", 1, 1, 65535 - port + 1);
+}
+
+/* For how long a peer may be silent: two thirds of it before the first probe, as in 30 s and
+ * 3 probes of 5 s. */
+static struct lr_keepalive silence_option(lua_State *lua, struct lr_keepalive otherwise) {
+    uint64_t usual = otherwise.idle_ns + otherwise.interval_ns * otherwise.probes;
+    uint64_t silence = lr_option_duration(lua, 2, "silence", usual);
+    if (silence == usual) {
+        return otherwise;
+    }
+    return (struct lr_keepalive){
+        .idle_ns = silence / 3 * 2, .interval_ns = silence / 9, .probes = 3};
+}
+
 static int world_tracker(lua_State *lua) {
-    static const char *const known[] = {"name",      "host",    "port", "stop_key",
-                                        "handshake", "stalled", NULL};
+    static const char *const known[] = {"name",    "host",   "port",    "stop_key", "handshake",
+                                        "stalled", "unread", "silence", "ports",    NULL};
     lr_words_check_options(lua, 2, "tracker", known);
     struct lr_tracker_options options = lr_tracker_options_default;
     options.host = host_option(lua);
     options.port = (uint16_t)lr_option_count(lua, 2, "port", 0, 0, 65535);
-    options.port_end = (uint32_t)options.port + 1;
+    options.port_end = port_end_option(lua, options.port);
     options.stop_key = lr_option_string(lua, 2, "stop_key", options.stop_key);
     options.handshake_ns = lr_option_duration(lua, 2, "handshake", options.handshake_ns);
     options.stalled_ns = lr_option_duration(lua, 2, "stalled", options.stalled_ns);
+    options.unread_ns = lr_option_duration(lua, 2, "unread", options.unread_ns);
+    options.keepalive = silence_option(lua, options.keepalive);
     struct lr_party *party;
     struct lr_error error = {.code = LR_OK};
     struct lr_play *play = lr_play_of(lua);
@@ -50,27 +70,16 @@ static uint64_t option_size(lua_State *lua, const char *name, uint64_t otherwise
     return (uint64_t)lr_option_count(lua, 2, name, (lua_Integer)otherwise, 0, LUA_MAXINTEGER);
 }
 
-/* For how long a peer may be silent: two thirds of it before the first probe, as in 30 s and
- * 3 probes of 5 s. */
-static struct lr_keepalive silence_option(lua_State *lua, struct lr_keepalive otherwise) {
-    uint64_t usual = otherwise.idle_ns + otherwise.interval_ns * otherwise.probes;
-    uint64_t silence = lr_option_duration(lua, 2, "silence", usual);
-    if (silence == usual) {
-        return otherwise;
-    }
-    return (struct lr_keepalive){
-        .idle_ns = silence / 3 * 2, .interval_ns = silence / 9, .probes = 3};
-}
-
 static void read_server_options(lua_State *lua, struct lr_server_options *options) {
-    static const char *const known[] = {
-        "name",    "host",   "port",   "key",     "tracker", "dialect", "sessions", "handshake",
-        "stalled", "unread", "unused", "silence", "memory",  "handles", "packet",   NULL};
+    static const char *const known[] = {"name",    "host",     "port",      "key",     "tracker",
+                                        "dialect", "sessions", "handshake", "stalled", "unread",
+                                        "unused",  "silence",  "memory",    "handles", "packet",
+                                        "ports",   NULL};
     lr_words_check_options(lua, 2, "server", known);
     *options = lr_server_options_default;
     options->host = host_option(lua);
     options->port = (uint16_t)lr_option_count(lua, 2, "port", 0, 0, 65535);
-    options->port_end = (uint32_t)options->port + 1;
+    options->port_end = port_end_option(lua, options->port);
     options->key = lr_option_string(lua, 2, "key", "");
     options->dialect = dialect_option(lua);
     options->sessions_max = (unsigned int)lr_option_count(lua, 2, "sessions", 1, 1, 65535);
@@ -98,12 +107,15 @@ static int world_server(lua_State *lua) {
 }
 
 static int world_client(lua_State *lua) {
-    static const char *const known[] = {"name", "tracker", "user", "handshake", "stalled", NULL};
+    static const char *const known[] = {"name",   "tracker", "user",    "handshake", "stalled",
+                                        "unread", "silence", "runtime", NULL};
     lr_words_check_options(lua, 2, "client", known);
     struct lr_client_options options = lr_client_options_default;
     options.user = lr_option_string(lua, 2, "user", options.user);
     options.handshake_ns = lr_option_duration(lua, 2, "handshake", options.handshake_ns);
     options.stalled_ns = lr_option_duration(lua, 2, "stalled", options.stalled_ns);
+    options.unread_ns = lr_option_duration(lua, 2, "unread", options.unread_ns);
+    options.keepalive = silence_option(lua, options.keepalive);
     struct lr_party *party;
     struct lr_error error = {.code = LR_OK};
     struct lr_play *play = lr_play_of(lua);
@@ -111,6 +123,7 @@ static int world_client(lua_State *lua) {
                         lr_option_party(lua, 2, "tracker"), &party, &error) != LR_OK) {
         return lr_words_raise(lua, &error);
     }
+    lr_words_give_runtime(lua, 2, party);
     return lr_wait_party(lua, party);
 }
 
@@ -239,10 +252,15 @@ void lr_words_world(lua_State *lua) {
         {"tvm_tracker", lr_world_word_tvm_tracker},
         {"tvm_server", lr_world_word_tvm_server},
         {"tvm_client", lr_world_word_tvm_client},
+        {"python_client", lr_world_word_python_client},
         {"session", lr_world_word_session},
         {"fault", lr_world_word_fault},
+        {"network", lr_world_word_network},
         {"note", lr_world_word_note},
+        {"tell", lr_world_word_tell},
         {"recorded", lr_world_word_recorded},
+        {"link", lr_world_word_link},
+        {"peer", lr_world_word_peer},
         {NULL, NULL},
     };
     static const luaL_Reg task_methods[] = {

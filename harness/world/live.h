@@ -94,6 +94,10 @@ void lr_relay_close(struct lr_relay *relay);
 
 /* ---- foreign programs ---- */
 
+/* The path of the program |name| in the folder of this executable. LR_ENOTSUP: the system does not
+ * say where that is, or |size| is too small. */
+LR_NODISCARD enum lr_status lr_live_beside(char *out, size_t size, const char *name);
+
 struct lr_program_options {
     const char *name;        /* the script's */
     const char *const *argv; /* NULL-terminated; borrowed until return */

@@ -60,11 +60,11 @@ static void become_ghost(struct lr_host_conn *conn) {
 
 /* ---- faults ---- */
 
-static void see_peer_gone(struct lr_socket *socket, bool reset) {
+static void see_peer_gone(struct lr_socket *socket, int error) {
     struct lr_host_conn *conn = conn_of(socket);
     conn->peer_gone = true;
     if (conn->watched != NULL) {
-        if (reset) {
+        if (error != 0) {
             (void)lr_link_reset(&conn->watched->link, now_of(conn), in_of(conn));
         } else {
             (void)lr_link_fin(&conn->watched->link, now_of(conn), in_of(conn));

@@ -136,7 +136,8 @@ void lr_system_ignore_pipe_signal(void);
 /* A second descriptor of the same socket; -1: none. */
 int lr_system_duplicate(uv_os_fd_t socket);
 void lr_system_close(int descriptor);
-bool lr_system_socket_failed(uv_os_fd_t socket);
+/* The error that waits at |socket|, which then has none: a uv error, or 0. */
+int lr_system_socket_error(uv_os_fd_t socket);
 
 /* Removes all that is in the folder of this descriptor, as far as it can be; follows no link. */
 void lr_system_clear_folder(int folder);
@@ -228,6 +229,15 @@ void lr_relays_free_all(struct lr_live *live);
 void lr_programs_free_all(struct lr_live *live);
 
 /* ---- live_storage_*.c ---- */
+
+/* A session's folder has this name with six more characters. It is locked (flock) for as long as
+ * its process lives, so one whose owner was killed can be told from the others. */
+#define LR_SESSION_FOLDER "lastref-session-"
+enum { LR_SESSION_FOLDER_MORE = 6 };
+/* Locks the new |folder|. False: somebody took it for left behind, and removes it; make another. */
+bool lr_system_hold_folder(int folder);
+/* Removes the sessions' folders in |root| that are ours by user and whose owners are gone. */
+void lr_system_remove_left_folders(const char *root);
 
 LR_NODISCARD enum lr_status lr_live_storage_new(struct lr_alloc *alloc, const char *root,
                                                 struct lr_storage **out, struct lr_error *error);

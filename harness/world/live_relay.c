@@ -66,13 +66,13 @@ static void close_when_done(struct lr_pair *pair) {
 
 /* ---- faults ---- */
 
-static void see_peer_gone(struct lr_socket *socket, bool reset) {
+static void see_peer_gone(struct lr_socket *socket, int error) {
     struct lr_relay_end *end = end_of(socket);
     struct lr_pair *pair = end->pair;
     end->gone = true;
     if (pair->watched != NULL) {
         lr_time now = lr_live_clock(pair->live);
-        if (reset) {
+        if (error != 0) {
             (void)lr_link_reset(&pair->watched->link, now, direction_of(end));
         } else {
             (void)lr_link_fin(&pair->watched->link, now, direction_of(end));

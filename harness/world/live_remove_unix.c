@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Removes all that is in a folder, however deep, without following a link and with two descriptors:
- * it descends into what is not empty yet, and climbs back through "..". */
+ * it descends into what is not empty yet, and climbs back through "..". And finds the folders that
+ * a killed process has left. */
 #include "world/live_internal.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,4 +71,46 @@ void lr_system_clear_folder(int folder) {
         close(at);
         at = next;
     }
+}
+
+bool lr_system_hold_folder(int folder) {
+    struct stat stat;
+    /* Where there are no locks nobody gets one, and so nobody removes anything, either. */
+    if (flock(folder, LOCK_EX | LOCK_NB) != 0) {
+        return errno != EWOULDBLOCK;
+    }
+    return fstat(folder, &stat) == 0 && stat.st_nlink > 0;
+}
+
+static bool is_session_folder(const char *name) {
+    size_t size = sizeof LR_SESSION_FOLDER - 1;
+    return strncmp(name, LR_SESSION_FOLDER, size) == 0 &&
+           strlen(name + size) == LR_SESSION_FOLDER_MORE;
+}
+
+static void remove_if_left(int root, const char *name) {
+    struct stat stat;
+    int folder = openat(root, name, OPEN_FOLDER);
+    if (folder < 0) {
+        return;
+    }
+    if (fstat(folder, &stat) == 0 && stat.st_uid == geteuid() &&
+        flock(folder, LOCK_EX | LOCK_NB) == 0) {
+        lr_system_clear_folder(folder);
+        (void)unlinkat(root, name, AT_REMOVEDIR);
+    }
+    close(folder);
+}
+
+void lr_system_remove_left_folders(const char *root) {
+    DIR *entries = opendir(root);
+    if (entries == NULL) {
+        return; /* whoever wants to make a folder there will hear why not */
+    }
+    for (struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
+        if (is_session_folder(entry->d_name)) {
+            remove_if_left(dirfd(entries), entry->d_name);
+        }
+    }
+    closedir(entries);
 }

@@ -65,14 +65,12 @@ static void finish(uv_handle_t *handle) {
     socket->ops->closed(socket);
 }
 
-static void close_frozen_watch(struct lr_socket *socket);
-
 /* What is queued stays until libuv has let go of its write. */
 void lr_socket_drop(struct lr_socket *socket) {
     if (!socket->closing) {
         socket->closing = true;
         socket->reading = false;
-        close_frozen_watch(socket);
+        lr_end_watch_close(socket);
         lr_live_unset_alarm(socket->live, &socket->timer);
         uv_close((uv_handle_t *)&socket->tcp, finish);
     }
@@ -113,6 +111,9 @@ static void take_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer
         if (!socket->lingering) {
             socket->ops->received(socket, (const uint8_t *)buffer->base, (size_t)size);
         }
+    } else if (size == UV_EOF && buffer->base == NULL &&
+               lr_system_socket_error(descriptor_of(socket)) != 0) {
+        fail(socket, UV_ECONNRESET); /* libuv takes a reset right behind bytes for an end */
     } else if (size == UV_EOF) {
         socket->got_end = true;
         lr_socket_read(socket, false);
@@ -125,16 +126,33 @@ static void take_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer
     }
 }
 
+/* The peer has ended while nobody read. Behind a FIN no more than what the system keeps is still to
+ * come, so it is read now; what came before a reset is lost, as it may always be. */
+static void see_end(struct lr_socket *socket, int error) {
+    if (error != 0) {
+        fail(socket, error);
+    } else {
+        socket->peer_ended = true;
+        lr_socket_read(socket, false);
+    }
+}
+
 void lr_socket_read(struct lr_socket *socket, bool on) {
     socket->wants_read = on && !socket->got_end;
-    bool read = socket->wants_read && !socket->frozen && !socket->closing && socket->opened;
-    if (read != (bool)socket->reading && !socket->closing) {
-        socket->reading = read;
-        if (!read) {
-            uv_read_stop(stream_of(socket));
-        } else if (uv_read_start(stream_of(socket), give_buffer, take_bytes) != 0) {
-            fail(socket, UV_ENOTCONN);
+    bool read = (socket->wants_read || (socket->peer_ended && !socket->got_end)) &&
+                !socket->frozen && !socket->closing && socket->opened;
+    if (read == (bool)socket->reading || socket->closing) {
+        return;
+    }
+    socket->reading = read;
+    lr_end_watch_close(socket);
+    if (!read) {
+        uv_read_stop(stream_of(socket));
+        if (!socket->got_end && !socket->frozen) {
+            lr_end_watch_open(socket, see_end); /* fails: its end shows when it is read again */
         }
+    } else if (uv_read_start(stream_of(socket), give_buffer, take_bytes) != 0) {
+        fail(socket, UV_ENOTCONN);
     }
 }
 
@@ -463,65 +481,11 @@ void lr_socket_address(const struct lr_socket *socket, bool peer, struct sockadd
 
 /* ---- the black hole ---- */
 
-/* Watches a second descriptor of a frozen socket, as libuv has one handle a descriptor: FIN and RST
- * of the peer are to be seen, while nothing is read. */
-struct lr_frozen {
-    uv_poll_t poll;
-    int descriptor;
-    struct lr_alloc *alloc;
-    struct lr_socket *socket;
-    void (*gone)(struct lr_socket *socket, bool reset);
-};
-
-static void free_frozen_watch(uv_handle_t *handle) {
-    struct lr_frozen *frozen = handle->data;
-    lr_system_close(frozen->descriptor);
-    LR_FREE(frozen->alloc, frozen);
-}
-
-static void close_frozen_watch(struct lr_socket *socket) {
-    if (socket->frozen_watch != NULL) {
-        uv_close((uv_handle_t *)&socket->frozen_watch->poll, free_frozen_watch);
-        socket->frozen_watch = NULL;
-    }
-}
-
-static void see_end(uv_poll_t *poll, int status, int events) {
-    struct lr_frozen *frozen = poll->data;
-    struct lr_socket *socket = frozen->socket;
-    if (status != 0 || (events & UV_DISCONNECT) != 0) {
-        bool reset = status != 0 || lr_system_socket_failed(descriptor_of(socket));
-        close_frozen_watch(socket);
-        frozen->gone(socket, reset);
-    }
-}
-
-void lr_socket_freeze(struct lr_socket *socket,
-                      void (*gone)(struct lr_socket *socket, bool reset)) {
-    if (socket->frozen || socket->closing) {
-        return;
-    }
-    socket->frozen = true;
-    lr_socket_read(socket, socket->wants_read);
-    struct lr_frozen *frozen = LR_NEW(socket->live->alloc, struct lr_frozen);
-    if (frozen == NULL) {
-        return; /* its end shows when the world ends */
-    }
-    frozen->alloc = socket->live->alloc;
-    frozen->socket = socket;
-    frozen->gone = gone;
-    frozen->descriptor = lr_system_duplicate(descriptor_of(socket));
-    if (frozen->descriptor < 0 ||
-        uv_poll_init(&socket->live->loop, &frozen->poll, frozen->descriptor) != 0) {
-        if (frozen->descriptor >= 0) {
-            lr_system_close(frozen->descriptor);
-        }
-        LR_FREE(frozen->alloc, frozen);
-        return;
-    }
-    frozen->poll.data = frozen;
-    socket->frozen_watch = frozen;
-    if (uv_poll_start(&frozen->poll, UV_DISCONNECT, see_end) != 0) {
-        close_frozen_watch(socket);
+void lr_socket_freeze(struct lr_socket *socket, void (*gone)(struct lr_socket *socket, int error)) {
+    if (!socket->frozen && !socket->closing) {
+        socket->frozen = true;
+        lr_socket_read(socket, socket->wants_read);
+        lr_end_watch_close(socket);      /* it may have been paused */
+        lr_end_watch_open(socket, gone); /* fails: its end shows when the world ends */
     }
 }

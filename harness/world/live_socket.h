@@ -38,15 +38,16 @@ struct lr_socket {
     struct lr_chunk *first; /* waits to be written */
     struct lr_chunk *last;
     size_t unsent;
-    struct lr_timer timer; /* its age; later linger, or silence when frozen */
-    struct lr_frozen *frozen_watch;
+    struct lr_timer timer;          /* its age; later linger, or silence when frozen */
+    struct lr_end_watch *end_watch; /* while it is not read */
     lr_time heard_at;
     unsigned int tapped : 1; /* room and sent are asked */
     unsigned int opened : 1; /* it has a descriptor */
     unsigned int wants_read : 1;
     unsigned int reading : 1;
-    unsigned int got_end : 1; /* the peer's FIN */
-    unsigned int writing : 1; /* a write is with libuv */
+    unsigned int got_end : 1;    /* the peer's FIN */
+    unsigned int peer_ended : 1; /* seen while nobody read: what is left is read all the same */
+    unsigned int writing : 1;    /* a write is with libuv */
     unsigned int wants_shut : 1;
     unsigned int shut : 1;     /* our FIN is out, or was swallowed: nothing more is sent */
     unsigned int finished : 1; /* |finishing| was told */
@@ -70,6 +71,8 @@ void lr_socket_no_delay(struct lr_socket *socket);
 void lr_socket_age(struct lr_socket *socket, uint64_t delay_ns);
 /* It takes some system calls, and helps connections that live for long. */
 void lr_socket_keep_alive(struct lr_socket *socket, const struct lr_keepalive *keepalive);
+/* While it is off, the peer's end is still noticed, where the platform can tell: then what came
+ * before the end is read all the same, and the end told. */
 void lr_socket_read(struct lr_socket *socket, bool on);
 /* Sends |count| buffers, taking them over, always: what does not go out at once is queued. A
  * failure is told to |failed|. */
@@ -91,9 +94,18 @@ void lr_socket_discard(struct lr_socket *socket);
 /* Copies what is queued from its allocators to the world's. False: no memory, nothing changed. */
 bool lr_socket_adopt(struct lr_socket *socket);
 /* Black hole: nothing is read or written any more. |gone| hears, once, when the peer has ended
- * (|reset|: by RST) where the platform can tell; the socket closes by itself only by |drop|. */
-void lr_socket_freeze(struct lr_socket *socket, void (*gone)(struct lr_socket *socket, bool reset));
+ * (|error|: a uv error, or 0: by FIN) where the platform can tell; the socket closes by itself only
+ * by |drop|. */
+void lr_socket_freeze(struct lr_socket *socket, void (*gone)(struct lr_socket *socket, int error));
 void lr_socket_address(const struct lr_socket *socket, bool peer, struct sockaddr_storage *out);
 void lr_socket_alarm(struct lr_socket *socket, int kind); /* for the loop */
+
+/* ---- live_end.c: the peer's end while nobody reads ---- */
+
+/* |gone| hears, once, when the peer has ended (|error|: a uv error, or 0: by FIN). Not where memory
+ * or descriptors are short, or where the platform does not tell. */
+void lr_end_watch_open(struct lr_socket *socket, void (*gone)(struct lr_socket *socket, int error));
+/* |gone| hears no more. */
+void lr_end_watch_close(struct lr_socket *socket);
 
 #endif

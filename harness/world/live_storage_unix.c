@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions' files as directories of the file system. Every part of a name is opened from the
  * directory before it and no link is followed, so whatever is planted inside, nothing outside is
- * reached. A directory is made when its session first needs it: most sessions never do. */
+ * reached. A directory is made when its session first needs it: most sessions never do. Those of a
+ * process that was killed are removed by the next one that begins. */
 #include "world/live_internal.h"
 
 #include <dirent.h>
@@ -59,28 +60,48 @@ static enum lr_status open_directory(struct lr_storage *base, struct lr_director
     return LR_OK;
 }
 
+/* Makes and locks a folder whose |path| ends in XXXXXX. A descriptor, or -1 with errno. */
+static int make_folder(char *path) {
+    enum { TRIES = 8 };
+    char *more = path + strlen(path) - LR_SESSION_FOLDER_MORE;
+    for (int i = 0; i < TRIES; i++) {
+        memset(more, 'X', LR_SESSION_FOLDER_MORE);
+        if (mkdtemp(path) == NULL) {
+            return -1;
+        }
+        int folder = open(path, OPEN_FOLDER);
+        if (folder >= 0 && lr_system_hold_folder(folder)) {
+            return folder;
+        }
+        int code = folder >= 0 ? ENOENT : errno;
+        if (folder >= 0) {
+            close(folder);
+        }
+        (void)rmdir(path);
+        errno = code;
+        if (code != ENOENT) { /* otherwise another lastref began just now and took it for left */
+            return -1;
+        }
+    }
+    return -1;
+}
+
 static enum lr_status make(struct live_directory *directory, struct lr_error *error) {
     struct live_storage *storage = storage_of(directory);
     if (directory->path != NULL) {
         return LR_OK;
     }
     char path[PATH_SIZE_MAX + 32];
-    int size = snprintf(path, sizeof path, "%s/lastref-XXXXXX", storage->root);
+    int size = snprintf(path, sizeof path, "%s/" LR_SESSION_FOLDER "XXXXXX", storage->root);
     char *kept = lr_alloc_string(storage->alloc, path, (size_t)size);
     if (kept == NULL) {
         return lr_error_set(error, LR_ENOMEM, "no memory for a session's directory");
     }
-    if (mkdtemp(kept) == NULL) {
-        lr_alloc_free_string(storage->alloc, kept);
-        return lr_error_set(error, LR_EIO, "no directory in %.100s: %s", storage->root,
-                            strerror(errno));
-    }
-    directory->descriptor = open(kept, OPEN_FOLDER);
+    directory->descriptor = make_folder(kept);
     if (directory->descriptor < 0) {
         int code = errno;
-        (void)rmdir(kept);
         lr_alloc_free_string(storage->alloc, kept);
-        return lr_error_set(error, LR_EIO, "a session's directory is not to be opened: %s",
+        return lr_error_set(error, LR_EIO, "no directory in %.100s: %s", storage->root,
                             strerror(code));
     }
     directory->path = kept;
@@ -314,6 +335,7 @@ enum lr_status lr_live_storage_new(struct lr_alloc *alloc, const char *root,
         return lr_error_set(error, lr_uv_status(result), "no place for the sessions' files: %s",
                             uv_strerror(result));
     }
+    lr_system_remove_left_folders(storage->root);
     *out = &storage->base;
     return LR_OK;
 }

@@ -198,8 +198,9 @@ void lr_system_close(int descriptor) {
     close(descriptor);
 }
 
-bool lr_system_socket_failed(uv_os_fd_t socket) {
+int lr_system_socket_error(uv_os_fd_t socket) {
     int error = 0;
     socklen_t size = sizeof error;
-    return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
+    bool known = getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0;
+    return known && error != 0 ? uv_translate_sys_error(error) : 0;
 }

@@ -75,6 +75,7 @@ static void free_world(struct lr_world *world) {
 
 const struct lr_world_ops lr_live_ops = {
     .name = "live",
+    .real_time = true,
     .now = now,
     .turn = turn,
     .storage = storage,

@@ -16,11 +16,13 @@ struct lr_world;
 /* One of our roles in its world. The first member of each world's own. */
 struct lr_host {
     struct lr_world *world;
+    void *user; /* its owner's */
 };
 
 /* What the functions below say. */
 struct lr_world_ops {
     const char *name; /* "live", "sim" */
+    bool real_time;   /* its time is the machine's: budgets are calibrated */
     lr_time (*now)(const struct lr_world *world);
     bool (*turn)(struct lr_world *world, lr_time until);
     struct lr_storage *(*storage)(struct lr_world *world);
@@ -43,6 +45,10 @@ struct lr_world {
 
 static inline const char *lr_world_name(const struct lr_world *world) {
     return world->ops->name;
+}
+
+static inline bool lr_world_real_time(const struct lr_world *world) {
+    return world->ops->real_time;
 }
 
 /* The time of this turn, in ns. */

@@ -4,6 +4,7 @@ scenario "a real TVM client that is killed, resets or leaves within a packet is 
     tvm    = { "ffi", "legacy" },
     ending = { "killed idle", "killed in a call", "killed in an upload", "reset", "cut in a packet", "half-closed" },
   },
+  worlds = { "live" },
   run = function(w, case)
     local tracker = w:tracker()
     w:server { key = "test", tracker = tracker, dialect = case.tvm }

@@ -4,6 +4,7 @@
 scenario "a real TVM server is requestable again after our client's Shutdown, FIN and RST" {
   limit  = "90s",
   matrix = { tvm = { "ffi", "legacy" }, ending = { "shutdown", "fin", "rst" } },
+  worlds = { "live" },
   run = function(w, case)
     local tracker = w:tracker()
     local server = w:tvm_server { key = "test", tracker = tracker, tvm = case.tvm, direct = true }

@@ -2,6 +2,7 @@
 -- What lastref starts, it ends: a client program's helpers would hold its descriptors, and so its session.
 scenario "what a program has started goes with it when it is killed or stopped" {
   matrix = { ending = { "kill", "stop" } },
+  worlds = { "live" },
   run = function(w, case)
     local parent = w:program {
       name = "parent", stepped = true,

@@ -5,6 +5,7 @@ scenario "a real TVM client's session is released at its timeout by our server a
     server = { "ours", "tvm" },
     client = { "idle", "in a call" },
   },
+  worlds = { "live" },
   run = function(w, case)
     local tracker = w:tracker()
     if case.server == "ours" then

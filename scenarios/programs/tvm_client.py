@@ -48,6 +48,9 @@ word is a string. In strings %XX stands for a byte of UTF-8: `s:two%20words`.
   request-retried S T KEY [TIMEOUT]
                              cuts the idle tracker connection, then requests in a frame of its own
                              that has the session as a local
+  check-remote S HOST PORT KEY [TIMEOUT]
+                             a session from the tracker, by a function that has tracker and session
+                             as locals when it returns
   gc [GENERATION]            collects garbage; answers with the number of objects found
   refcount NAME              the interpreter's count; 2 for what has no reference but its name
   weak X NAME   alive X      a weak reference, and whether what it refers to is alive (yes or no)
@@ -79,7 +82,7 @@ where v = (i + SEED) * 2654435761 modulo 2^32.
 REFERENCES. This program holds nothing but what is kept under a name: no variable of the step loop
 refers to a session, and the frames of an exception that a step reports are cleared. The garbage
 collector runs at the step `gc` only, so that a collection is a cause like any other. `keep-error`,
-`handled-error` and `request-retried` are written the way a careless program is.
+`handled-error`, `request-retried` and `check-remote` are written the way a careless program is.
 """
 import ctypes
 import gc
@@ -226,6 +229,13 @@ def fail_and_handle(session, name, values):
 
 def request_in_frame(tracker, key, timeout):
     """Has the session as a local when it returns: TrackerSession.request's caller."""
+    session = tracker.request(key, session_timeout=timeout)
+    return session
+
+
+def check_remote(host, port, key, timeout):
+    """The report's function: connects to the tracker and requests in one frame."""
+    tracker = rpc.connect_tracker(host, port)
     session = tracker.request(key, session_timeout=timeout)
     return session
 
@@ -486,6 +496,10 @@ class Client:
         tracker._sock.shutdown(socket.SHUT_RDWR)
         self.open(name, lambda: request_in_frame(
             tracker, urllib.parse.unquote(key), float(timeout)))
+
+    def do_check_remote(self, name, host, port, key, timeout="0"):
+        self.open(name, lambda: check_remote(
+            host, int(port), urllib.parse.unquote(key), float(timeout)))
 
     def do_connect(self, name, host, port, key, timeout="0"):
         self.open(name, lambda: rpc.connect(

@@ -4,6 +4,7 @@
 scenario "a handled remote error keeps the session of its caller until the collector runs" {
   from   = "Trouble with RPC session",
   matrix = { tvm = { "legacy" }, ended_by = { "collector", "close" } },
+  worlds = { "live" },
   run = function(w, case)
     local tracker = w:tracker()
     w:server { key = "test", tracker = tracker, dialect = case.tvm }

@@ -4,6 +4,7 @@
 scenario "a session whose request was retried outlives its last reference until the collector runs" {
   from   = "Trouble with RPC session",
   matrix = { tvm = { "ffi", "legacy" }, ended_by = { "collector", "close" } },
+  worlds = { "live" },
   run = function(w, case)
     local tracker = w:tracker()
     w:server { key = "test", tracker = tracker, dialect = case.tvm }

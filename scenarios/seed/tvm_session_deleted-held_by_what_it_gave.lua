@@ -6,6 +6,7 @@ scenario "a deleted session of a real TVM client is held by what it gave, and re
     tvm    = { "ffi", "legacy" },
     holder = { "function", "array", "exception", "closure" },
   },
+  worlds = { "live" },
   run = function(w, case)
     local tracker = w:tracker()
     w:server { key = "test", tracker = tracker, dialect = case.tvm }

@@ -54,10 +54,10 @@ def run(*arguments, env=None, stdout=subprocess.PIPE):
 class Command:
     """A lastref command that runs until it is told to end; its stderr is kept line by line."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, env=None):
         self.process = subprocess.Popen(
             [LASTREF] + [str(a) for a in arguments], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(env))
         self.lines = []
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
@@ -92,6 +92,15 @@ class Command:
         self.reader.join(SECONDS)
         self.process.stdout.close()
         self.process.stderr.close()
+
+
+def turned_away(port):
+    """Whether a new connection to |port| ends without a byte; by a reset it may end while it is made."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as peer:
+            return peer.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 class FixedTracker:

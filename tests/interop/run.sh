@@ -6,7 +6,9 @@
 # usage: run.sh [--strict] [--dialect ffi|legacy] [--filter TEXT] [--real-only] [--no-setup]
 #
 # Makes the environments (setup.sh), then runs the matrix of tracker, server and client (matrix.py)
-# and the lifecycle of a real client's sessions on TVM's server and on ours (lifecycle.py).
+# and the lifecycle of a real client's sessions on TVM's server and on ours (lifecycle.py). Without --dialect,
+# --filter and --real-only it also installs real CPythons (interpreters.sh) and holds the ground truth of the
+# heap model against them (heap_truth.py); `make run` then plays the report's scenarios in them.
 # LASTREF names the lastref command (build/dev/bin/lastref), LASTREF_STEPS the stepped client of ours
 # (lastref-steps beside it), LASTREF_TVM_DIR the environments (build/tvm).
 #
@@ -15,14 +17,14 @@
 
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 4
-strict=() options=() real_only=no setup=yes dialect=
+strict=() options=() real_only=no setup=yes all=yes dialect=
 
 while [ $# -gt 0 ]; do
     case $1 in
     --strict) strict=(--strict) ;;
-    --dialect) dialect=${2:-}; options+=(--dialect "$dialect"); shift ;;
-    --filter) options+=(--filter "${2:-}"); shift ;;
-    --real-only) real_only=yes ;;
+    --dialect) all=no dialect=${2:-}; options+=(--dialect "$dialect"); shift ;;
+    --filter) all=no; options+=(--filter "${2:-}"); shift ;;
+    --real-only) all=no real_only=yes ;;
     --no-setup) setup=no ;;
     *) sed -n 's/^# usage: /usage: /p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
     esac
@@ -68,4 +70,12 @@ for parts in real ours; do
         ${strict[@]+"${strict[@]}"} ${options[@]+"${options[@]}"}
     account $?
 done
+if [ $all = yes ]; then
+    if [ $setup = yes ]; then
+        "$here/interpreters.sh"
+        case $? in 0 | 3) ;; *) exit 1 ;; esac
+    fi
+    "$python" -B "$here/heap_truth.py" ${strict[@]+"${strict[@]}"}
+    account $?
+fi
 exit $status

@@ -14,6 +14,7 @@ if(CRITERION_FOUND)
     PRIVATE lr_warnings lr_sanitizers)
   lr_add_unit_test(rpc_client SOURCES rpc_client_test.c LINKS lr_test_client)
   lr_add_unit_test(rpc_client_session SOURCES rpc_client_session_test.c LINKS lr_test_client)
+  lr_add_unit_test(rpc_client_limits SOURCES rpc_client_limits_test.c LINKS lr_test_client)
   lr_add_unit_test(rpc_client_data SOURCES rpc_client_data_test.c LINKS lr_test_client)
   lr_add_unit_test(rpc_client_golden SOURCES rpc_client_golden_test.c LINKS lr_test_client)
   lr_add_unit_test(rpc_client_whole

@@ -64,8 +64,8 @@ Test(reports_console, lines_are_plain_where_there_is_no_terminal) {
             cr_assert(*c == '\n' || (unsigned char)*c >= 0x20, "the control character %d", *c);
         }
         cr_expect_null(strstr(text, "[1/1]"), "no progress");
-        cr_expect_not_null(strstr(text, "area/case[n=1]  (release: on time some words; 1.5"), "%s",
-                           text);
+        cr_expect_not_null(strstr(text, "area/case[n=1]  (live; release: on time some words; 1.5"),
+                           "%s", text);
     }
 }
 
@@ -78,6 +78,12 @@ Test(reports_console, what_is_wrong_is_explained) {
                                         "found by the audit:",
                                         "faults:",
                                         "sessions:",
+                                        "held by:",
+                                        "session 3 is held: some words",
+                                        "  ~ some words",
+                                        "    local r -> session",
+                                        "would release it: some words",
+                                        "advice: close it explicitly, or hold it in a scope",
                                         "timeline:",
                                         "repeat:   some words"};
     for (size_t i = 0; i < LR_COUNT_OF(wrong); i++) {
@@ -90,6 +96,9 @@ Test(reports_console, what_is_wrong_is_explained) {
 
 Test(reports_console, what_is_not_wrong_is_one_line_with_its_reason) {
     cr_expect_null(strstr(written(LR_CASE_AS_EXPECTED), "timeline"));
+    cr_expect_null(strstr(written(LR_CASE_AS_EXPECTED), "held by"));
+    cr_expect_not_null(strstr(written(LR_CASE_AS_EXPECTED), "\n           some words\n"),
+                       "what the script tells");
     cr_expect_eq(strncmp(written(LR_CASE_AS_EXPECTED), "ok ", 3), 0);
     cr_expect_not_null(strstr(written(LR_CASE_NOT_RUN), "\n          some words\n"));
     cr_expect_not_null(strstr(written(LR_CASE_KNOWN_FAILURE), "\n          some words\n"));
@@ -104,6 +113,39 @@ Test(reports_console, the_end_says_what_was_counted) {
     cr_expect_not_null(strstr(text, "    1 as expected\n"), "%s", text);
     cr_expect_not_null(strstr(text, "    0 unexpected\n"), "%s", text);
     cr_expect_not_null(strstr(text, "2 lines of the known-failure list match no case"), "%s", text);
+}
+
+Test(reports_console, one_leak_of_many_cases_is_told_once_at_the_end) {
+    static char text[32768];
+    struct lr_reporter *reporter;
+    struct lr_error error = {.code = LR_OK};
+    FILE *out = tmpfile();
+    cr_assert_not_null(out);
+    cr_assert_eq(lr_console_reporter(&reporter, lr_alloc_system(), out, &error), LR_OK);
+    static const enum lr_case_outcome outcomes[] = {LR_CASE_UNEXPECTED, LR_CASE_AS_EXPECTED,
+                                                    LR_CASE_INVALID, LR_CASE_UNEXPECTED};
+    for (size_t i = 0; i < LR_COUNT_OF(outcomes); i++) {
+        struct lr_case_result result;
+        char name[16];
+        (void)snprintf(name, sizeof name, "case%zu", i);
+        lr_test_result_init(&result, lr_alloc_system(), name, outcomes[i],
+                            i < 3 ? "a hop" : "another hop");
+        /* The same leak twice in a case counts once. */
+        cr_assert_eq(lr_case_result_retain(&result, result.retentions), LR_OK);
+        reporter->ended(reporter, &result, i, LR_COUNT_OF(outcomes));
+        lr_case_result_deinit(&result);
+    }
+    struct lr_run_summary summary = lr_test_summary(4, 1);
+    cr_expect_eq(reporter->finish(reporter, &summary, &error), LR_OK);
+    reporter->free(reporter);
+    rewind(out);
+    text[fread(text, 1, sizeof text - 1, out)] = '\0';
+    (void)fclose(out);
+    cr_expect_not_null(strstr(text, "by the fingerprint of its suspect part:\n      2 cases "),
+                       "%s", text);
+    cr_expect_not_null(strstr(text, "  a hop: a hop\n              first in case0\n"), "%s", text);
+    cr_expect_not_null(strstr(text, "      1 case  "), "%s", text);
+    cr_expect_not_null(strstr(text, "another hop: another hop\n              first in case3\n"));
 }
 
 Test(reports_console, a_terminal_gets_progress_and_colour_unless_told_otherwise) {

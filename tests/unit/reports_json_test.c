@@ -31,6 +31,7 @@ static void end_case(struct running *running, const char *name, const char *text
     struct lr_case_result result;
     lr_test_result_init(&result, lr_alloc_system(), name, LR_CASE_UNEXPECTED, text);
     running->reporter->ended(running->reporter, &result, index, 2);
+    running->reporter->flush(running->reporter);
     lr_case_result_deinit(&result);
 }
 
@@ -123,7 +124,9 @@ Test(reports_json, every_field_is_there_whatever_text_it_holds) {
                                              "release_detail", "repeat", NULL};
     static const char *const expectation_texts[] = {"text", "expected", "seen", "where", NULL};
     static const char *const line_texts[] = {"text", NULL};
-    static const char *const lines[] = {"findings", "receipts", "sessions", "timeline"};
+    static const char *const lines[] = {"findings", "receipts", "sessions", "timeline", "told"};
+    static const char *const held_texts[] = {"root", NULL};
+    static const char *const hop_texts[] = {"name", NULL};
     struct running running;
     begin(&running, 1);
     end_case(&running, "n\xFF", LR_HOSTILE_TEXT, 0);
@@ -145,6 +148,20 @@ Test(reports_json, every_field_is_there_whatever_text_it_holds) {
         cr_expect_eq(json_integer_value(json_object_get(json_array_get(array, 0), "at_ns")),
                      (json_int_t)(LR_MS * (i + 1)));
     }
+    const json_t *held = json_array_get(json_object_get(one, "held"), 0);
+    cr_assert_eq(json_array_size(json_object_get(one, "held")), 1);
+    expect_texts(held, held_texts, clean);
+    const json_t *path = json_object_get(held, "path");
+    cr_assert_eq(json_array_size(path), 2);
+    expect_texts(json_array_get(path, 0), hop_texts, clean);
+    cr_expect(json_is_true(json_object_get(json_array_get(path, 0), "suspect")));
+    cr_expect(json_is_true(json_object_get(json_array_get(path, 0), "in_cycle")));
+    cr_expect(json_is_false(json_object_get(json_array_get(path, 1), "suspect")));
+    cr_expect_str_eq(json_string_value(json_object_get(json_array_get(path, 1), "via")), "local r");
+    cr_expect_str_eq(json_string_value(json_array_get(json_object_get(held, "released_by"), 0)),
+                     clean);
+    cr_expect_eq(json_string_length(json_object_get(held, "fingerprint")), 16);
+    cr_expect_eq(json_integer_value(json_object_get(held, "session")), 3);
     json_decref(document);
     end(&running);
 }
@@ -156,6 +173,7 @@ Test(reports_json, what_is_missing_is_null_and_empty_is_empty) {
     cr_assert_eq(lr_case_result_init(&result, lr_alloc_system(), "n", "", "f"), LR_OK);
     result.seed = UINT64_MAX;
     running.reporter->ended(running.reporter, &result, 0, 1);
+    running.reporter->flush(running.reporter);
     lr_case_result_deinit(&result);
     json_t *document = read_document(&running);
     const json_t *one = json_array_get(json_object_get(document, "cases"), 0);

@@ -55,7 +55,7 @@ static void read_character(struct reader *reader) {
 }
 
 static size_t read_name(struct reader *reader, char *out, size_t size) {
-    size_t length = strspn(reader->at, "abcdefghijklmnopqrstuvwxyz");
+    size_t length = strspn(reader->at, "abcdefghijklmnopqrstuvwxyz-");
     cr_assert(length > 0 && length < size, "no name: %.20s", reader->at);
     memcpy(out, reader->at, length);
     out[length] = '\0';
@@ -125,6 +125,7 @@ static void end_case(struct lr_reporter *reporter, const char *name, enum lr_cas
     struct lr_case_result result;
     lr_test_result_init(&result, lr_alloc_system(), name, outcome, text);
     reporter->ended(reporter, &result, 0, 1);
+    reporter->flush(reporter);
     lr_case_result_deinit(&result);
 }
 
@@ -154,7 +155,9 @@ Test(reports_junit, each_outcome_has_its_element) {
     struct lr_run_summary summary = lr_test_summary(7, 1);
     cr_expect_eq(reporter->finish(reporter, &summary, &error), LR_OK);
     read_report(&reader, file.path);
-    cr_expect_eq(reader.elements, 1 + 7 + 2 + 1 + 2, "a suite, cases, failures, an error, skipped");
+    cr_expect_eq(reader.elements, 1 + 7 + 2 + 1 + 2 + 7,
+                 "a suite, cases, failures, an error, skipped, and what each has to say");
+    cr_expect(has(file.path, "<system-out>so it is\nsession 3 is held: so it is\n  ~ so it is\n"));
     cr_expect(has(file.path, "tests=\"7\" failures=\"2\" errors=\"1\" skipped=\"2\""));
     cr_expect(has(file.path, "<failure message=\"unexpected: so it is\">"));
     cr_expect(has(file.path, "<failure message=\"stale known failure: so it is\">"));

@@ -61,6 +61,27 @@ done:
     client_rig_deinit(&rig);
 }
 
+/* The world may have taken the call's last byte and not have come to say so yet. */
+CLIENT_CASE(rpc_client_session, close_puts_shutdown_behind_a_call_that_has_been_answered) {
+    struct client_rig rig;
+    const struct lr_value null_handle = lr_value_handle(0);
+    lr_op op;
+    (void)context;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL) && client_rig_session(&rig, ffi));
+    lr_driver_window(rig.driver, rig.server, 0); /* so nothing is told to have gone out */
+    RIG_EXPECT(&rig, client_rig_get_function(&rig, &op) == LR_OK);
+    lr_driver_pump(rig.driver);
+    client_rig_return(&rig, rig.server, ffi, &null_handle, 1);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_OK));
+    lr_session_close(rig.session, client_rig_now(&rig));
+    lr_driver_window(rig.driver, rig.server, SIZE_MAX);
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_GET_GLOBAL_FUNC));
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_SHUTDOWN));
+    RIG_EXPECT(&rig, !lr_driver_saw_reset(rig.driver, rig.server));
+done:
+    client_rig_deinit(&rig);
+}
+
 CLIENT_CASE(rpc_client_session, answers_every_use_after_its_end_that_it_is_closed) {
     struct client_rig rig;
     struct lr_tensor tensor = client_rig_floats(4);

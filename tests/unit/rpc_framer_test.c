@@ -194,3 +194,70 @@ Test(rpc_framer, knows_whether_a_stream_may_end) {
     cr_expect_not(lr_framer_inside(&framer));
     lr_framer_deinit(&framer);
 }
+
+static const uint8_t long_packet[] = {10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+
+/* Until the body is whole, in pieces of |piece| bytes. */
+static void feed_pieces(struct lr_framer *framer, const uint8_t *bytes, size_t size, size_t piece,
+                        struct lr_frame *frame) {
+    bool complete = false;
+    for (size_t at = 0; at < size; at += piece) {
+        cr_assert_not(complete);
+        cr_assert_eq(
+            feed_once(framer, bytes + at, size - at < piece ? size - at : piece, &complete, frame),
+            LR_OK);
+    }
+    cr_assert(complete);
+}
+
+Test(rpc_framer, gives_away_the_body_that_it_has_put_together) {
+    struct lr_counting_alloc counting;
+    struct lr_framer framer;
+    struct lr_frame frame;
+    struct lr_buf body;
+    lr_counting_alloc_init(&counting, lr_alloc_system());
+    lr_framer_init(&framer, &counting.base, LR_FRAME_PACKET);
+    for (int i = 0; i < 2; i++) { /* and follows the stream afterwards */
+        feed_pieces(&framer, long_packet, sizeof long_packet, 7, &frame);
+        cr_assert(lr_framer_take(&framer, &body));
+        cr_expect_eq(lr_buf_data(&body), frame.body);
+        cr_expect_eq(lr_buf_size(&body), 10);
+        cr_expect_eq(memcmp(lr_buf_data(&body), long_packet + 8, 10), 0);
+        cr_expect_not(lr_framer_inside(&framer));
+        cr_expect_not(lr_framer_take(&framer, &body), "there is one, and it is given away");
+        lr_buf_deinit(&body);
+    }
+    feed_pieces(&framer, long_packet, sizeof long_packet, sizeof long_packet, &frame);
+    cr_expect_not(lr_framer_take(&framer, &body), "it lies in the input");
+    lr_framer_deinit(&framer);
+    cr_expect_eq(counting.live_blocks, 0);
+}
+
+Test(rpc_framer, puts_the_rest_of_a_body_where_it_is_wanted) {
+    for (size_t piece = 1; piece < 10; piece++) {
+        struct lr_framer framer;
+        struct lr_frame frame;
+        uint8_t rest[8];
+        const uint8_t *body;
+        size_t kept;
+        uint64_t size;
+        bool complete;
+        lr_framer_init(&framer, lr_alloc_system(), LR_FRAME_PACKET);
+        cr_expect_not(lr_framer_begun(&framer, &body, &kept, &size));
+        cr_assert_eq(feed_once(&framer, long_packet, 13, &complete, &frame), LR_OK);
+        cr_assert(lr_framer_begun(&framer, &body, &kept, &size));
+        cr_expect_eq(kept, 5);
+        cr_expect_eq(size, 10);
+        cr_expect_eq(body[4], 4);
+        lr_framer_direct(&framer, 2, rest);
+        cr_expect_not(lr_framer_begun(&framer, &body, &kept, &size));
+        feed_pieces(&framer, long_packet + 13, 5, piece, &frame);
+        cr_expect_eq(frame.size, 10);
+        cr_expect_eq(frame.kept, 2);
+        cr_expect_eq(memcmp(frame.body, long_packet + 8, 2), 0);
+        cr_expect_eq(memcmp(rest, long_packet + 10, 8), 0);
+        feed_pieces(&framer, long_packet, sizeof long_packet, 6, &frame); /* the next is kept */
+        cr_expect_eq(frame.kept, 10);
+        lr_framer_deinit(&framer);
+    }
+}

@@ -232,3 +232,62 @@ RIG_CASE_ONCE(server_device, carries_64_megabytes_in_pieces, NULL) {
     lr_alloc_free(lr_alloc_system(), payload, SIZE);
     rig_expect_alive(rig, link);
 }
+
+enum { LONG = 200 * 1000, FILL = 0x5a };
+
+/* A CopyToRemote of LONG bytes to |tensor|, of which the first |part| arrive, in pieces. */
+static void send_long_copy(struct server_rig *rig, lr_link link, const struct lr_tensor *tensor,
+                           size_t part, size_t piece) {
+    static uint8_t payload[LONG];
+    struct lr_packet packet;
+    struct lr_buf bytes;
+    memset(payload, FILL, sizeof payload);
+    lr_packet_init(&packet, lr_alloc_system());
+    packet.code = LR_PACKET_COPY_TO_REMOTE;
+    packet.tensor = *tensor;
+    packet.nbytes = sizeof payload;
+    packet.payload = payload;
+    packet.payload_size = sizeof payload;
+    lr_buf_init(&bytes, lr_alloc_system());
+    cr_assert_eq(lr_packet_encode(rig->dialect, &packet, &bytes), LR_OK);
+    size_t size = part < lr_buf_size(&bytes) ? part : lr_buf_size(&bytes);
+    lr_driver_feed_pieces(rig->driver, link, lr_buf_data(&bytes), size, piece);
+    lr_buf_deinit(&bytes);
+}
+
+RIG_CASE(server_device, a_long_copy_lands_where_it_belongs_however_it_arrives) {
+    static const size_t pieces[] = {11, 4096, 70001};
+    lr_link link = rig_open(rig, "client:dev");
+    uint64_t handle = rig_allocate(rig, link, LONG + 2);
+    for (size_t i = 0; i < LR_COUNT_OF(pieces); i++) {
+        struct lr_tensor tensor = rig_tensor(handle, LONG);
+        tensor.byte_offset = 1;
+        send_long_copy(rig, link, &tensor, SIZE_MAX, pieces[i]);
+        rig_hear_void(rig, link);
+        tensor.byte_offset = 0;
+        rig_copy_from(rig, link, &tensor, LONG + 2);
+        rig_expect(rig, rig_hear(rig, link));
+        rig_expect(rig, rig->heard.payload_size == LONG + 2);
+        for (size_t at = 0; !rig->unjudged && at < LONG + 2; at++) {
+            rig_expect(rig, rig->heard.payload[at] == (at == 0 || at == LONG + 1 ? 0 : FILL));
+        }
+    }
+}
+
+RIG_CASE(server_device, a_long_copy_that_leads_nowhere_is_answered_when_it_is_whole) {
+    lr_link link = rig_open(rig, "client:dev");
+    struct lr_tensor nobodys = rig_tensor(0xdead, LONG);
+    struct lr_tensor small = rig_tensor(rig_allocate(rig, link, 8), 8);
+    send_long_copy(rig, link, &nobodys, SIZE_MAX, 4096);
+    rig_hear_exception(rig, link, "");
+    send_long_copy(rig, link, &small, SIZE_MAX, 4096);
+    rig_hear_exception(rig, link, "do not lie in");
+    rig_expect_alive(rig, link);
+}
+
+RIG_CASE(server_device, a_long_copy_that_is_left_unfinished_leaves_nothing) {
+    lr_link link = rig_open(rig, "client:dev");
+    struct lr_tensor tensor = rig_tensor(rig_allocate(rig, link, LONG), LONG);
+    send_long_copy(rig, link, &tensor, LONG / 2, 4096);
+    lr_driver_fin(rig->driver, link);
+}

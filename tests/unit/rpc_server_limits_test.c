@@ -216,20 +216,25 @@ RIG_CASE_ONCE(server_limits, a_timeout_is_not_kept_up_by_a_client_that_does_not_
     cr_assert_eq(lr_server_count(rig->server).sessions, 0);
 }
 
-/* While a call runs, later packets are kept, and beyond a limit the client has to wait. */
-RIG_CASE_ONCE(server_limits, packets_behind_a_running_call_are_bounded_and_served_in_order, NULL) {
-    enum { PACKETS = 20, SIZE = 100000 };
-    static uint8_t bytes[SIZE];
-    lr_link link = rig_open(rig, "client:dev");
+/* Begins a call that lasts a second. */
+static void call_for_a_second(struct server_rig *rig, lr_link link) {
     struct lr_value one = lr_value_int(1);
     struct lr_value items[] = {lr_value_null(), lr_value_str(lr_text_of("rpc.test.addone")),
                                lr_value_int(1), lr_value_int(0),
                                lr_value_int(1), lr_value_int(1),
                                lr_value_int(0), lr_value_int(1000),
                                lr_value_int(1), lr_value_str(lr_text_of(""))};
-    struct lr_tensor tensor = rig_tensor(rig_allocate(rig, link, SIZE), SIZE);
     rig_invoke(rig, link, "runtime.RPCTimeEvaluator", items, LR_COUNT_OF(items));
     rig_call(rig, link, rig_heard(rig, 1).as.handle, &one, 1);
+}
+
+/* While a call runs, later packets are kept, and beyond a limit the client has to wait. */
+RIG_CASE_ONCE(server_limits, packets_behind_a_running_call_are_bounded_and_served_in_order, NULL) {
+    enum { PACKETS = 20, SIZE = 100000 };
+    static uint8_t bytes[SIZE];
+    lr_link link = rig_open(rig, "client:dev");
+    struct lr_tensor tensor = rig_tensor(rig_allocate(rig, link, SIZE), SIZE);
+    call_for_a_second(rig, link);
     for (int i = 0; i < PACKETS; i++) {
         rig_copy_to(rig, link, &tensor, bytes, SIZE);
     }
@@ -242,4 +247,72 @@ RIG_CASE_ONCE(server_limits, packets_behind_a_running_call_are_bounded_and_serve
         rig_hear_void(rig, link);
     }
     cr_assert(!lr_driver_paused(rig->driver, link));
+}
+
+static void body_small_backlog(struct server_rig *rig) {
+    static uint8_t bytes[600];
+    lr_link link = rig_open(rig, "client:dev");
+    struct lr_tensor tensor = rig_tensor(rig_allocate(rig, link, sizeof bytes), sizeof bytes);
+    call_for_a_second(rig, link);
+    rig_copy_to(rig, link, &tensor, bytes, sizeof bytes);
+    cr_assert(!lr_driver_paused(rig->driver, link));
+    rig_copy_to(rig, link, &tensor, bytes, sizeof bytes);
+    cr_assert(lr_driver_paused(rig->driver, link));
+    lr_driver_advance(rig->driver, LR_SECOND);
+    cr_assert(!lr_driver_paused(rig->driver, link));
+}
+
+Test(server_limits, how_much_may_wait_for_a_call_is_an_option) {
+    struct lr_server_options options = small_options();
+    options.backlog_bytes_max = 1000;
+    options.values.count_max = 64; /* the evaluator is made with ten */
+    rig_once(body_small_backlog, &options);
+}
+
+static void body_small_unsent(struct server_rig *rig) {
+    enum { SIZE = 600 };
+    lr_link link = rig_open(rig, "client:dev");
+    struct lr_tensor tensor = rig_tensor(rig_allocate(rig, link, SIZE), SIZE);
+    lr_driver_window(rig->driver, link, 0);
+    rig_copy_from(rig, link, &tensor, SIZE);
+    cr_assert(!lr_driver_paused(rig->driver, link));
+    rig_copy_from(rig, link, &tensor, SIZE);
+    cr_assert(lr_driver_paused(rig->driver, link));
+    lr_driver_window(rig->driver, link, SIZE_MAX);
+    cr_assert(!lr_driver_paused(rig->driver, link));
+}
+
+Test(server_limits, how_much_may_be_unread_is_an_option) {
+    struct lr_server_options options = small_options();
+    options.unsent_bytes_max = 1000;
+    rig_once(body_small_unsent, &options);
+}
+
+static void body_linger(struct server_rig *rig) {
+    (void)rig_open(rig, "client:dev");
+    lr_server_stop(rig->server, lr_driver_now(rig->driver));
+    const struct lr_outbox *outbox = &lr_server_role(rig->server)->outbox;
+    size_t closes = 0;
+    for (size_t i = 0; i < outbox->count; i++) { /* the listener's close waits for nobody */
+        const struct lr_command *command = &outbox->commands[i];
+        closes += command->kind == LR_COMMAND_CLOSE && command->linger_ns == 7 * LR_SECOND;
+    }
+    cr_assert_eq(closes, 1);
+}
+
+Test(server_limits, how_long_a_close_waits_for_the_peer_is_an_option) {
+    struct lr_server_options options = small_options();
+    options.linger_ns = 7 * LR_SECOND;
+    rig_once(body_linger, &options);
+}
+
+static void body_ipv6(struct server_rig *rig) {
+    lr_link link = lr_driver_connect(rig->driver, rig->host, "::1");
+    lr_driver_feed(rig->driver, link, "nonsense", 8);
+    cr_assert_eq(strncmp(rig->peer_error, "[::1]:", 6), 0, "%s", rig->peer_error);
+}
+
+Test(server_limits, an_address_of_ipv6_is_told_in_brackets) {
+    struct lr_server_options options = small_options();
+    rig_once(body_ipv6, &options);
 }

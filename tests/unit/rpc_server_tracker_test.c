@@ -183,6 +183,40 @@ TRACKER_CASE(gives_a_connect_up_that_nobody_answers, 1) {
     rig_expect(rig, next != LR_LINK_NONE && next != first);
 }
 
+static void body_connect_time(struct server_rig *rig) {
+    const struct lr_address *address;
+    lr_link first = lr_driver_waiting(rig->driver, rig->host, &address);
+    cr_assert_neq(first, LR_LINK_NONE);
+    lr_driver_advance(rig->driver, 700 * LR_MS - 1);
+    cr_assert_eq(lr_driver_waiting(rig->driver, rig->host, &address), first);
+    lr_driver_advance(rig->driver, 1);
+    cr_assert_eq(lr_driver_waiting(rig->driver, rig->host, &address), LR_LINK_NONE);
+}
+
+Test(server_tracker, how_long_a_connect_may_take_is_an_option) {
+    struct lr_server_options options = with_tracker(1);
+    options.connect_ns = 700 * LR_MS;
+    rig_once(body_connect_time, &options);
+}
+
+static void body_long_answer(struct server_rig *rig) {
+    static const uint8_t lengths[][4] = {{100, 0, 0, 0}, {101, 0, 0, 0}};
+    for (size_t i = 0; i < LR_COUNT_OF(lengths); i++) {
+        register_server(rig);
+        lr_driver_feed(rig->driver, rig->tracker, lengths[i], sizeof lengths[i]);
+        cr_assert_eq(lr_driver_ended(rig->driver, rig->tracker), i == 1);
+        if (i == 0) {
+            lr_driver_reset(rig->driver, rig->tracker);
+        }
+    }
+}
+
+Test(server_tracker, how_long_an_answer_may_be_is_an_option) {
+    struct lr_server_options options = with_tracker(1);
+    options.answer_bytes_max = 100;
+    rig_once(body_long_answer, &options);
+}
+
 TRACKER_CASE(a_session_does_not_notice_the_loss_of_the_tracker, 1) {
     register_server(rig);
     lr_link link = open_granted(rig);

@@ -15,6 +15,8 @@ static const struct lr_tracker_options small_options = {
     .message_bytes_max = 256,
     .key_bytes_max = 16,
     .connections_max = 4,
+    .unsent_bytes_max = 1 << 16,
+    .backlog_bytes_max = 1 << 20,
     .entries_max = 2,
     .handshake_ns = 5 * LR_SECOND,
     .stalled_ns = 30 * LR_SECOND,
@@ -351,6 +353,49 @@ static void flood_and_stay_deaf(struct tracker_rig *rig) {
 
 Test(tracker_limits, gives_up_on_a_paused_peer_that_stays_deaf) {
     rig_once(flood_and_stay_deaf, NULL);
+}
+
+static void ask_without_reading(struct tracker_rig *rig) {
+    enum { ANSWER_SIZE = 5 };
+    lr_link peer = rig_join(rig, "127.0.0.1");
+    set_window(rig, peer, 0);
+    for (int i = 0; i < 4; i++) { /* 20 bytes of answers are as many as may wait */
+        rig_say(rig, peer, "[1]");
+    }
+    cr_assert(!lr_driver_paused(rig->driver, peer));
+    rig_say(rig, peer, "[1]");
+    cr_assert(lr_driver_paused(rig->driver, peer));
+    set_window(rig, peer, (size_t)3 * ANSWER_SIZE); /* half of what may wait is left */
+    cr_assert(!lr_driver_paused(rig->driver, peer));
+}
+
+Test(tracker_limits, bounds_the_answers_that_one_peer_has_not_read) {
+    struct lr_tracker_options options = lr_tracker_options_default;
+    options.unsent_bytes_max = 20;
+    rig_once(ask_without_reading, &options);
+}
+
+/* Three questions in one piece: the first answer makes the peer wait, the rest has to be kept. */
+static void send_on_while_paused(struct tracker_rig *rig) {
+    uint8_t questions[3 * QUESTION_SIZE];
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(questions + QUESTION_SIZE * i, "\x03\0\0\0[1]", QUESTION_SIZE);
+    }
+    lr_link peer = rig_join(rig, "127.0.0.1");
+    set_window(rig, peer, 0);
+    lr_driver_feed(rig->driver, peer, questions, sizeof questions);
+    bool room = rig->options.backlog_bytes_max >= (size_t)2 * QUESTION_SIZE;
+    cr_assert_eq(lr_driver_ended(rig->driver, peer), !room);
+    cr_assert_eq(rig->events[LR_TRACE_LIMIT], room ? 0 : 1);
+}
+
+Test(tracker_limits, bounds_what_is_kept_of_a_peer_that_has_to_wait) {
+    struct lr_tracker_options options = lr_tracker_options_default;
+    options.unsent_bytes_max = 1;
+    options.backlog_bytes_max = (size_t)2 * QUESTION_SIZE;
+    rig_once(send_on_while_paused, &options);
+    options.backlog_bytes_max--;
+    rig_once(send_on_while_paused, &options);
 }
 
 /* Memory. */

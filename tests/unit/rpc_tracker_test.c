@@ -323,6 +323,35 @@ RIG_CASE(tracker, leaves_a_grant_that_has_gone_out_final) {
     rig_expect(rig, lr_tracker_count(rig->tracker).held == 1);
 }
 
+/* The client had read the grant all the same: it is spent when its server, which has one slot and
+ * names nothing, puts the next. */
+RIG_CASE(tracker, replaces_a_grant_taken_back_by_the_next_put_of_a_server_of_one_slot) {
+    lr_link server = rig_serve(rig, "127.0.0.2", "dev", 9090, "dev:0.25");
+    lr_link dead = rig_join(rig, "127.0.0.3");
+    if (dead != LR_LINK_NONE) {
+        lr_driver_window(rig->driver, dead, 5);
+    }
+    rig_say(rig, dead, "[4, \"dev\", \"\", 1]");
+    rig_reset(rig, dead);
+    rig_ask(rig, server, "[7]", "[\"dev:0.25\"]");
+    rig_ask(rig, server, "[3, \"dev\", [9090, \"dev:0.5\"], null]", "0");
+    rig_ask(rig, server, "[7]", "[\"dev:0.5\"]");
+    rig_expect(rig, lr_tracker_count(rig->tracker).free == 1);
+}
+
+RIG_CASE(tracker, keeps_a_grant_taken_back_from_a_connection_with_other_matchkeys) {
+    lr_link server = rig_serve(rig, "127.0.0.2", "dev", 9090, "dev:0.25");
+    lr_link dead = rig_join(rig, "127.0.0.3");
+    if (dead != LR_LINK_NONE) {
+        lr_driver_window(rig->driver, dead, 0);
+    }
+    rig_say(rig, dead, "[4, \"dev\", \"\", 1]");
+    rig_reset(rig, dead);
+    rig_ask(rig, server, "[3, \"else\", [9090, \"else:0.1\"], null]", "0");
+    rig_ask(rig, server, "[3, \"dev\", [9090, \"dev:0.5\"], null]", "0");
+    rig_ask(rig, server, "[7]", "[\"dev:0.25\", \"else:0.1\", \"dev:0.5\"]");
+}
+
 RIG_CASE(tracker, takes_nothing_back_for_a_server_that_has_gone) {
     lr_link server = rig_serve(rig, "127.0.0.2", "dev", 9090, "dev:0.25");
     lr_link dead = rig_join(rig, "127.0.0.3");
@@ -368,6 +397,8 @@ static const struct lr_tracker_options with_stop_key = {
     .message_bytes_max = 65536,
     .key_bytes_max = 256,
     .connections_max = 64,
+    .unsent_bytes_max = 65536,
+    .backlog_bytes_max = 65536,
     .entries_max = 64,
     .handshake_ns = 5 * LR_SECOND,
     .stalled_ns = 30 * LR_SECOND,

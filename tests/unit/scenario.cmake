@@ -3,6 +3,7 @@ if(CRITERION_FOUND)
   # Scripts that are run as `lastref run` does, and what its reports are told.
   add_library(lr_test_scenario STATIC
     ${CMAKE_CURRENT_LIST_DIR}/support/failing.c
+    ${CMAKE_CURRENT_LIST_DIR}/support/scenario_result.c
     ${CMAKE_CURRENT_LIST_DIR}/support/scenario_rig.c)
   target_include_directories(lr_test_scenario PUBLIC ${CMAKE_CURRENT_LIST_DIR})
   target_compile_definitions(lr_test_scenario
@@ -12,7 +13,8 @@ if(CRITERION_FOUND)
     PUBLIC lr_scenario PkgConfig::CRITERION PkgConfig::LUA
     PRIVATE lr_warnings lr_sanitizers)
 
-  foreach(name sandbox script suite known words sessions results false_green stage)
+  foreach(name sandbox script suite known words sessions results false_green stage liar crew runner
+      worker_codec peer)
     lr_add_unit_test(scenario_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/scenario_${name}_test.c
       LINKS lr_test_scenario
@@ -27,17 +29,17 @@ if(CRITERION_FOUND)
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/scenario_command_test.c
     LINKS lr_cli_run lr_test_scenario
     TIMEOUT 600)
+  add_dependencies(test_scenario_command lastref) # the workers that it starts
   target_compile_definitions(test_scenario_command PRIVATE _GNU_SOURCE)
 
-  foreach(name console json junit utf8)
+  foreach(name console json junit tap utf8)
     lr_add_unit_test(reports_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/reports_${name}_test.c
-        ${CMAKE_CURRENT_LIST_DIR}/support/scenario_result.c
       LINKS lr_test_scenario lr_reports PkgConfig::JANSSON)
     target_compile_definitions(test_reports_${name} PRIVATE _GNU_SOURCE)
   endforeach()
 
-  foreach(name capture recorded)
+  foreach(name capture recorded raw)
     lr_add_unit_test(mocks_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/mocks_${name}_test.c
         ${CMAKE_CURRENT_LIST_DIR}/support/failing.c

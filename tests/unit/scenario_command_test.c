@@ -78,7 +78,7 @@ Test(scenario_command, reports_are_written) {
     cr_expect(strstr(text, "matrix[n=3]") != NULL);
     free(text);
     text = lr_rig_read(junit);
-    cr_expect(strstr(text, "tests=\"3\" failures=\"1\"") != NULL, "%s", text);
+    cr_expect(strstr(text, "tests=\"6\" failures=\"2\"") != NULL, "%s", text);
     free(text);
     lr_rig_remove_folder(folder);
 }

@@ -45,6 +45,23 @@ Test(scenario_known, a_line_has_case_verdict_reason_and_link) {
     lr_known_deinit(&list.known);
 }
 
+Test(scenario_known, a_line_may_be_for_one_world) {
+    struct list list;
+    read_list(&list, "live:x | never | r | l\nsim:* | late | r | l\nlively | * | r | l\n");
+    cr_assert_eq(list.status, LR_OK, "%s", list.error.text);
+    const struct lr_known_line *live = lr_known_find(&list.known, "x", "live");
+    const struct lr_known_line *sim = lr_known_find(&list.known, "x", "sim");
+    cr_assert(live != NULL && sim != NULL);
+    cr_expect_eq(live->line, 1);
+    cr_expect_eq(sim->line, 2);
+    cr_expect_null(lr_known_find(&list.known, "y", "live"));
+    cr_expect_not_null(lr_known_find(&list.known, "lively", "live"));
+    lr_known_deinit(&list.known);
+    read_list(&list, "live: | never | r | l\n");
+    cr_expect_eq(list.status, LR_EINVAL);
+    lr_known_deinit(&list.known);
+}
+
 Test(scenario_known, a_line_that_is_none_is_refused_with_its_number) {
     static const char *const wrong[] = {"x | never | why",      "x | never | why | l | more",
                                         "| never | why | link", "x | | why | link",
@@ -114,18 +131,18 @@ Test(scenario_known, the_first_line_that_matches_counts_and_is_marked) {
     struct list list;
     read_list(&list, "a* | never | one | l\nab | late | two | l\n");
     cr_assert_eq(list.known.count, 2);
-    const struct lr_known_line *line = lr_known_find(&list.known, "ab");
+    const struct lr_known_line *line = lr_known_find(&list.known, "ab", "live");
     cr_assert_not_null(line);
     cr_expect_str_eq(line->reason, "one");
     cr_expect(list.known.lines[0].matched);
     cr_expect_not(list.known.lines[1].matched);
-    cr_expect_null(lr_known_find(&list.known, "b"));
+    cr_expect_null(lr_known_find(&list.known, "b", "live"));
     lr_known_deinit(&list.known);
 }
 
 Test(scenario_known, an_empty_list_knows_nothing) {
     struct lr_known known = {.count = 0};
-    cr_expect_null(lr_known_find(&known, "x"));
+    cr_expect_null(lr_known_find(&known, "x", "live"));
     lr_known_deinit(&known);
 }
 
@@ -172,10 +189,10 @@ Test(scenario_tvm, interpreters_are_read_from_the_list_of_paths) {
                  "legacy=/opt/legacy/python=3\n");
     (void)setenv("LASTREF_TVM_DIR", folder, 1);
     lr_tvm_find(&tvm, "programs");
-    cr_expect_eq(tvm.count, 2);
-    cr_expect_str_eq(lr_tvm_python(&tvm, "ffi"), "/opt/a b/python");
-    cr_expect_str_eq(lr_tvm_python(&tvm, "legacy"), "/opt/legacy/python=3");
-    cr_expect_null(lr_tvm_python(&tvm, "ff"));
+    cr_expect_eq(tvm.environments.count, 2);
+    cr_expect_str_eq(lr_interpreters_find(&tvm.environments, "ffi"), "/opt/a b/python");
+    cr_expect_str_eq(lr_interpreters_find(&tvm.environments, "legacy"), "/opt/legacy/python=3");
+    cr_expect_null(lr_interpreters_find(&tvm.environments, "ff"));
     cr_expect_str_eq(tvm.programs, "programs");
     lr_rig_remove_folder(folder);
 }
@@ -186,10 +203,11 @@ Test(scenario_tvm, an_empty_folder_has_no_tvm) {
     lr_rig_make_folder(folder, sizeof folder);
     (void)setenv("LASTREF_TVM_DIR", folder, 1);
     lr_tvm_find(&tvm, "programs");
-    cr_expect_eq(tvm.count, 0);
-    cr_expect_null(lr_tvm_python(&tvm, "ffi"));
+    cr_expect_eq(tvm.environments.count, 0);
+    cr_expect_null(lr_interpreters_find(&tvm.environments, "ffi"));
     (void)setenv("LASTREF_TVM_DIR", "", 1);
     lr_tvm_find(&tvm, "programs");
-    cr_expect_str_eq(tvm.source, "build/tvm/paths");
+    cr_expect_str_eq(tvm.environments.source, "build/tvm/paths");
+    cr_expect_str_eq(tvm.pythons.source, "build/interpreters/paths");
     lr_rig_remove_folder(folder);
 }

@@ -151,6 +151,19 @@ Test(scenario_results, not_run) {
     (void)expect_row("missing_tvm.lua", LR_CASE_NOT_RUN, 0, 3);
 }
 
+Test(scenario_results, not_run_without_its_interpreter) {
+    char folder[64];
+    lr_rig_make_folder(folder, sizeof folder);
+    lr_rig_write(folder, "paths", "3.9.2=/nonexistent/python\n");
+    cr_assert_eq(setenv("LASTREF_INTERPRETERS_DIR", folder, 1), 0);
+    lr_rig_run_file(&run, "missing_python.lua", &(struct lr_rig_options){.strict = true});
+    lr_rig_remove_folder(folder);
+    cr_expect_eq(run.summary.counts[LR_CASE_NOT_RUN], 2);
+    cr_expect_eq(run.exit_status, 3);
+    cr_expect(strstr(run.cases[1].reason, "no CPython \"3.9.2-elsewhere\"") != NULL, "%s",
+              run.cases[1].reason);
+}
+
 Test(scenario_results, invalid_by_a_fault_that_never_fired) {
     const struct lr_seen_case *seen = expect_row("fault_never_fires.lua", LR_CASE_INVALID, 3, 3);
     cr_expect(strstr(seen->reason, "never fired") != NULL, "%s", seen->reason);

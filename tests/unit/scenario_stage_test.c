@@ -145,7 +145,7 @@ static uint64_t play_failing(const char *path, uint64_t fail_at) {
     struct lr_calibration calibration = {.rounds = 1};
     struct lr_error error = {.code = LR_OK};
     bool interrupted = false;
-    struct lr_tvm tvm = {.count = 0};
+    struct lr_tvm tvm = {.programs = ""};
     lr_counting_alloc_init(&counting, lr_alloc_system());
     counting.fail_at = fail_at;
     if (lr_case_result_init(&result, &counting.base, "n", "t", path) == LR_OK) {

@@ -22,12 +22,17 @@ static void begin(struct gathered *gathered) {
     lr_rig_make_folder(gathered->folder, sizeof gathered->folder);
 }
 
-static void gather(struct gathered *gathered, const char *below, const char *filter) {
+static void gather_in(struct gathered *gathered, const char *below, const char *filter,
+                      unsigned int worlds) {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/%s", gathered->folder, below);
     const char *const paths[] = {path};
     gathered->status = lr_suite_gather(&gathered->suite, lr_alloc_system(), paths, 1, filter,
-                                       "live", &gathered->error);
+                                       worlds, &gathered->error);
+}
+
+static void gather(struct gathered *gathered, const char *below, const char *filter) {
+    gather_in(gathered, below, filter, LR_IN_LIVE);
 }
 
 static void end(struct gathered *gathered) {
@@ -104,6 +109,58 @@ Test(scenario_suite, cases_of_another_world_are_counted) {
     end(&gathered);
 }
 
+Test(scenario_suite, each_case_comes_once_for_each_of_its_worlds_sim_first) {
+    static const char *const order[][2] = {
+        {"both", "sim"}, {"sim", "sim"}, {"both", "live"}, {"live", "live"}};
+    struct gathered gathered;
+    begin(&gathered);
+    lr_rig_write(gathered.folder, "scenarios/both.lua",
+                 "scenario \"t\" { run = function() end, from = \"a tale\", limit = \"7s\" }");
+    lr_rig_write(gathered.folder, "scenarios/live.lua",
+                 "scenario \"t\" { run = function() end, worlds = { \"live\" } }");
+    lr_rig_write(gathered.folder, "scenarios/sim.lua",
+                 "scenario \"t\" {\n run = function()\n end, worlds = { \"sim\" } }");
+    gather_in(&gathered, "scenarios", NULL, LR_IN_ALL);
+    cr_assert_eq(gathered.suite.count, LR_COUNT_OF(order));
+    for (size_t i = 0; i < LR_COUNT_OF(order); i++) {
+        cr_expect_str_eq(gathered.suite.cases[i].name, order[i][0]);
+        cr_expect_str_eq(gathered.suite.cases[i].world, order[i][1]);
+    }
+    cr_expect_eq(gathered.suite.elsewhere, 0);
+    cr_expect_eq(lr_suite_count_in(&gathered.suite, "sim"), 2);
+    cr_expect_str_eq(gathered.suite.cases[0].from, "a tale");
+    cr_expect_eq(gathered.suite.cases[0].limit_ns, 7 * LR_SECOND);
+    cr_expect_null(gathered.suite.cases[1].from);
+    cr_expect_eq(gathered.suite.cases[1].last_line, 3);
+    lr_suite_deinit(&gathered.suite);
+    gather_in(&gathered, "scenarios", NULL, LR_IN_SIM);
+    cr_expect_eq(gathered.suite.count, 2);
+    cr_expect_eq(gathered.suite.elsewhere, 1);
+    cr_assert_eq(gathered.suite.others.count, 1, "their names are known");
+    cr_expect_str_eq(gathered.suite.others.cases[0].name, "live");
+    end(&gathered);
+}
+
+Test(scenario_suite, the_nearest_name_is_the_one_with_the_nearest_part) {
+    struct gathered gathered;
+    begin(&gathered);
+    lr_rig_write(gathered.folder, "scenarios/faults/client_killed-released.lua", one_case);
+    lr_rig_write(gathered.folder, "scenarios/lifecycle/close-releases_at_once.lua", one_case);
+    gather(&gathered, "scenarios", NULL);
+    cr_assert_eq(gathered.suite.count, 2);
+    cr_expect_str_eq(lr_suite_nearest(&gathered.suite, "clos-releases"),
+                     "lifecycle/close-releases_at_once");
+    cr_expect_str_eq(lr_suite_nearest(&gathered.suite, "klient_kiled"),
+                     "faults/client_killed-released");
+    cr_expect_str_eq(lr_suite_nearest(&gathered.suite, "killed"), "faults/client_killed-released");
+    cr_expect_null(lr_suite_nearest(&gathered.suite, "xylophone"));
+    char long_text[400];
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    cr_expect_null(lr_suite_nearest(&gathered.suite, long_text));
+    end(&gathered);
+}
+
 Test(scenario_suite, one_unreadable_script_is_an_error_of_the_whole) {
     struct gathered gathered;
     begin(&gathered);
@@ -140,7 +197,7 @@ static void gather_all(struct lr_alloc *alloc, void *context) {
     struct lr_suite suite;
     struct lr_error error = {.code = LR_OK};
     const char *const paths[] = {context};
-    enum lr_status status = lr_suite_gather(&suite, alloc, paths, 1, NULL, "live", &error);
+    enum lr_status status = lr_suite_gather(&suite, alloc, paths, 1, NULL, LR_IN_LIVE, &error);
     if (lr_test_must_succeed(alloc)) {
         cr_assert_eq(status, LR_OK, "%s", error.text);
         cr_assert_eq(suite.count, 3);

@@ -51,6 +51,8 @@ Test(scenario_words, unknown_words_name_the_nearest, .timeout = 300) {
         {"expect(1):si(1)", "expectation has no \"si\"; did you mean \"is\"?"},
         {"expect(1):equals(1)", "expectation has no \"equals\""},
         {"bytes('x'):size()", "bytes has no \"size\""},
+        {"w:link(c, t):byte()", "link has no \"byte\"; did you mean \"bytes\"?"},
+        {"w:peer():open(t):sent('x')", "peer_link has no \"sent\"; did you mean \"send\"?"},
     };
     EXPECT_ALL_TOLD(rows);
 }
@@ -68,6 +70,7 @@ Test(scenario_words, unknown_options_name_the_nearest, .timeout = 300) {
         {"w:tvm_server { tvn = 'ffi' }", "tvm_server has no \"tvn\"; did you mean \"tvm\"?"},
         {"w:tvm_tracker { key = 'k' }", "tvm_tracker has no \"key\""},
         {"w:tvm_client { key = 'k' }", "tvm_client has no \"key\""},
+        {"w:peer { serve = 'server' }", "peer has no \"serve\"; did you mean \"serves\"?"},
         {"w:session(c, { afer = s })", "session has no \"afer\"; did you mean \"after\"?"},
         {"expect(s):released { withn = 1 }", "released has no \"withn\"; did you mean \"within\"?"},
         {"expect(s):held { durin = 1 }", "held has no \"durin\"; did you mean \"during\"?"},

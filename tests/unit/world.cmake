@@ -18,4 +18,26 @@ if(CRITERION_FOUND)
     # The tests stand in for peers with the system's own calls.
     target_compile_definitions(test_world_${name} PRIVATE _GNU_SOURCE)
   endforeach()
+
+  # The simulated world, beside the live one where both must agree.
+  add_library(lr_test_world STATIC
+    ${CMAKE_CURRENT_LIST_DIR}/support/failing.c
+    ${CMAKE_CURRENT_LIST_DIR}/support/world_rig.c)
+  target_include_directories(lr_test_world PUBLIC ${CMAKE_CURRENT_LIST_DIR})
+  target_link_libraries(lr_test_world
+    PUBLIC lr_world PkgConfig::CRITERION
+    PRIVATE lr_warnings lr_sanitizers)
+  foreach(name sim sim_kernel)
+    lr_add_unit_test(world_${name}
+      SOURCES ${CMAKE_CURRENT_LIST_DIR}/world_${name}_test.c
+      LINKS lr_test_world)
+  endforeach()
+  lr_add_unit_test(world_sim_session
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/world_sim_session_test.c
+    LINKS lr_test_world lr_rpc_tracker lr_rpc_server lr_rpc_client)
+  lr_add_unit_test(world_sim_fault
+    SOURCES
+      ${CMAKE_CURRENT_LIST_DIR}/world_sim_fault_test.c
+      ${CMAKE_CURRENT_LIST_DIR}/support/link_recorder.c
+    LINKS lr_test_world)
 endif()

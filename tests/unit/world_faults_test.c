@@ -241,6 +241,21 @@ Test(world_faults, a_black_hole_passes_nothing_and_tells_nobody) {
     finish(&rig);
 }
 
+Test(world_faults, a_black_hole_hides_the_end_from_a_role_that_has_paused) {
+    struct lr_live_rig rig;
+    struct lr_fault fault = {.kind = LR_FAULT_BLACK_HOLE, .side = LR_SIDE_TO_SERVICE};
+    start_connected(&rig);
+    cr_assert_eq(lr_outbox_signal(&rig.server.role.outbox, rig.other, LR_COMMAND_PAUSE), LR_OK);
+    lr_live_drain(rig.server.host);
+    cr_assert_eq(lr_live_fault(rig.live, 1, &fault), LR_OK);
+    cr_assert_eq(fault.fired, 1);
+    close_client(&rig);
+    lr_live_rig_idle(&rig);
+    cr_expect_eq(lr_live_rig_server(&rig)->half_closed, 0);
+    cr_expect_eq(lr_live_rig_server(&rig)->reset, 0);
+    finish(&rig);
+}
+
 Test(world_faults, a_service_that_gives_up_in_a_black_hole_has_released) {
     struct lr_live_rig rig;
     struct lr_fault fault = {.kind = LR_FAULT_BLACK_HOLE};

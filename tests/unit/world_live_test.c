@@ -202,6 +202,53 @@ Test(world_live, a_peer_that_pauses_makes_the_sender_wait_and_then_gets_all) {
     finish(&rig);
 }
 
+/* The server has paused the client, which has sent |size| bytes that nobody has read. */
+static void start_paused(struct lr_live_rig *rig, size_t size) {
+    start_connected(rig);
+    rig->server.echo = false;
+    signal_conn(&rig->server, rig->other, LR_COMMAND_PAUSE);
+    send_from_client(rig, 0, size);
+    lr_live_rig_idle(rig);
+    cr_assert_eq(lr_live_rig_server(rig)->received, 0);
+}
+
+Test(world_live, a_fin_is_heard_behind_all_bytes_by_a_role_that_has_paused) {
+    struct lr_live_rig rig;
+    start_paused(&rig, 60000);
+    close_client(&rig, 5 * LR_SECOND);
+    LR_WAIT(&rig, lr_live_rig_server(&rig)->half_closed == 1);
+    cr_expect_eq(lr_live_rig_server(&rig)->received, 60000);
+    signal_conn(&rig.server, rig.other, LR_COMMAND_RESUME); /* late, and harmless */
+    lr_live_rig_idle(&rig);
+    cr_expect_eq(lr_live_rig_server(&rig)->half_closed, 1);
+    finish(&rig);
+}
+
+Test(world_live, a_reset_is_heard_by_a_role_that_has_paused) {
+    struct lr_live_rig rig;
+    start_paused(&rig, 60000);
+    lr_outbox_reset(&rig.client.role.outbox, rig.conn);
+    lr_live_rig_client(&rig)->gone = true;
+    lr_live_drain(rig.client.host);
+    LR_WAIT(&rig, lr_live_rig_server(&rig)->reset == 1);
+    cr_expect_eq(lr_live_rig_server(&rig)->half_closed, 0);
+    finish(&rig);
+}
+
+Test(world_live, a_role_that_pauses_and_resumes_hears_no_end_that_was_not) {
+    struct lr_live_rig rig;
+    start_paused(&rig, 1000);
+    for (int i = 0; i < 20; i++) {
+        signal_conn(&rig.server, rig.other, LR_COMMAND_RESUME);
+        signal_conn(&rig.server, rig.other, LR_COMMAND_PAUSE);
+    }
+    signal_conn(&rig.server, rig.other, LR_COMMAND_RESUME);
+    LR_WAIT(&rig, lr_live_rig_server(&rig)->received == 1000);
+    lr_live_rig_idle(&rig);
+    cr_expect_eq(lr_live_rig_server(&rig)->half_closed + lr_live_rig_server(&rig)->reset, 0);
+    finish(&rig);
+}
+
 Test(world_live, what_was_sent_before_a_close_arrives) {
     struct lr_live_rig rig;
     start_connected(&rig);

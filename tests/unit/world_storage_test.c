@@ -4,10 +4,12 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/failing.h"
@@ -245,4 +247,84 @@ Test(world_storage, files_survive_the_failure_of_any_allocation) {
     cr_assert_not_null(mkdtemp(root));
     lr_test_each_failure(use, root);
     cr_expect_eq(rmdir(root), 0, "nothing stays there");
+}
+
+/* Another process that has a session with a file, until it is killed. */
+static void hold_session(struct files *files, int ready) {
+    static const char yes = 'y';
+    struct lr_live_options options = {.alloc = lr_alloc_system(), .storage_root = files->root};
+    if (lr_live_new(&files->live, &options, NULL) != LR_OK) {
+        _exit(1);
+    }
+    files->storage = lr_live_storage(files->live);
+    if (files->storage->ops->open(files->storage, &files->directory, NULL) != LR_OK ||
+        put(files, "folder/file", "x") != LR_OK || write(ready, &yes, 1) != 1) {
+        _exit(1);
+    }
+    for (;;) {
+        pause();
+    }
+}
+
+static pid_t start_holder(struct files *files) {
+    int ready[2];
+    char got;
+    cr_assert_eq(pipe(ready), 0);
+    pid_t holder = fork();
+    cr_assert_geq(holder, 0);
+    if (holder == 0) {
+        hold_session(files, ready[1]);
+    }
+    close(ready[1]);
+    cr_assert_eq(read(ready[0], &got, 1), 1, "the other process has its session");
+    close(ready[0]);
+    return holder;
+}
+
+/* Begins and ends a world, as any lastref does; how many entries it leaves in the root. */
+static int begin_another(const struct files *files) {
+    struct lr_live *other;
+    struct lr_live_options options = {.alloc = lr_alloc_system(), .storage_root = files->root};
+    cr_assert_eq(lr_live_new(&other, &options, NULL), LR_OK);
+    lr_live_free(other);
+    return count_entries(files->root);
+}
+
+Test(world_storage, what_a_killed_process_has_left_is_removed_by_the_next_one) {
+    struct files files;
+    char path[512];
+    start(&files); /* ours lives on all the while, beside what is outside */
+    cr_expect_eq(put(&files, "mine", "x"), LR_OK);
+    struct files its = files;
+    pid_t holder = start_holder(&its);
+    cr_expect_eq(begin_another(&files), 3, "both sessions are held");
+    cr_assert_eq(kill(holder, SIGKILL), 0);
+    cr_assert_eq(waitpid(holder, NULL, 0), holder);
+    cr_expect_eq(count_entries(files.root), 3, "nobody was there to remove it");
+    cr_expect_eq(begin_another(&files), 2);
+    snprintf(path, sizeof path, "%s/mine", files.path);
+    cr_expect_eq(access(path, F_OK), 0, "ours is as it was");
+    finish(&files);
+}
+
+Test(world_storage, folders_of_other_names_and_what_is_no_folder_are_left_alone) {
+    static const char *const names[] = {"lastref-session-abcde", "lastref-session-abcdefg",
+                                        "lastref-other-abcdef", "session-abcdef"};
+    struct files files;
+    char path[512];
+    start(&files);
+    for (size_t i = 0; i < LR_COUNT_OF(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", files.root, names[i]);
+        cr_assert_eq(mkdir(path, 0700), 0);
+    }
+    snprintf(path, sizeof path, "%s/lastref-session-linked", files.root);
+    cr_assert_eq(symlink(files.path, path), 0);
+    int before = count_entries(files.root);
+    cr_expect_eq(begin_another(&files), before);
+    cr_expect_eq(unlink(path), 0);
+    for (size_t i = 0; i < LR_COUNT_OF(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", files.root, names[i]);
+        cr_expect_eq(rmdir(path), 0, "%s", names[i]);
+    }
+    finish(&files);
 }

@@ -17,6 +17,7 @@ void lr_test_result_init(struct lr_case_result *result, struct lr_alloc *alloc, 
                          enum lr_case_outcome outcome, const char *text) {
     cr_assert_eq(lr_case_result_init(result, alloc, name, text, text), LR_OK);
     result->outcome = outcome;
+    result->world = "live";
     result->repeat = copy(alloc, text);
     result->reason = copy(alloc, text);
     result->release_detail = copy(alloc, text);
@@ -37,10 +38,19 @@ void lr_test_result_init(struct lr_case_result *result, struct lr_alloc *alloc, 
     cr_assert_eq(lr_case_result_expect(result, &failed), LR_OK);
     lr_alloc_free_string(alloc, words);
     struct lr_result_lines *const lines[] = {&result->findings, &result->receipts,
-                                             &result->sessions, &result->timeline};
+                                             &result->sessions, &result->timeline,
+                                             &result->told};
     for (size_t i = 0; i < LR_COUNT_OF(lines); i++) {
         cr_assert_eq(lr_result_lines_add(alloc, lines[i], LR_MS * (i + 1), "%s", text), LR_OK);
     }
+    static struct lr_retention retention;
+    lr_retention_init(&retention, 3, 6 * LR_MS);
+    lr_retention_set_root(&retention, "%s", text);
+    lr_retention_add(&retention, "", text, LR_HOP_OVER, true);
+    lr_retention_add(&retention, "local r", "session", LR_HOP_OVER, false);
+    lr_retention_way(&retention, "%s", text);
+    lr_retention_conclude(&retention);
+    cr_assert_eq(lr_case_result_retain(result, &retention), LR_OK);
 }
 
 struct lr_run_summary lr_test_summary(size_t cases, int exit_status) {
@@ -49,9 +59,11 @@ struct lr_run_summary lr_test_summary(size_t cases, int exit_status) {
         .exit_status = exit_status,
         .world = "live",
         .seed = 9,
-        .duration_ns = LR_SECOND,
+        .worlds = {{.name = "live", .cases = cases, .duration_ns = LR_SECOND}},
+        .world_count = 1,
         .calibration = {.rounds = 8, .release_ns_max = 17000, .requestable_ns_max = 39000}};
     summary.counts[LR_CASE_AS_EXPECTED] = cases;
+    summary.worlds[0].counts[LR_CASE_AS_EXPECTED] = cases;
     return summary;
 }
 

@@ -97,6 +97,8 @@ static void run_path(struct lr_seen_run *run, const char *path,
     struct lr_suite suite;
     struct lr_known known;
     struct lr_tvm tvm;
+    struct lr_player_here here;
+    unsigned int worlds = options->sim ? LR_IN_SIM : LR_IN_LIVE;
     struct keeper keeper = {.run = run, .started = options->started};
     keeper.reporter = (struct lr_reporter){.started = keep_started, .ended = keep_ended};
     struct lr_reporter *const reporters[] = {&keeper.reporter, options->reporter};
@@ -105,13 +107,17 @@ static void run_path(struct lr_seen_run *run, const char *path,
     cr_assert_eq(setenv("LASTREF_TVM_DIR", options->tvm != NULL ? options->tvm : "/nonexistent", 1),
                  0);
     lr_tvm_find(&tvm, "/nonexistent/programs");
-    cr_assert_eq(lr_suite_gather(&suite, alloc, &path, 1, options->filter, "live", &run->error),
+    cr_assert_eq(lr_suite_gather(&suite, alloc, &path, 1, options->filter, worlds, &run->error),
                  LR_OK, "%s", run->error.text);
+    const struct lr_order_means means = {.alloc = alloc, .tvm = &tvm};
+    lr_player_here_init(&here, &means);
     struct lr_run_options lr_options = {
-        .alloc = alloc,
         .suite = &suite,
         .known = &known,
-        .tvm = &tvm,
+        .player = options->player != NULL ? options->player : &here.player,
+        .sim_jobs = options->jobs != 0 ? options->jobs : 1,
+        .live_jobs = options->jobs != 0 ? options->jobs : 1,
+        .worlds = worlds,
         .seed = options->seed != 0 ? options->seed : 1,
         .repeat = options->repeat != 0 ? options->repeat : 1,
         .strict = options->strict,

@@ -6,6 +6,7 @@
 #define LR_TEST_SCENARIO_RIG_H
 
 #include "ledger/result.h"
+#include "scenario/player.h"
 
 enum { LR_SEEN_CASES_MAX = 12, LR_SEEN_TEXT_MAX = 4096 };
 
@@ -46,11 +47,14 @@ struct lr_rig_options {
     const char *tvm;    /* the folder that is looked at for real TVM; none unless said */
     const char *folder; /* of the script below the temporary one; "scenarios" unless said */
     bool strict;
+    bool sim; /* in the simulated world, not the live one */
     unsigned int repeat;
     uint64_t seed;
     struct lr_alloc *alloc;
     void (*started)(const char *name); /* before each case */
     struct lr_reporter *reporter;      /* one more */
+    struct lr_player *player;          /* this process unless said */
+    unsigned int jobs;
 };
 
 /* Runs tests/scenarios/|name|. |options| may be NULL. */

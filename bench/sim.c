@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulated world, measured: whole lives of sessions a second of one core, and the largest
+ * number of servers and clients on one tracker. A program of its own, driven by steps as the others
+ * of the bench are (`lives`), or run once (`largest`,
+ * `tuning`). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "bench/net.h"
+#include "bench/sim_farm.h"
+
+static const char usage[] = "usage: lastref-bench-sim lives|bare-lives CLIENTS   (steps: `go MS`)\n"
+                            "       lastref-bench-sim largest SERVERS\n"
+                            "       lastref-bench-sim tuning MEASUREMENTS\n";
+
+/* Time of the processor: what others do on this machine meanwhile does not count. */
+static uint64_t cpu_now(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * LR_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t lives_a_round(size_t clients) {
+    return clients < 1000 ? 1000 : 10 * clients;
+}
+
+static int serve_lives(size_t clients, bool ledger) {
+    static struct sim_farm farm;
+    sim_farm_init(&farm, &(struct sim_farm_options){
+                             .servers = clients, .clients = clients, .ledger = ledger});
+    uint64_t run_ns;
+    bench_ready(NULL);
+    while (bench_next_run(&run_ns)) {
+        uint64_t began = cpu_now();
+        uint64_t lives = 0;
+        do {
+            lives += sim_farm_live(&farm, lives_a_round(clients));
+        } while (cpu_now() - began < run_ns);
+        bench_answer(lives, cpu_now() - began);
+    }
+    sim_farm_deinit(&farm);
+    return 0;
+}
+
+static int run_largest(size_t servers) {
+    static struct sim_farm farm;
+    uint64_t began = cpu_now();
+    sim_farm_init(&farm,
+                  &(struct sim_farm_options){
+                      .servers = servers, .clients = servers, .ledger = true, .each_apart = true});
+    uint64_t ready = cpu_now();
+    uint64_t lives = sim_farm_live(&farm, servers);
+    uint64_t lived = cpu_now();
+    size_t peak = farm.memory.peak_bytes;
+    sim_farm_deinit(&farm);
+    printf("servers %zu clients %zu lives %" PRIu64 " begin_ns %" PRIu64 " lives_ns %" PRIu64
+           " end_ns %" PRIu64 " peak_bytes %zu\n",
+           servers, servers, lives, ready - began, lived - ready, cpu_now() - lived, peak);
+    return 0;
+}
+
+/* The tuning loop of the report: nobody closes, and each measurement waits for the server's
+ * timeout.
+ */
+static int run_tuning(size_t measurements) {
+    static struct sim_farm farm;
+    sim_farm_init(&farm, &(struct sim_farm_options){.servers = 1, .clients = 1, .ledger = true});
+    uint64_t began = cpu_now();
+    lr_time virtual_began = lr_world_now(farm.world);
+    sim_farm_hold(&farm, measurements, 20 * LR_SECOND);
+    printf("measurements %zu virtual_ns %" PRIu64 " real_ns %" PRIu64 "\n", measurements,
+           lr_world_now(farm.world) - virtual_began, cpu_now() - began);
+    sim_farm_deinit(&farm);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    size_t count = argc == 3 ? (size_t)strtoull(argv[2], NULL, 10) : 0;
+    if (count == 0) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "lives") == 0 || strcmp(argv[1], "bare-lives") == 0) {
+        return serve_lives(count, argv[1][0] == 'l');
+    }
+    if (strcmp(argv[1], "largest") == 0) {
+        return run_largest(count);
+    }
+    if (strcmp(argv[1], "tuning") == 0) {
+        return run_tuning(count);
+    }
+    (void)fputs(usage, stderr);
+    return 2;
+}

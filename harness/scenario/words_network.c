@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The words of the simulated network: how its links are, and hosts that fall off it. A live machine
+ * has neither; a case that asks for them there is not run. */
+#include <stdio.h>
+#include <string.h>
+
+#include "scenario/words.h"
+#include "scenario/words_methods.h"
+#include "scenario/words_of_world.h"
+#include "world/sim.h"
+
+static struct lr_sim *need_sim(lua_State *lua, const char *what) {
+    struct lr_play *play = lr_play_of(lua);
+    struct lr_sim *sim = lr_sim_of(play->stage->world);
+    if (sim == NULL) {
+        (void)snprintf(play->missing, sizeof play->missing,
+                       "%s: in the simulated world only (say worlds = { \"sim\" })", what);
+        luaL_error(lua, "%s", play->missing);
+    }
+    return sim;
+}
+
+static enum lr_sim_segments segments_option(lua_State *lua) {
+    static const char *const names[] = {
+        [LR_SIM_WHOLE] = "whole", [LR_SIM_CUTS] = "cuts", [LR_SIM_BYTES] = "bytes"};
+    const char *name = lr_option_string(lua, 2, "segments", names[LR_SIM_WHOLE]);
+    for (size_t i = 0; i < LR_COUNT_OF(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return (enum lr_sim_segments)i;
+        }
+    }
+    luaL_error(lua, "segments = \"%s\": it is \"whole\", \"cuts\" or \"bytes\"", name);
+    return LR_SIM_WHOLE;
+}
+
+/* w:network { latency = "2ms", jitter = "1ms", bandwidth = 1000000, segments = "cuts" }: how links
+ * are that open from now on. */
+int lr_world_word_network(lua_State *lua) {
+    static const char *const known[] = {"latency", "jitter", "bandwidth", "segments", NULL};
+    struct lr_sim *sim = need_sim(lua, "w:network");
+    lr_words_check_options(lua, 2, "network", known);
+    const struct lr_sim_link_profile *usual = &lr_sim_options_default.link;
+    struct lr_sim_link_profile profile = {
+        .latency_ns = lr_option_duration(lua, 2, "latency", usual->latency_ns),
+        .jitter_ns = lr_option_duration(lua, 2, "jitter", usual->jitter_ns),
+        .bandwidth = (uint64_t)lr_option_count(lua, 2, "bandwidth", 0, 0, LUA_MAXINTEGER),
+        .segments = segments_option(lua),
+    };
+    lr_sim_set_link(sim, &profile);
+    return 0;
+}
+
+static struct lr_party *check_there(lua_State *lua) {
+    struct lr_party *party = lr_check_party(lua, 1);
+    if (party->host == NULL) {
+        luaL_error(lua, "%s has ended", party->name);
+    }
+    return party;
+}
+
+/* party:lose(): its host is off the net, and nobody is told. */
+int lr_party_word_lose(lua_State *lua) {
+    (void)need_sim(lua, "lose()");
+    struct lr_party *party = check_there(lua);
+    struct lr_play *play = lr_play_of(lua);
+    lr_time now = lr_world_now(play->stage->world);
+    lr_sim_lose(party->host);
+    lr_words_mark(play, LR_CAUSE_SILENCE, now, now, "%s is lost", party->name);
+    return 0;
+}
+
+/* party:find(): it is back. */
+int lr_party_word_find(lua_State *lua) {
+    (void)need_sim(lua, "find()");
+    struct lr_party *party = check_there(lua);
+    lr_sim_find(party->host);
+    lr_ledger_note(party->stage->ledger, lr_world_now(party->stage->world), 0,
+                   "script: %s is found", party->name);
+    return 0;
+}

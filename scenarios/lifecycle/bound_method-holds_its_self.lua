@@ -1,0 +1,26 @@
+-- SPDX-License-Identifier: Apache-2.0
+scenario "a bound method that somebody keeps as a callback holds its object and the object's session" {
+  matrix = { cause = { "close", "scope", "last reference", "process death", "session timeout" } },
+  run = function(w, case)
+    local tracker = w:tracker()
+    w:server { key = "test", tracker = tracker }
+    local py = w:client { runtime = cpython("3.8.10") }
+    py:connect_tracker(tracker)
+    local r = py:globals().t:request("test", { timeout = "300ms" })
+    local measurer = py:object("Measurer", { session = r })
+    local callback = py:method(measurer, "on_done")
+    py:del(measurer)
+    py:del(r)
+    expect(r):held_by("bound method on_done", "instance Measurer", "attribute session")
+    expect(r:call("rpc.test.addone", 1)):is(2) -- held, and good for use
+
+    if case.cause == "close" then r:close()
+    elseif case.cause == "scope" then py:with(r, function() end)
+    elseif case.cause == "last reference" then py:del(callback)
+    elseif case.cause == "process death" then py:kill()
+    end
+    expect(r):released { after = case.cause == "session timeout" and "timeout" or nil }
+    if case.cause == "last reference" then expect(r):gone() end
+    expect(tracker):free("test", 1)
+  end,
+}

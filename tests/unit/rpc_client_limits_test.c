@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits of the client: each is an option, and each acts. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "rpc/handshake.h"
+#include "support/client_rig.h"
+
+static const enum lr_dialect ffi = LR_DIALECT_FFI;
+
+static struct lr_client_options with_tracker(void) {
+    struct lr_client_options options = lr_client_options_default;
+    options.tracker_host = "tracker.test";
+    return options;
+}
+
+static enum lr_status request(struct client_rig *rig, const char *key, lr_op *op) {
+    return lr_client_request(rig->client, client_rig_now(rig), lr_text_of(key),
+                             &lr_request_options_default, op);
+}
+
+/* Announces |size| bytes to come on |link|. */
+static void announce(struct client_rig *rig, lr_link link, uint64_t size, size_t width) {
+    uint8_t length[8] = {0};
+    for (size_t i = 0; i < width; i++) {
+        length[i] = (uint8_t)(size >> 8 * i);
+    }
+    lr_driver_feed(rig->driver, link, length, width);
+}
+
+CLIENT_CASE(rpc_client_limits, a_key_beyond_the_limit_is_not_sent) {
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    lr_op op = 0;
+    (void)context;
+    options.key_bytes_max = 8;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options));
+    RIG_EXPECT(&rig, request(&rig, "123456789", &op) == LR_EINVAL && op == 0);
+    RIG_EXPECT(&rig, request(&rig, "12345678", &op) == LR_OK);
+done:
+    client_rig_deinit(&rig);
+}
+
+/* Row 0: as long as may be; row 1: one byte more. */
+CLIENT_CASE_ROWS(rpc_client_limits, a_server_with_a_key_beyond_the_limit_is_left, 2) {
+    const size_t more = *(const size_t *)context;
+    static const uint8_t magic[] = {0x71, 0xf2, 0x0f, 0};
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    struct lr_address address = {.host = "server.test", .port = 9091};
+    lr_op op;
+    options.key_bytes_max = 8;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options));
+    RIG_EXPECT(&rig, lr_client_connect(rig.client, client_rig_now(&rig), &address, lr_text_of("k"),
+                                       0, &op) == LR_OK);
+    lr_link server = client_rig_hello(&rig, "server.test", 9091, "client:k");
+    RIG_EXPECT(&rig, server != LR_LINK_NONE);
+    lr_driver_feed(rig.driver, server, magic, sizeof magic);
+    announce(&rig, server, 8 + more, 4);
+    RIG_EXPECT(&rig, lr_driver_saw_reset(rig.driver, server) == (more > 0));
+    RIG_EXPECT(&rig, more == 0 || client_rig_ended(&rig, op, LR_ELIMIT));
+done:
+    client_rig_deinit(&rig);
+}
+
+CLIENT_CASE_ROWS(rpc_client_limits, a_grant_beyond_the_limit_ends_the_request, 2) {
+    const size_t more = *(const size_t *)context;
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    lr_op op;
+    options.grant_bytes_max = 100;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options));
+    RIG_EXPECT(&rig, request(&rig, "dev", &op) == LR_OK);
+    lr_link tracker = client_rig_tracker(&rig);
+    RIG_EXPECT(&rig, tracker != LR_LINK_NONE);
+    announce(&rig, tracker, 100 + more, 4);
+    RIG_EXPECT(&rig, lr_driver_saw_reset(rig.driver, tracker) == (more > 0));
+    RIG_EXPECT(&rig, more == 0 || client_rig_ended(&rig, op, LR_ELIMIT));
+done:
+    client_rig_deinit(&rig);
+}
+
+CLIENT_CASE_ROWS(rpc_client_limits, a_summary_has_a_limit_of_its_own, 2) {
+    const size_t more = *(const size_t *)context;
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    lr_op op;
+    options.grant_bytes_max = 100;
+    options.summary_bytes_max = 200;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options));
+    RIG_EXPECT(&rig, lr_client_summary(rig.client, client_rig_now(&rig), false, &op) == LR_OK);
+    lr_link tracker = client_rig_tracker(&rig);
+    RIG_EXPECT(&rig, tracker != LR_LINK_NONE);
+    announce(&rig, tracker, 200 + more, 4);
+    RIG_EXPECT(&rig, lr_driver_saw_reset(rig.driver, tracker) == (more > 0));
+    RIG_EXPECT(&rig, more == 0 || client_rig_ended(&rig, op, LR_ELIMIT));
+done:
+    client_rig_deinit(&rig);
+}
+
+/* What holds no data is bounded by |text_bytes_max|, whatever else may come. */
+CLIENT_CASE_ROWS(rpc_client_limits, an_answer_without_data_beyond_the_limit_ends_the_session, 2) {
+    const size_t more = *(const size_t *)context;
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    lr_op op;
+    options.text_bytes_max = 300;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options) && client_rig_session(&rig, ffi));
+    RIG_EXPECT(&rig, client_rig_get_function(&rig, &op) == LR_OK);
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_GET_GLOBAL_FUNC));
+    announce(&rig, rig.server, 300 + more, 8);
+    RIG_EXPECT(&rig, lr_driver_saw_reset(rig.driver, rig.server) == (more > 0));
+    RIG_EXPECT(&rig, more == 0 || client_rig_ended(&rig, op, LR_ELIMIT));
+done:
+    client_rig_deinit(&rig);
+}
+
+CLIENT_CASE_ROWS(rpc_client_limits, a_packet_beyond_the_limit_ends_the_session, 2) {
+    const size_t more = *(const size_t *)context;
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    lr_op op;
+    options.packet_bytes_max = 500;
+    options.text_bytes_max = 300;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options) && client_rig_session(&rig, ffi));
+    RIG_EXPECT(&rig, client_rig_call(&rig, &op) == LR_OK); /* its answer may hold data */
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_CALL_FUNC));
+    announce(&rig, rig.server, 500 + more, 8);
+    RIG_EXPECT(&rig, lr_driver_saw_reset(rig.driver, rig.server) == (more > 0));
+    RIG_EXPECT(&rig, more == 0 || client_rig_ended(&rig, op, LR_ELIMIT));
+done:
+    client_rig_deinit(&rig);
+}
+
+CLIENT_CASE(rpc_client_limits, only_so_many_calls_are_taken_on_in_a_session) {
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    lr_op ops[3];
+    (void)context;
+    options.calls_max = 2;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options) && client_rig_session(&rig, ffi));
+    RIG_EXPECT(&rig, client_rig_get_function(&rig, &ops[0]) == LR_OK);
+    RIG_EXPECT(&rig, client_rig_get_function(&rig, &ops[1]) == LR_OK);
+    RIG_EXPECT(&rig, client_rig_get_function(&rig, &ops[2]) == LR_EBUSY);
+    lr_client_cancel(rig.client, client_rig_now(&rig), ops[1]);
+    RIG_EXPECT(&rig, client_rig_get_function(&rig, &ops[2]) == LR_OK);
+done:
+    client_rig_deinit(&rig);
+}
+
+CLIENT_CASE(rpc_client_limits, only_so_many_questions_are_taken_on) {
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    lr_op ops[3];
+    (void)context;
+    options.asks_max = 2;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options));
+    RIG_EXPECT(&rig, request(&rig, "dev", &ops[0]) == LR_OK);
+    RIG_EXPECT(&rig, request(&rig, "dev", &ops[1]) == LR_OK);
+    RIG_EXPECT(&rig,
+               lr_client_summary(rig.client, client_rig_now(&rig), false, &ops[2]) == LR_EBUSY);
+    lr_client_cancel(rig.client, client_rig_now(&rig), ops[0]);
+    RIG_EXPECT(&rig, lr_client_summary(rig.client, client_rig_now(&rig), false, &ops[2]) == LR_OK);
+done:
+    client_rig_deinit(&rig);
+}
+
+CLIENT_CASE(rpc_client_limits, a_close_waits_for_the_peer_as_long_as_it_may) {
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    lr_op op;
+    (void)context;
+    options.linger_ns = 7 * LR_SECOND;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options) && client_rig_session(&rig, ffi));
+    RIG_EXPECT(&rig, client_rig_call(&rig, &op) == LR_OK);
+    lr_driver_pump(rig.driver);
+    lr_session_close(rig.session, client_rig_now(&rig));
+    const struct lr_outbox *outbox = &lr_client_role(rig.client)->outbox;
+    RIG_EXPECT(&rig, outbox->count > 0);
+    const struct lr_command *last = &outbox->commands[outbox->count - 1];
+    RIG_EXPECT(&rig, last->kind == LR_COMMAND_CLOSE && last->linger_ns == 7 * LR_SECOND);
+done:
+    client_rig_deinit(&rig);
+}
+
+CLIENT_CASE(rpc_client_limits, a_silent_server_has_the_time_of_the_handshake) {
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    struct lr_address address = {.host = "server.test", .port = 9091};
+    lr_op op;
+    (void)context;
+    options.handshake_ns = 3 * LR_SECOND;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options));
+    RIG_EXPECT(&rig, lr_client_connect(rig.client, client_rig_now(&rig), &address, lr_text_of("k"),
+                                       0, &op) == LR_OK);
+    lr_link server = client_rig_hello(&rig, "server.test", 9091, "client:k");
+    RIG_EXPECT(&rig, server != LR_LINK_NONE);
+    lr_driver_advance(rig.driver, 3 * LR_SECOND - 1);
+    RIG_EXPECT(&rig, !client_rig_result(&rig));
+    lr_driver_advance(rig.driver, 1);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_ETIMEOUT));
+done:
+    client_rig_deinit(&rig);
+}
+
+CLIENT_CASE(rpc_client_limits, an_address_of_ipv6_is_told_in_brackets) {
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    struct lr_address address = {.host = "::1", .port = 9391};
+    lr_op op;
+    (void)context;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, &options));
+    RIG_EXPECT(&rig, lr_client_connect(rig.client, client_rig_now(&rig), &address, lr_text_of("k"),
+                                       0, &op) == LR_OK);
+    lr_driver_pump(rig.driver);
+    lr_link link = lr_driver_waiting(rig.driver, rig.host, NULL);
+    RIG_EXPECT(&rig, link != LR_LINK_NONE);
+    lr_driver_refuse(rig.driver, link);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_EREFUSED));
+    RIG_EXPECT(&rig, strstr(rig.result.error.text, "the server at [::1]:9391: ") != NULL);
+done:
+    client_rig_deinit(&rig);
+}
