@@ -77,7 +77,8 @@ clang: ## build everything with clang too, warnings are errors
 digests: ## the simulated world has one history: gcc and clang, -O0 and -O2, and twice
 	@tools/setup.sh base test clang
 	@for preset in dev release dev-clang release-clang; do tools/build.sh $$preset lastref || exit 1; done
-	tools/compare_digests.py $(SCENARIOS) $(foreach preset,dev dev release dev-clang release-clang,build/$(preset)/bin/lastref)
+	tools/compare_digests.py $(SCENARIOS) \
+	    $(foreach preset,dev dev release dev-clang release-clang,build/$(preset)/bin/lastref)
 
 asan: ## all tests under the address, leak and undefined behaviour sanitizers
 	@tools/setup.sh base test

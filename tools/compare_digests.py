@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: compare_digests.py [--seed N] SCENARIOS LASTREF..
 
-Plays SCENARIOS in the simulated world once with each LASTREF (name one twice to play twice) and compares the digests
-of every case: the same scenario and seed must have the same history, event by event, whoever compiled the program.
-Names the cases that differ and exits with 1; 3 where nothing was compared.
+Plays SCENARIOS in the simulated world once with each LASTREF (name one twice to play twice) and
+compares the digests of every case: the same scenario and seed must have the same history, event by
+event, whoever compiled the program. Names the cases that differ and exits with 1; 3 where nothing
+was compared.
 """
 import json
 import os
@@ -21,7 +22,8 @@ def digests(lastref, scenarios, seed):
         done = subprocess.run(command + [scenarios], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               universal_newlines=True, check=False)
         if not os.path.exists(report) or done.returncode not in (0, 1, 3):
-            sys.exit("compare_digests: %s ended with %d:\n%s" % (lastref, done.returncode, done.stdout[-4000:]))
+            sys.exit("compare_digests: %s ended with %d:\n%s" %
+                     (lastref, done.returncode, done.stdout[-4000:]))
         with open(report, encoding="utf-8") as text:
             cases = json.load(text)["cases"]
     return {case["name"]: case["digest"] for case in cases if case["digest"] is not None}

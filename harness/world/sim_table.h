@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An intrusive hash, for what the simulated world looks up: whose order nobody sees. */
+/* An intrusive hash for what the simulated world looks up among very many: nodes live in the
+ * owners' structures, keys are numbers (of a text: its hash, and then the texts are compared), and
+ * the order of what is in it is never seen. */
 #ifndef LR_WORLD_SIM_TABLE_H
 #define LR_WORLD_SIM_TABLE_H
 

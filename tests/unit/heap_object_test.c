@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* References and what ends them; the parts that no measured script reaches. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "mocks/heap/collector.h"
@@ -279,6 +280,49 @@ Test(heap_object, the_exception_of_missing_has_the_other_as_its_context) {
     cr_assert(context != NULL && lr_heap_get(context, "__context__") == NULL);
     cr_assert_str_eq(lr_object_detail(context), "0 is not a valid SocketKind");
     cr_assert(lr_heap_get(context, "__traceback__") == NULL); /* never raised */
+    lr_heap_free(heap);
+}
+
+struct sink {
+    struct lr_trace_sink base;
+    char text[128];
+    lr_time at;
+};
+
+static void keep_reference(struct lr_trace_sink *base, const struct lr_trace_event *event) {
+    struct sink *sink = LR_CONTAINER_OF(base, struct sink, base);
+    if (event->kind == LR_TRACE_REFERENCE) {
+        (void)snprintf(sink->text, sizeof sink->text, "%s: %s", event->host, event->text);
+        sink->at = event->at;
+    }
+}
+
+Test(heap_object, the_trace_says_what_let_a_session_go) {
+    struct sink sink = {.base = {.emit = keep_reference, .level = LR_TRACE_DEBUG}};
+    const struct lr_trace trace = {.sink = &sink.base, .host = "py"};
+    struct lr_heap *heap;
+    struct lr_object *session;
+    struct ends ends = {0};
+    cr_assert(lr_heap_new(&heap, lr_alloc_system(), lr_heap_profile_find("3.12"), &trace) == LR_OK);
+    session = new_session(heap, &ends);
+    lr_heap_set_now(heap, 42);
+    lr_heap_drop(heap, session);
+    cr_expect_str_eq(sink.text, "py: session let go by its last reference");
+    cr_expect(sink.at == 42);
+    session = new_session(heap, &ends);
+    cr_assert(lr_heap_set(heap, session, "me", session) == LR_OK);
+    lr_heap_drop(heap, session);
+    (void)lr_heap_collect(heap, 0);
+    cr_expect_str_eq(sink.text, "py: session let go by gc.collect(0)");
+    session = new_session(heap, &ends);
+    cr_assert(lr_heap_set(heap, session, "me", session) == LR_OK);
+    lr_heap_drop(heap, session);
+    cr_assert(lr_heap_fill(heap, 701, false) == 701);
+    cr_expect_str_eq(sink.text, "py: session let go by an automatic collection of generation 0");
+    cr_assert(lr_heap_take_local(heap, "r", new_session(heap, &ends)) == LR_OK);
+    lr_heap_exit(heap);
+    cr_expect_str_eq(sink.text, "py: session let go by the interpreter's exit");
+    cr_expect(ends.count == 4);
     lr_heap_free(heap);
 }
 
