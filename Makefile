@@ -19,13 +19,13 @@ export JOBS STRICT FUZZ_SECONDS FUZZ_TARGETS
 strict := $(if $(filter-out 0,$(STRICT)),--strict)
 filter := $(if $(FILTER),--filter '$(FILTER)')
 
-.PHONY: help setup build run test interop bench lint format clang digests asan valgrind fuzz coverage \
-        clean distclean
+.PHONY: help setup build run test interop bench lint format clang digests big-endian asan valgrind \
+        fuzz coverage clean distclean
 
 help: ## this list
 	@echo "lastref: is every session released on time, whatever happens?"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "variables, as in: make run FILTER=timeout STRICT=1"
 	@awk -F ' ## ' '/^# [A-Z_]+ +## / { sub(/^# /, "", $$1); printf "  %-15s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,10 @@ digests: ## the simulated world has one history: gcc and clang, -O0 and -O2, and
 	@for preset in dev release dev-clang release-clang; do tools/build.sh $$preset lastref || exit 1; done
 	tools/compare_digests.py $(SCENARIOS) \
 	    $(foreach preset,dev dev release dev-clang release-clang,build/$(preset)/bin/lastref)
+
+big-endian: ## tests and digests on a big-endian machine: s390x, emulated by qemu-user
+	@tools/setup.sh base big-endian
+	@tools/run_big_endian.sh $(SCENARIOS)
 
 asan: ## all tests under the address, leak and undefined behaviour sanitizers
 	@tools/setup.sh base test

@@ -7,7 +7,8 @@
 # (through sudo when not root). Where there is no apt-get it names what is missing, for other package
 # managers, and fails. Says nothing and is quick when nothing is missing.
 #
-# groups: base test lint clang fuzz valgrind coverage interop, or all
+# groups: base test lint clang fuzz valgrind coverage interop big-endian, or all (of these); and maven, for those who
+#   cannot do without it (tests/interop/setup.sh)
 # environment: LR_APT_LISTS (where apt keeps its lists; for tests)
 set -euo pipefail
 
@@ -93,6 +94,13 @@ find_missing() {
         interop)
             need has_venv -- python3-venv python3 python3 -
             ;;
+        maven)
+            need has mvn -- maven maven maven -
+            ;;
+        big-endian)
+            need has s390x-linux-gnu-gcc -- gcc-s390x-linux-gnu - gcc-s390x-linux-gnu -
+            need has qemu-s390x -- qemu-user qemu qemu-user -
+            ;;
         *)
             echo "setup: no group '$group'" >&2
             exit 2
@@ -166,7 +174,7 @@ check_cmake_version() {
 }
 
 groups=("$@")
-[ "${groups[*]}" = all ] && groups=(base test lint clang fuzz valgrind coverage interop)
+[ "${groups[*]}" = all ] && groups=(base test lint clang fuzz valgrind coverage interop big-endian)
 
 # Twice, as only an installed clang tells which runtime belongs to it.
 for round in 1 2; do

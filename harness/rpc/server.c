@@ -153,6 +153,11 @@ static enum lr_status check_options(const struct lr_server_options *options,
         return lr_error_set(error, LR_EINVAL, "the key is no UTF-8 or longer than %zu bytes",
                             options->key_bytes_max);
     }
+    if (strpbrk(options->key, " \t\n\v\f\r") != NULL) {
+        return lr_error_set(error, LR_EINVAL,
+                            "a key with a blank: no client could come with it, as options of the "
+                            "handshake stand behind blanks");
+    }
     if (options->port_end <= options->port) {
         return lr_error_set(error, LR_EINVAL, "no port in [%u, %u)", (unsigned int)options->port,
                             (unsigned int)options->port_end);

@@ -21,7 +21,7 @@ struct lr_server_options {
     const char *host;         /* what to listen on */
     uint16_t port;            /* TVM: 9090 */
     uint32_t port_end;        /* exclusive; TVM: 9199 */
-    const char *key;          /* "" without one */
+    const char *key;          /* "" without one; no blanks, LR_EINVAL */
     const char *tracker_host; /* NULL: no tracker, matches "client:KEY" */
     uint16_t tracker_port;
     const char *custom_host; /* address for clients, as TVM's --custom-addr; NULL: none */

@@ -126,8 +126,13 @@ enum lr_status lr_program_signal(struct lr_program *program, int number, bool gr
 const char *lr_program_log(struct lr_program *program);
 /* Kills its group, waits for it, frees. */
 void lr_program_free(struct lr_program *program);
-/* The program (or a child of its group) whose socket has local port |port|: its pid, or 0. Linux:
- * from /proc. */
-int64_t lr_live_pid_of_port(struct lr_live *live, uint16_t port, const char **name);
+/* The two ports of a connection, or that of a listener and 0. */
+struct lr_port_pair {
+    uint16_t local;
+    uint16_t remote;
+};
+/* The program (or a child of its group) whose socket has these ports: its pid, or 0. Linux: from
+ * /proc. */
+int64_t lr_live_pid_of_ports(struct lr_live *live, struct lr_port_pair ports, const char **name);
 
 #endif

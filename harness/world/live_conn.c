@@ -236,9 +236,9 @@ static void grow_old(struct lr_socket *socket) {
 static void free_conn(struct lr_socket *socket) {
     struct lr_host_conn *conn = conn_of(socket);
     struct lr_live *live = socket->live;
-    if (conn->local_port != 0) {
+    if (conn->ports.local != 0) {
         lr_tree_remove(&live->local_ports, &conn->port_node);
-        conn->local_port = 0;
+        conn->ports.local = 0;
     }
     if (conn->dial != NULL && lr_dial_again(conn)) {
         return;
@@ -313,22 +313,27 @@ void lr_conn_leave(struct lr_host_conn *conn, bool graceful) {
 
 /* ---- how it begins ---- */
 
+/* The system gives one local port to connections to several services, so it takes both. */
+static int compare_pairs(const struct lr_port_pair *a, const struct lr_port_pair *b) {
+    int difference = (int)a->local - (int)b->local;
+    return difference != 0 ? difference : (int)a->remote - (int)b->remote;
+}
+
 static int compare_ports(const struct lr_tree_node *a, const struct lr_tree_node *b) {
-    return (int)LR_CONTAINER_OF(a, struct lr_host_conn, port_node)->local_port -
-           (int)LR_CONTAINER_OF(b, struct lr_host_conn, port_node)->local_port;
+    return compare_pairs(&LR_CONTAINER_OF(a, struct lr_host_conn, port_node)->ports,
+                         &LR_CONTAINER_OF(b, struct lr_host_conn, port_node)->ports);
 }
 
 static int compare_port(const void *key, const struct lr_tree_node *node) {
-    return (int)*(const uint16_t *)key -
-           (int)LR_CONTAINER_OF(node, const struct lr_host_conn, port_node)->local_port;
+    return compare_pairs(key, &LR_CONTAINER_OF(node, const struct lr_host_conn, port_node)->ports);
 }
 
-const char *lr_host_name_of_port(const struct lr_live *live, uint16_t port) {
-    struct lr_tree_node *node = lr_tree_find(&live->local_ports, &port, compare_port);
+const char *lr_host_name_of_ports(const struct lr_live *live, struct lr_port_pair ports) {
+    struct lr_tree_node *node = lr_tree_find(&live->local_ports, &ports, compare_port);
     return node == NULL ? NULL : LR_CONTAINER_OF(node, struct lr_host_conn, port_node)->host_name;
 }
 
-void lr_conn_note_port(struct lr_host_conn *conn) {
+void lr_conn_note_ports(struct lr_host_conn *conn, const struct sockaddr_storage *peer) {
     struct sockaddr_storage local;
     struct lr_live *live = conn->socket.live;
     if (live->ledger == NULL) {
@@ -338,9 +343,9 @@ void lr_conn_note_port(struct lr_host_conn *conn) {
         lr_tree_init(&live->local_ports, compare_ports);
     }
     lr_socket_address(&conn->socket, false, &local);
-    conn->local_port = lr_address_port(&local);
-    if (conn->local_port != 0 && !lr_tree_insert(&live->local_ports, &conn->port_node)) {
-        conn->local_port = 0; /* the same port of another address of this machine */
+    conn->ports = (struct lr_port_pair){lr_address_port(&local), lr_address_port(peer)};
+    if (conn->ports.local != 0 && !lr_tree_insert(&live->local_ports, &conn->port_node)) {
+        conn->ports.local = 0; /* the same ports of another address of this machine */
     }
 }
 
@@ -384,7 +389,8 @@ static bool watch_accepted(struct lr_host_conn *conn, struct lr_live_host *host,
     return watch(conn, &(struct lr_watch_ends){.plane = host->plane,
                                                .service = host->name,
                                                .service_address = &local,
-                                               .client_address = peer});
+                                               .client_address = peer,
+                                               .reached_port = lr_address_port(&local)});
 }
 
 void lr_conn_accepted(struct lr_listener *listener, struct lr_live_host *host, lr_conn number) {
@@ -436,13 +442,14 @@ static bool watch_connected(struct lr_host_conn *conn, const char *name,
         return true;
     }
     const char *program = NULL;
-    return watch(conn, &(struct lr_watch_ends){.plane = service->plane,
-                                               .service = service->name,
-                                               .service_pid = lr_live_pid_of_port(
-                                                   live, lr_address_port(address), &program),
-                                               .service_address = address,
-                                               .client = conn->numbered.host->name,
-                                               .client_address = &local});
+    const struct lr_port_pair ports = {lr_address_port(address), 0};
+    return watch(conn,
+                 &(struct lr_watch_ends){.plane = service->plane,
+                                         .service = service->name,
+                                         .service_pid = lr_live_pid_of_ports(live, ports, &program),
+                                         .service_address = address,
+                                         .client = conn->numbered.host->name,
+                                         .client_address = &local});
 }
 
 bool lr_conn_begin(struct lr_host_conn *conn, const char *name,

@@ -57,7 +57,7 @@ static void try_next(struct lr_dial *dial) {
         fail_one(dial, result);
         return;
     }
-    lr_conn_note_port(conn);
+    lr_conn_note_ports(conn, address);
     if (at_once) {
         lr_host_pend(&conn->numbered, LR_PENDING_CONNECTED, 0);
         if (!conn->numbered.host->settling) {

@@ -12,7 +12,7 @@
 
 #include "world/live_family.h"
 
-enum { INODES_MAX = 64 }; /* sockets of one local port: a listener, and its connections */
+enum { INODES_MAX = 64 }; /* sockets with the same ports, of several addresses */
 
 struct inodes {
     unsigned long list[INODES_MAX];
@@ -21,10 +21,12 @@ struct inodes {
 
 /* One line of the table: "sl: local:PORT remote:PORT state queues timers retransmits uid timeout
  * inode". */
-static void take_line(const char *line, unsigned int port, struct inodes *inodes) {
-    const char *local = strchr(line, ':');
-    const char *local_port = local == NULL ? NULL : strchr(local + 1, ':');
-    if (local_port == NULL || strtoul(local_port + 1, NULL, 16) != port) {
+static void take_line(const char *line, struct lr_port_pair ports, struct inodes *inodes) {
+    const char *number = strchr(line, ':');
+    const char *local = number == NULL ? NULL : strchr(number + 1, ':');
+    const char *remote = local == NULL ? NULL : strchr(local + 1, ':');
+    if (remote == NULL || strtoul(local + 1, NULL, 16) != ports.local ||
+        strtoul(remote + 1, NULL, 16) != ports.remote) {
         return;
     }
     const char *field = line + strspn(line, " ");
@@ -38,14 +40,14 @@ static void take_line(const char *line, unsigned int port, struct inodes *inodes
     }
 }
 
-static void read_table(const char *path, unsigned int port, struct inodes *inodes) {
+static void read_table(const char *path, struct lr_port_pair ports, struct inodes *inodes) {
     char line[512];
     FILE *table = fopen(path, "rbe");
     if (table == NULL) {
         return;
     }
     while (fgets(line, sizeof line, table) != NULL) {
-        take_line(line, port, inodes);
+        take_line(line, ports, inodes);
     }
     (void)fclose(table);
 }
@@ -82,13 +84,13 @@ static bool holds(long pid, const struct inodes *inodes) {
     return found;
 }
 
-int64_t lr_live_pid_of_port(struct lr_live *live, uint16_t port, const char **name) {
+int64_t lr_live_pid_of_ports(struct lr_live *live, struct lr_port_pair ports, const char **name) {
     struct inodes inodes = {.count = 0};
     if (lr_list_empty(&live->programs)) {
         return 0;
     }
-    read_table("/proc/net/tcp", port, &inodes);
-    read_table("/proc/net/tcp6", port, &inodes);
+    read_table("/proc/net/tcp", ports, &inodes);
+    read_table("/proc/net/tcp6", ports, &inodes);
     LR_LIST_EACH (node, &live->programs) {
         const struct lr_program *program = LR_CONTAINER_OF(node, struct lr_program, node);
         long members[LR_FAMILY_MAX];

@@ -376,5 +376,5 @@ uint16_t lr_live_conn_port(struct lr_live_host *host, lr_conn conn) {
     const struct lr_numbered *found = find(host, conn);
     return found == NULL || found->is_listener
                ? 0
-               : LR_CONTAINER_OF(found, const struct lr_host_conn, numbered)->local_port;
+               : LR_CONTAINER_OF(found, const struct lr_host_conn, numbered)->ports.local;
 }

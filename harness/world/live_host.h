@@ -65,14 +65,14 @@ struct lr_host_conn {
     struct lr_numbered numbered;
     struct lr_list node;           /* the host's */
     struct lr_tree_node port_node; /* live->local_ports */
-    uint16_t local_port;
-    enum lr_direction out;      /* of what we send on the link */
-    bool half_closed;           /* the role was told */
-    bool peer_gone;             /* a frozen one's peer has ended */
-    const char *end_reason;     /* for the ledger */
-    const char *host_name;      /* the host's, for local_ports */
-    struct lr_watched *watched; /* NULL: watched elsewhere, or nobody watches */
-    struct lr_dial *dial;       /* while it is being connected */
+    struct lr_port_pair ports;     /* local 0: not noted */
+    enum lr_direction out;         /* of what we send on the link */
+    bool half_closed;              /* the role was told */
+    bool peer_gone;                /* a frozen one's peer has ended */
+    const char *end_reason;        /* for the ledger */
+    const char *host_name;         /* the host's, for local_ports */
+    struct lr_watched *watched;    /* NULL: watched elsewhere, or nobody watches */
+    struct lr_dial *dial;          /* while it is being connected */
     struct lr_keepalive keepalive;
 };
 
@@ -101,7 +101,7 @@ bool lr_conn_begin(struct lr_host_conn *conn, const char *name,
 void lr_conn_connected(struct lr_host_conn *conn, const char *name,
                        const struct sockaddr_storage *address);
 /* Its local port is known: whoever accepts it in this world can tell whose it is. */
-void lr_conn_note_port(struct lr_host_conn *conn);
+void lr_conn_note_ports(struct lr_host_conn *conn, const struct sockaddr_storage *peer);
 void lr_conn_close(struct lr_host_conn *conn, uint64_t linger_ns);
 void lr_conn_reset(struct lr_host_conn *conn);
 /* Its host goes away. */

@@ -200,6 +200,7 @@ struct lr_watch_ends {
     const struct sockaddr_storage *service_address;
     const char *client; /* name; NULL: found by its address, or unknown */
     const struct sockaddr_storage *client_address;
+    uint16_t reached_port; /* the one that the client connected to, where |client| is NULL */
 };
 
 /* Opens a link. NULL: no memory. The world must have a ledger. */
@@ -223,8 +224,8 @@ struct lr_service {
 void lr_hosts_deliver_busy(struct lr_live *live);
 void lr_host_alarm(struct lr_timer *timer);
 void lr_hosts_free_all(struct lr_live *live);
-/* The name of the role of ours whose connection has local port |port|, or NULL. */
-const char *lr_host_name_of_port(const struct lr_live *live, uint16_t port);
+/* The name of the role of ours that has a connection with these ports, or NULL. */
+const char *lr_host_name_of_ports(const struct lr_live *live, struct lr_port_pair ports);
 void lr_relays_free_all(struct lr_live *live);
 void lr_programs_free_all(struct lr_live *live);
 

@@ -187,14 +187,15 @@ static void watch_pair(struct lr_pair *pair) {
         return;
     }
     const char *program = NULL;
+    const struct lr_port_pair target = {lr_address_port(&relay->target), 0};
     struct sockaddr_storage client;
     lr_socket_address(&pair->ends[LR_TO_SERVICE].socket, true, &client);
-    struct lr_watch_ends ends = {
-        .plane = relay->plane,
-        .service = relay->name,
-        .service_pid = lr_live_pid_of_port(pair->live, lr_address_port(&relay->target), &program),
-        .service_address = &relay->target,
-        .client_address = &client};
+    struct lr_watch_ends ends = {.plane = relay->plane,
+                                 .service = relay->name,
+                                 .service_pid = lr_live_pid_of_ports(pair->live, target, &program),
+                                 .service_address = &relay->target,
+                                 .client_address = &client,
+                                 .reached_port = lr_relay_port(relay)};
     pair->watched = lr_watch_open(pair->live, &ends, pair, act);
     if (pair->watched == NULL) {
         reset_both(pair, "out of memory");

@@ -10,9 +10,11 @@ enum { CHILDREN = 4, QUEUE_MIN = 64 };
 
 enum lr_status lr_sim_reserve(struct lr_sim *sim, size_t events) {
     struct lr_sim_queue *queue = &sim->queue;
-    if (queue->reserved + events > queue->capacity) {
+    size_t needed = queue->reserved + events;
+    if (needed > queue->capacity) {
         size_t capacity = queue->capacity < QUEUE_MIN ? QUEUE_MIN : queue->capacity * 2;
-        if (capacity < queue->reserved + events || capacity >= UINT32_MAX) {
+        capacity = capacity < needed ? needed : capacity;
+        if (capacity >= UINT32_MAX) {
             return LR_ENOMEM;
         }
         struct lr_sim_waiting *heap = lr_alloc_resize(
@@ -23,7 +25,7 @@ enum lr_status lr_sim_reserve(struct lr_sim *sim, size_t events) {
         queue->heap = heap;
         queue->capacity = capacity;
     }
-    queue->reserved += events;
+    queue->reserved = needed;
     return LR_OK;
 }
 

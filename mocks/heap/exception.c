@@ -95,8 +95,12 @@ static void set_context(struct lr_heap *heap, struct lr_object *exception) {
 }
 
 enum lr_status lr_heap_raise(struct lr_heap *heap, struct lr_object *exception) {
-    LR_ASSERT(exception->kind == LR_OBJECT_EXCEPTION);
-    LR_ASSERT(lr_heap_raised(heap) == NULL);
+    if (exception->kind != LR_OBJECT_EXCEPTION) {
+        return LR_EINVAL;
+    }
+    if (lr_heap_raised(heap) != NULL) {
+        return LR_EBUSY;
+    }
     enum lr_status status = add_traceback(heap, exception);
     if (status == LR_OK) {
         set_context(heap, exception);

@@ -41,9 +41,10 @@ enum lr_status lr_heap_leave_with(struct lr_heap *heap);
 LR_NODISCARD enum lr_status lr_heap_new_exception(struct lr_heap *heap, const char *type,
                                                   const char *text, struct lr_object **out);
 /* `raise exception` in the running frame: a traceback for it, before those that are there; the one
- * being handled becomes its __context__. Borrows. Then leave frames or catch. LR_ENOMEM. */
+ * being handled becomes its __context__. Borrows. Then leave frames or catch.
+ * LR_EINVAL: no exception. LR_EBUSY: one is in flight already. LR_ENOMEM. */
 LR_NODISCARD enum lr_status lr_heap_raise(struct lr_heap *heap, struct lr_object *exception);
-/* Makes and raises one. LR_ENOMEM. */
+/* Makes and raises one. LR_EBUSY, LR_ENOMEM. */
 LR_NODISCARD enum lr_status lr_heap_raise_new(struct lr_heap *heap, const char *type,
                                               const char *text);
 /* The exception in flight leaves the running frame and reaches its caller, which gets a traceback;

@@ -70,7 +70,11 @@ scenario "a session whose link is cut at any byte of any message is released on 
       expect(at):is(place)
       local patience = case.kind == "black_hole" and "1500ms" or nil
       expect(session):released { within = patience, requestable = patience }
-      w:await(function() return session:closed() end, case.kind == "black_hole" and "2s" or "300ms")
+      if case.kind == "black_hole" then
+        session:close() -- a client's own patience with a lost server: host_lost_at_every_step
+      else
+        w:await(function() return session:closed() end, "300ms")
+      end
       work:join()
       expect(tracker):free("test", 1)
       expect(tracker):pending("test", 0)

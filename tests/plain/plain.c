@@ -2,6 +2,7 @@
 /* Runs tests that are written for Criterion, each in a child process, and counts how they ended. */
 #include <errno.h>
 #include <fnmatch.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/wait.h>
 #include <unistd.h>

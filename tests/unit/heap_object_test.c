@@ -239,6 +239,8 @@ Test(heap_object, what_is_raised_while_another_is_handled_has_it_as_context) {
     cr_assert(lr_heap_catch(heap, NULL) == LR_OK);
     struct lr_object *second = lr_heap_handled(heap);
     cr_assert(lr_heap_raise(heap, first) == LR_OK); /* again: no cycle of contexts */
+    cr_assert(lr_heap_raise_new(heap, "OSError", "third") == LR_EBUSY);
+    cr_assert(lr_heap_raise(heap, lr_heap_frame(heap)) == LR_EINVAL);
     cr_assert(lr_heap_get(first, "__context__") == second);
     cr_assert(lr_heap_get(second, "__context__") == NULL);
     lr_heap_free(heap);

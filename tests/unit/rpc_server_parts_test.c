@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rpc/server.h"
 #include "rpc/server_dialect.h"
 #include "rpc/server_handles.h"
 #include "rpc/server_text.h"
@@ -146,6 +147,21 @@ static void use_storage(struct lr_alloc *alloc, void *unused) {
     cr_assert_eq(storage.base.open_directories, 0);
     cr_assert_eq(storage.files, 0);
     lr_memory_storage_deinit(&storage);
+}
+
+Test(server_parts, a_key_that_no_client_could_say_is_refused) {
+    static const char *const keys[] = {"two words", "tab\tbed", " ", "line\n"};
+    struct lr_env env = {.alloc = lr_alloc_system(), .device = lr_alloc_system()};
+    for (size_t i = 0; i < LR_COUNT_OF(keys); i++) {
+        struct lr_server_options options = lr_server_options_default;
+        struct lr_server *server = NULL;
+        struct lr_error error = {0};
+        options.host = "127.0.0.1";
+        options.key = keys[i];
+        cr_expect_eq(lr_server_new(&server, &env, &options, &error), LR_EINVAL);
+        cr_expect_null(server);
+        cr_expect(strstr(error.text, "blank") != NULL);
+    }
 }
 
 Test(server_parts, storage_in_memory_keeps_replaces_and_removes) {

@@ -27,7 +27,7 @@ if(CRITERION_FOUND)
   target_link_libraries(lr_test_world
     PUBLIC lr_world PkgConfig::CRITERION
     PRIVATE lr_warnings lr_sanitizers)
-  foreach(name sim sim_kernel)
+  foreach(name sim sim_clock sim_kernel)
     lr_add_unit_test(world_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/world_${name}_test.c
       LINKS lr_test_world)

@@ -9,7 +9,6 @@
 #define LR_PLAIN_CRITERION_H
 
 #include <math.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
