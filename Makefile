@@ -49,8 +49,8 @@ run: ## judge the scenarios: build/release/bin/lastref run scenarios/
 test: ## unit, golden and scenario tests, and the fuzzers' seeds once (minutes)
 	@tools/setup.sh base test
 	@tools/build.sh dev
-	ctest --test-dir build/dev -L '^(unit|golden|scenario|fuzz-corpus)$$' $(if $(FILTER),-R '$(FILTER)') \
-	    --output-on-failure --no-tests=error -j $(JOBS)
+	ctest --test-dir build/dev -L '^(unit|golden|scenario|scenario-live|fuzz-corpus)$$' \
+	    $(if $(FILTER),-R '$(FILTER)') --output-on-failure --no-tests=error -j $(JOBS)
 
 interop: ## all roles against real TVM of both dialects (downloads about 1.2 GB the first time)
 	@tools/setup.sh base interop
@@ -108,7 +108,8 @@ build: ## build one preset (PRESET)
 	@tools/build.sh $(PRESET)
 
 clean: ## remove what was built, but not the Python environments of interop
-	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name tvm ! -name interpreters -exec rm -rf {} +; fi
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name tvm ! -name interpreters \
+	    -exec rm -rf {} +; fi
 
 distclean: ## remove all of build/
 	rm -rf build

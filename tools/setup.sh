@@ -7,8 +7,8 @@
 # (through sudo when not root). Where there is no apt-get it names what is missing, for other package
 # managers, and fails. Says nothing and is quick when nothing is missing.
 #
-# groups: base test lint clang fuzz valgrind coverage interop big-endian, or all (of these); and maven, for those who
-#   cannot do without it (tests/interop/setup.sh)
+# groups: base test lint clang fuzz valgrind coverage interop big-endian, or all; and maven, which
+# tests/interop/setup.sh asks for where it cannot do without
 # environment: LR_APT_LISTS (where apt keeps its lists; for tests)
 set -euo pipefail
 

@@ -152,27 +152,53 @@ static void see_reply(struct lr_ledger_link *link, lr_time at, uint32_t word) {
 
 /* ---- packets ---- */
 
+/* A line put together without formatting: each packet has one. What is too long is cut. */
+struct words {
+    char text[LR_LEDGER_LINE_MAX];
+    size_t used;
+};
+
+static void add(struct words *words, const char *text) {
+    size_t size = strlen(text);
+    size_t room = sizeof words->text - 1 - words->used;
+    size = size < room ? size : room;
+    memcpy(words->text + words->used, text, size);
+    words->used += size;
+    words->text[words->used] = '\0';
+}
+
+static void add_number(struct words *words, uint64_t number) {
+    char digits[24];
+    (void)snprintf(digits, sizeof digits, "%" PRIu64, number);
+    add(words, digits);
+}
+
 /* One packet as a line: its name and what its values are. */
 static void say_packet(struct lr_ledger_link *link, const struct lr_seen *seen, uint32_t session) {
     const struct lr_packet *packet = seen->packet;
     bool up = seen->direction == LR_TO_SERVICE;
-    char what[LR_LEDGER_LINE_MAX];
-    int used = snprintf(what, sizeof what, "%s", lr_packet_name(packet->code));
+    struct words words;
+    words.used = 0;
+    add(&words, up ? link->client : link->service);
+    add(&words, " -> ");
+    add(&words, up ? link->service : link->client);
+    add(&words, ": ");
+    add(&words, lr_packet_name(packet->code));
     if (packet->code == LR_PACKET_CALL_FUNC) {
-        used +=
-            snprintf(what + used, sizeof what - (size_t)used, " handle %" PRIu64, packet->handle);
+        add(&words, " handle ");
+        add_number(&words, packet->handle);
     } else if (packet->code == LR_PACKET_COPY_FROM_REMOTE ||
                packet->code == LR_PACKET_COPY_TO_REMOTE || packet->code == LR_PACKET_COPY_ACK) {
-        used += snprintf(what + used, sizeof what - (size_t)used, " %" PRIu64 " bytes",
-                         packet->code == LR_PACKET_COPY_ACK ? seen->size - 4 : packet->nbytes);
+        add(&words, " ");
+        add_number(&words, packet->code == LR_PACKET_COPY_ACK ? seen->size - 4 : packet->nbytes);
+        add(&words, " bytes");
     }
-    for (size_t i = 0; i < packet->values.count && i < 4 && (size_t)used + 1 < sizeof what; i++) {
+    for (size_t i = 0; i < packet->values.count && i < 4; i++) {
         char value[64];
-        used += snprintf(what + used, sizeof what - (size_t)used, "%s%s", i == 0 ? " " : ", ",
-                         lr_value_describe(value, sizeof value, &packet->values.items[i]));
+        add(&words, i == 0 ? " " : ", ");
+        add(&words, lr_value_describe(value, sizeof value, &packet->values.items[i]));
     }
-    lr_ledger_say(link->ledger, seen->at, session, link->number, "%s -> %s: %s",
-                  up ? link->client : link->service, up ? link->service : link->client, what);
+    lr_ledger_add_line(link->ledger, seen->at, session, link->number, words.text, words.used);
 }
 
 static bool is_question(int32_t code) {
@@ -233,6 +259,7 @@ static void see_exception(struct lr_account *account, lr_time at, const struct l
 static void see_packet(struct lr_ledger_link *link, const struct lr_seen *seen) {
     struct lr_ledger_session *session = lr_ledger_session_at(link->ledger, link->session);
     int32_t code = seen->packet->code;
+    const bool up = seen->direction == LR_TO_SERVICE;
     if (session == NULL || code == LR_PACKET_NONE) {
         return;
     }
@@ -247,17 +274,17 @@ static void see_packet(struct lr_ledger_link *link, const struct lr_seen *seen) 
         if (account->shutdown_at[seen->direction] == LR_TIME_NEVER) {
             account->shutdown_at[seen->direction] = seen->at;
         }
-        if (seen->direction == LR_TO_SERVICE) {
+        if (up) {
             lr_ledger_session_client_gone(link->ledger, seen->at, session);
         }
-    } else if (seen->direction == LR_TO_SERVICE && is_question(code)) {
+    } else if (up && is_question(code)) {
         see_question(session, code);
-    } else if (seen->direction == LR_FROM_SERVICE && is_answer(code)) {
+    } else if (!up && is_answer(code)) {
         see_answer(link, seen->at, session, code);
-    } else if (!link->scripted[seen->direction]) {
+    } else if (!link->scripted[up ? LR_TO_SERVICE : LR_FROM_SERVICE]) {
         lr_ledger_find(link->ledger, seen->at, LR_FINDING_PROTOCOL, account->number,
                        "%s from %s, whose side does not send it", lr_packet_name(code),
-                       seen->direction == LR_TO_SERVICE ? link->client : link->service);
+                       up ? link->client : link->service);
     }
 }
 

@@ -14,6 +14,9 @@ void lr_ledger_copy(char out[LR_SESSION_TEXT_MAX], struct lr_text text);
 char *lr_ledger_string(struct lr_ledger *ledger, struct lr_text text);
 
 /* ---- timeline.c ---- */
+/* A line of |size| characters, which end with a NUL; copied. */
+void lr_ledger_add_line(struct lr_ledger *ledger, lr_time at, uint32_t session, uint32_t link,
+                        const char *text, size_t size);
 void lr_ledger_say(struct lr_ledger *ledger, lr_time at, uint32_t session, uint32_t link,
                    const char *format, ...) LR_PRINTF(5, 6);
 void lr_ledger_timeline_deinit(struct lr_ledger *ledger);

@@ -82,7 +82,8 @@ enum lr_offer_state {
 };
 
 struct lr_ledger_offer {
-    struct lr_tree_node node; /* by matchkey */
+    struct lr_tree_node node; /* by hash, then matchkey: there are as many as lives so far */
+    uint64_t hash;
     struct lr_list of_link;
     char *matchkey;
     struct lr_ledger_queue *queue;
@@ -139,6 +140,7 @@ struct lr_ledger_line {
     uint32_t session;
     uint32_t link;
     char *text;
+    size_t capacity; /* of |text|, which the next line in this place uses, too */
 };
 
 struct lr_ledger {

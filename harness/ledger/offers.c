@@ -12,12 +12,33 @@ static const struct lr_ledger_offer *offer_of(const struct lr_tree_node *node) {
     return LR_CONTAINER_OF(node, const struct lr_ledger_offer, node);
 }
 
+struct sought {
+    uint64_t hash;
+    struct lr_text matchkey;
+};
+
+static uint64_t hash_of(struct lr_text text) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    for (size_t i = 0; i < text.size; i++) {
+        hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static int compare_hashes(uint64_t a, uint64_t b) {
+    return (a > b) - (a < b);
+}
+
 static int compare_offers(const struct lr_tree_node *a, const struct lr_tree_node *b) {
-    return strcmp(offer_of(a)->matchkey, offer_of(b)->matchkey);
+    int order = compare_hashes(offer_of(a)->hash, offer_of(b)->hash);
+    return order != 0 ? order : strcmp(offer_of(a)->matchkey, offer_of(b)->matchkey);
 }
 
 static int compare_matchkey(const void *key, const struct lr_tree_node *node) {
-    return lr_text_compare(*(const struct lr_text *)key, lr_text_of(offer_of(node)->matchkey));
+    const struct sought *sought = key;
+    int order = compare_hashes(sought->hash, offer_of(node)->hash);
+    return order != 0 ? order
+                      : lr_text_compare(sought->matchkey, lr_text_of(offer_of(node)->matchkey));
 }
 
 void lr_ledger_offers_init(struct lr_ledger *ledger) {
@@ -37,7 +58,8 @@ void lr_ledger_offers_deinit(struct lr_ledger *ledger) {
 
 struct lr_ledger_offer *lr_ledger_offer_find(const struct lr_ledger *ledger,
                                              struct lr_text matchkey) {
-    struct lr_tree_node *node = lr_tree_find(&ledger->offers, &matchkey, compare_matchkey);
+    const struct sought sought = {hash_of(matchkey), matchkey};
+    struct lr_tree_node *node = lr_tree_find(&ledger->offers, &sought, compare_matchkey);
     return node == NULL ? NULL : LR_CONTAINER_OF(node, struct lr_ledger_offer, node);
 }
 
@@ -70,6 +92,7 @@ static struct lr_ledger_offer *make_offer(struct lr_ledger *ledger, struct lr_te
         return NULL;
     }
     offer->matchkey = copy;
+    offer->hash = hash_of(matchkey);
     offer->state = LR_OFFER_REPLACED;
     lr_list_init(&offer->of_link);
     bool inserted = lr_tree_insert(&ledger->offers, &offer->node);

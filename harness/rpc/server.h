@@ -77,7 +77,7 @@ struct lr_server_counts {
     size_t connections, sessions, handles, device_blocks, device_bytes, directories;
     uint64_t sessions_begun, sessions_ended;
     uint64_t released_handles; /* freed at the ends of sessions because the clients had not */
-    uint64_t released_bytes;   /* device memory likewise */
+    uint64_t released_bytes;   /* device memory and files likewise */
 };
 struct lr_server_counts lr_server_count(const struct lr_server *server);
 

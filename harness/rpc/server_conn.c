@@ -305,7 +305,9 @@ void lr_server_conn_handle(struct lr_server_conn *conn, const struct lr_event *e
 
 void lr_server_conn_handshake_timer(struct lr_server *server, struct lr_timer *timer, lr_time now) {
     struct lr_server_conn *conn = LR_CONTAINER_OF(timer, struct lr_server_conn, handshake);
-    lr_server_trace(server, now, LR_TRACE_LIMIT, conn->id, "handshake not finished in time");
+    lr_server_trace(server, now, LR_TRACE_LIMIT, conn->id,
+                    LR_ADDRESS_FORMAT ": handshake not finished in time",
+                    LR_ADDRESS_WORDS(conn->peer.host, conn->peer.port));
     lr_server_conn_end(conn, LR_SERVER_END_RESET, now, "handshake not finished in time");
 }
 

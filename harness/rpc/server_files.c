@@ -133,6 +133,8 @@ enum lr_status lr_server_file_upload(struct lr_server_call *call) {
     /* both the old content and the new count while the one replaces the other */
     size_t size = data->as.text.size;
     if (lr_server_memory_take(&session->memory, size, &error) != LR_OK) {
+        lr_server_trace(session->server, call->now, LR_TRACE_LIMIT, session->conn->id, "%s",
+                        error.text);
         status = lr_server_raise_error(call, &error);
     } else if (ops_of(call)->write(session->directory, name, data->as.text.data, size, &error) !=
                LR_OK) {

@@ -76,7 +76,7 @@ void lr_server_session_end(struct lr_server_session *session, lr_time now, const
     lr_timers_disarm(&server->timers, &session->timeout);
     lr_timers_disarm(&server->timers, &session->run_timer);
     lr_server_run_drop(session); /* before the handles: it refers to them */
-    size_t bytes = session->memory.device_bytes;
+    size_t bytes = session->memory.used_bytes;
     size_t handles = lr_server_handles_deinit(&session->handles);
     lr_server_files_deinit(session);
     LR_ASSERT(session->memory.used_bytes == 0 && session->memory.device_blocks == 0);

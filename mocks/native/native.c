@@ -6,7 +6,7 @@
 
 #include "base/list.h"
 
-enum { NAME_MAX_BYTES = 64, VIA_MAX_BYTES = NAME_MAX_BYTES + 8 };
+enum { NAME_MAX_BYTES = 64, VIA_MAX_BYTES = NAME_MAX_BYTES + sizeof "variable " };
 
 /* A handle: a variable of the program, or a member of an object. */
 struct handle {

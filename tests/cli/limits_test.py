@@ -150,8 +150,10 @@ class Server(Limits):
 
     def test_the_time_until_a_connection_has_shown_its_key(self):
         server, port = self.start("server", "--handshake", "0.1")
-        self.assertEqual(self.rest(self.connect(port)), b"")
-        self.assertTrue(server.wait_for("handshake not finished in time"))
+        peer = self.connect(port)
+        place = "%s:%d" % peer.getsockname()[:2]
+        self.assertEqual(self.rest(peer), b"")
+        self.assertTrue(server.wait_for(place + ": handshake not finished in time"))
 
     def test_the_time_for_a_packet_that_has_begun(self):
         _, port = self.start("server", "--stalled", "0.1")

@@ -60,6 +60,7 @@ for word in "$@"; do
     libcriterion-dev) touch "$MACHINE/lib/criterion" ;;
     libuv1-dev) touch "$MACHINE/lib/libuv" ;;
     valgrind | git) ln -s "$(type -P env)" "$MACHINE/bin/$word" ;;
+    maven) ln -s "$(type -P env)" "$MACHINE/bin/mvn" ;;
     libclang-rt-14-dev) touch "$MACHINE/runtime/lib/libclang_rt.fuzzer-x86_64.a" ;;
     esac
 done
@@ -149,6 +150,37 @@ case_name="a package that does not bring what it should"
 new_machine; give_apt; rm "$machine/lib/jansson"; touch "$machine/lists/x_Packages"
 run 1 base
 said "still missing after the installation: libjansson-dev"
+
+# The legacy TVM's environment, on a machine without a Python that takes it.
+interop=$(cd "$(dirname "$0")/../interop" && pwd)/setup.sh
+make_legacy() {
+    local status=0 tool
+    for tool in dirname grep rm tail; do
+        ln -s "$(type -P $tool)" "$machine/bin/$tool"
+    done
+    printf '#!/bin/sh\n[ "$1" = -s ] && echo Linux || echo x86_64\n' >"$machine/bin/uname"
+    chmod +x "$machine/bin/uname"
+    env -i PATH="$machine/bin" MACHINE="$machine" LR_APT_LISTS="$machine/lists" \
+        "$interop" --only legacy --legacy-from maven --dir "$machine/tvm" >"$machine/out" 2>&1 ||
+        status=$?
+    check "status 3 (is $status)" [ "$status" -eq 3 ]
+}
+
+case_name="no Python for the legacy TVM, and no Maven: it is installed"
+new_machine; give_apt; touch "$machine/lists/x_Packages"
+make_legacy
+called "$install maven [noninteractive]"
+said "mvn could not get"
+
+case_name="a Maven that is there is not installed again"
+new_machine; give_apt; give_program mvn
+make_legacy
+call_count 0
+
+case_name="no Python for the legacy TVM, and no way to Maven: said, and no more than that"
+new_machine; give_apt; user 1000
+make_legacy
+said "CANNOT BE HAD: Maven (mvn) cannot be installed"
 
 case_name="no apt-get: names for the others, and failure"
 new_machine; rm "$machine/lib/libuv" "$machine/lib/lua5.4"

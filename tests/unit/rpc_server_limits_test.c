@@ -81,12 +81,16 @@ LIMIT_CASE(files_count_against_the_same_limit) {
     file[1] = lr_value_bytes(bytes, 501);
     rig_call(rig, link, upload, file, 2);
     rig_hear_exception(rig, link, "MemoryError");
+    rig_expect(rig, rig->events[LR_TRACE_LIMIT] == 1);
     struct lr_value name = lr_value_str(lr_text_of("a"));
     rig_call(rig, link, discard, &name, 1);
     rig_expect(rig, rig_hear(rig, link));
     rig_call(rig, link, upload, file, 2);
     rig_expect(rig, rig_hear(rig, link));
     rig_expect(rig, rig_heard(rig, 1).kind == LR_VALUE_NULL);
+    rig_shutdown(rig, link);
+    /* what is released is counted alike: 100 bytes of memory, 501 in a file */
+    rig_expect(rig, lr_server_count(rig->server).released_bytes == 601);
 }
 
 LIMIT_CASE(handles_beyond_the_limit_are_refused) {

@@ -38,8 +38,7 @@ void lr_test_result_init(struct lr_case_result *result, struct lr_alloc *alloc, 
     cr_assert_eq(lr_case_result_expect(result, &failed), LR_OK);
     lr_alloc_free_string(alloc, words);
     struct lr_result_lines *const lines[] = {&result->findings, &result->receipts,
-                                             &result->sessions, &result->timeline,
-                                             &result->told};
+                                             &result->sessions, &result->timeline, &result->told};
     for (size_t i = 0; i < LR_COUNT_OF(lines); i++) {
         cr_assert_eq(lr_result_lines_add(alloc, lines[i], LR_MS * (i + 1), "%s", text), LR_OK);
     }
