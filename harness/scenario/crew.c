@@ -183,7 +183,7 @@ static void make_invalid(struct lr_crew *crew, struct worker *worker, const char
         return;
     }
     const char *log = lr_program_log(worker->program);
-    char reason[LR_ERROR_TEXT_MAX * 2];
+    char reason[LR_ERROR_TEXT_MAX * 2 + 4]; /* with ": " between */
     char words[LR_ERROR_TEXT_MAX];
     lr_crew_last_words(words, sizeof words, log);
     (void)snprintf(reason, sizeof reason, "%s%s%s", how, words[0] != '\0' ? ": " : "", words);
