@@ -26,8 +26,9 @@ static void expect_holds(const char *body) {
 }
 
 /* The last expectation does not hold, and says what it saw. */
-static void expect_fails(const char *body, const char *expected, const char *seen_part) {
-    const struct lr_seen_case *seen = lr_rig_run_body(&run, body, NULL);
+static void expect_fails_in(const struct lr_rig_options *options, const char *body,
+                            const char *expected, const char *seen_part) {
+    const struct lr_seen_case *seen = lr_rig_run_body(&run, body, options);
     cr_expect_eq(seen->outcome, LR_CASE_UNEXPECTED, "%s: %s; in: %s",
                  lr_case_outcome_name(seen->outcome), seen->reason, body);
     cr_expect_eq(seen->failed, 1, "in: %s", body);
@@ -35,6 +36,10 @@ static void expect_fails(const char *body, const char *expected, const char *see
               seen->expected);
     cr_expect(strstr(seen->seen, seen_part) != NULL, "no \"%s\" in: %s", seen_part, seen->seen);
     cr_expect_eq(run.exit_status, 1);
+}
+
+static void expect_fails(const char *body, const char *expected, const char *seen_part) {
+    expect_fails_in(NULL, body, expected, seen_part);
 }
 
 Test(scenario_expect, is) {
@@ -69,7 +74,10 @@ Test(scenario_expect, free_and_pending, .timeout = 300) {
                  "w:spawn(function() pcall(c.request, c, 'k') end)\n"
                  "expect(t):pending('k', 1) c:close() expect(t):pending('k', 0)");
     expect_fails("local t = w:tracker() expect(t):pending('k', 2)", "2 pending", "0 pending");
-    expect_fails("local t = w:tracker() t:kill() expect(t):free('k', 0)", "0 free", "no answer");
+    /* On a real machine the port of the dead may be somebody else's by then. */
+    const struct lr_rig_options simulated = {.sim = true};
+    expect_fails_in(&simulated, "local t = w:tracker() t:kill() expect(t):free('k', 0)", "0 free",
+                    "no answer");
 }
 
 Test(scenario_expect, released, .timeout = 300) {
