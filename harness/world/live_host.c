@@ -62,6 +62,7 @@ void lr_host_pend(struct lr_numbered *numbered, enum lr_pending event, int error
 /* ---- events ---- */
 
 static void hand(struct lr_live_host *host, struct lr_event *event) {
+    host->live->handed++;
     event->now = lr_live_clock(host->live);
     host->role->ops->handle(host->role, event);
 }

@@ -56,6 +56,7 @@ struct lr_live {
     uv_signal_t signals[2]; /* SIGINT, SIGTERM */
     bool catching;
     int signal;
+    uint64_t handed, handed_then; /* events to roles so far; and when the loop last looked */
     lr_time now;
     bool now_stale;
     lr_time complained_at; /* about accept; once a second is enough */
@@ -133,6 +134,8 @@ int lr_system_bound_address(uv_os_sock_t socket, struct sockaddr_storage *out);
 void lr_system_shut_write(uv_os_fd_t socket);
 void lr_system_abort_on_close(uv_os_fd_t socket);
 void lr_system_ignore_pipe_signal(void);
+/* Lets whoever else wants this processor have it. */
+void lr_system_yield(void);
 /* A second descriptor of the same socket; -1: none. */
 int lr_system_duplicate(uv_os_fd_t socket);
 void lr_system_close(int descriptor);

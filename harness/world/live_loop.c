@@ -7,6 +7,8 @@
 
 #include "base/assert.h"
 
+#define LOOK_NS (40 * LR_US)
+
 uv_buf_t lr_uv_bytes(const void *bytes, size_t size) {
     uv_buf_t buffer = {.len = size};
     memcpy(&buffer.base, &bytes, sizeof buffer.base); /* its type is not const, its use is */
@@ -56,6 +58,26 @@ int lr_live_signal(const struct lr_live *live) {
     return live->signal;
 }
 
+/* The next event of a conversation is mostly some microseconds away, and to sleep and be woken
+ * takes longer than that: after a turn that handed a role something the loop looks a little before
+ * it waits. True: something came. */
+static bool look_first(struct lr_live *live) {
+    const uint64_t handed = live->handed;
+    if (handed == live->handed_then) {
+        return false;
+    }
+    live->handed_then = handed;
+    const uint64_t until = uv_hrtime() + LOOK_NS;
+    do {
+        uv_run(&live->loop, UV_RUN_NOWAIT);
+        if (live->handed != handed || live->signal != 0) {
+            return true;
+        }
+        lr_system_yield();
+    } while (uv_hrtime() < until);
+    return false;
+}
+
 bool lr_live_turn(struct lr_live *live, lr_time until) {
     live->now_stale = true;
     uv_update_time(&live->loop); /* what the caller did since the last turn counts, too */
@@ -63,7 +85,7 @@ bool lr_live_turn(struct lr_live *live, lr_time until) {
     lr_hosts_deliver_busy(live);
     if (had_work || until <= lr_live_clock(live)) {
         uv_run(&live->loop, UV_RUN_NOWAIT);
-    } else {
+    } else if (!look_first(live)) {
         if (until != LR_TIME_NEVER) {
             lr_live_set_alarm(live, &live->until, until);
         }

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #ifdef __linux__
@@ -183,6 +184,10 @@ void lr_system_shut_write(uv_os_fd_t socket) {
 void lr_system_abort_on_close(uv_os_fd_t socket) {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+void lr_system_yield(void) {
+    (void)sched_yield();
 }
 
 void lr_system_ignore_pipe_signal(void) {
