@@ -4,52 +4,27 @@
  * itself there is one test more, with an error, so that half a report is not read as a green one.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "reports/reports.h"
 #include "reports/terminal.h"
+#include "reports/text.h"
 #include "reports/utf8.h"
-
-enum { PIECE_MAX = 256 };
 
 struct junit_report {
     struct lr_reporter reporter;
     struct lr_alloc *alloc;
-    char *path;
+    struct lr_report_text text;
     struct lr_buf cases; /* the <testcase> elements so far */
     size_t counts[LR_CASE_OUTCOME_COUNT];
     size_t count;
     size_t planned;
     bool complete;
-    struct lr_error error;
 };
 
 static struct junit_report *report_of(struct lr_reporter *reporter) {
     return LR_CONTAINER_OF(reporter, struct junit_report, reporter);
-}
-
-static void note(struct junit_report *report, enum lr_status status) {
-    if (status != LR_OK && report->error.code == LR_OK) {
-        lr_error_set(&report->error, status, "%s: %s", report->path, lr_status_text(status));
-    }
-}
-
-static void put(struct junit_report *report, struct lr_buf *out, const char *text) {
-    note(report, lr_buf_append(out, text, strlen(text)));
-}
-
-static void put_format(struct junit_report *report, struct lr_buf *out, const char *format, ...)
-    LR_PRINTF(3, 4);
-
-static void put_format(struct junit_report *report, struct lr_buf *out, const char *format, ...) {
-    char piece[PIECE_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(piece, sizeof piece, format, arguments);
-    va_end(arguments);
-    put(report, out, piece);
 }
 
 /* What XML 1.0 has a form for; control characters and two of Unicode's own are not. */
@@ -71,9 +46,9 @@ static void put_escaped(struct junit_report *report, struct lr_buf *out, const c
             form = marks[i].code == code ? marks[i].form : form;
         }
         if (form != NULL) {
-            put(report, out, form);
+            lr_report_put(&report->text, out, form);
         } else {
-            note(report, lr_buf_append(out, c, size));
+            lr_report_note(&report->text, lr_buf_append(out, c, size));
         }
         c += size > 0 ? size : 1;
     }
@@ -82,9 +57,10 @@ static void put_escaped(struct junit_report *report, struct lr_buf *out, const c
 static void put_lines(struct junit_report *report, const char *title,
                       const struct lr_result_lines *lines) {
     for (const struct lr_result_line *line = lines->first; line != NULL; line = line->next) {
-        put_format(report, &report->cases, "%s %9.3f ms  ", title, (double)line->at / 1e6);
+        lr_report_format(&report->text, &report->cases, "%s %9.3f ms  ", title,
+                         (double)line->at / 1e6);
         put_escaped(report, &report->cases, line->text);
-        put(report, &report->cases, "\n");
+        lr_report_put(&report->text, &report->cases, "\n");
     }
 }
 
@@ -100,22 +76,22 @@ static void put_output(struct junit_report *report, const struct lr_case_result 
     if (result->told.first == NULL && result->retentions == NULL) {
         return;
     }
-    put(report, &report->cases, "    <system-out>");
+    lr_report_put(&report->text, &report->cases, "    <system-out>");
     for (const struct lr_result_line *line = result->told.first; line != NULL; line = line->next) {
         put_escaped(report, &report->cases, line->text);
-        put(report, &report->cases, "\n");
+        lr_report_put(&report->text, &report->cases, "\n");
     }
     put_retentions(report, result);
-    put(report, &report->cases, "</system-out>\n");
+    lr_report_put(&report->text, &report->cases, "</system-out>\n");
 }
 
 static void put_failure(struct junit_report *report, const struct lr_case_result *result) {
     struct lr_buf *out = &report->cases;
     const char *element = result->outcome == LR_CASE_INVALID ? "error" : "failure";
-    put_format(report, out, "    <%s message=\"%s: ", element,
-               lr_case_outcome_name(result->outcome));
+    lr_report_format(&report->text, out, "    <%s message=\"%s: ", element,
+                     lr_case_outcome_name(result->outcome));
     put_escaped(report, out, result->reason);
-    put(report, out, "\">");
+    lr_report_put(&report->text, out, "\">");
     for (const struct lr_expectation *e = result->expectations; e != NULL; e = e->next) {
         if (!e->held) {
             const char *const pieces[] = {e->where,    ": ",           e->text, "\nexpected: ",
@@ -127,9 +103,9 @@ static void put_failure(struct junit_report *report, const struct lr_case_result
     }
     put_lines(report, "audit", &result->findings);
     put_lines(report, "timeline", &result->timeline);
-    put(report, out, "repeat: ");
+    lr_report_put(&report->text, out, "repeat: ");
     put_escaped(report, out, result->repeat);
-    put_format(report, out, "\n</%s>\n", element);
+    lr_report_format(&report->text, out, "\n</%s>\n", element);
 }
 
 static bool is_skipped(enum lr_case_outcome outcome) {
@@ -141,11 +117,11 @@ static bool is_failure(enum lr_case_outcome outcome) {
 }
 
 static void put_unfinished(struct junit_report *report, struct lr_buf *out) {
-    put_format(report, out,
-               "  <testcase classname=\"lastref\" name=\"the run has ended\">\n"
-               "    <error message=\"incomplete: %zu of %zu cases are in this report\"/>\n"
-               "  </testcase>\n",
-               report->count, report->planned);
+    lr_report_format(&report->text, out,
+                     "  <testcase classname=\"lastref\" name=\"the run has ended\">\n"
+                     "    <error message=\"incomplete: %zu of %zu cases are in this report\"/>\n"
+                     "  </testcase>\n",
+                     report->count, report->planned);
 }
 
 static void write_document(struct junit_report *report) {
@@ -155,21 +131,22 @@ static void write_document(struct junit_report *report) {
         report->counts[LR_CASE_UNEXPECTED] + report->counts[LR_CASE_STALE_KNOWN_FAILURE];
     size_t unfinished = report->complete ? 0 : 1;
     size_t skipped = report->counts[LR_CASE_NOT_RUN] + report->counts[LR_CASE_KNOWN_FAILURE];
-    put(report, &out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    put_format(report, &out,
-               "<testsuite name=\"lastref\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
-               "skipped=\"%zu\">\n",
-               report->count + unfinished, failures, report->counts[LR_CASE_INVALID] + unfinished,
-               skipped);
-    note(report, lr_buf_append(&out, lr_buf_data(&report->cases), lr_buf_size(&report->cases)));
+    lr_report_put(&report->text, &out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    lr_report_format(&report->text, &out,
+                     "<testsuite name=\"lastref\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
+                     "skipped=\"%zu\">\n",
+                     report->count + unfinished, failures,
+                     report->counts[LR_CASE_INVALID] + unfinished, skipped);
+    lr_report_note(&report->text,
+                   lr_buf_append(&out, lr_buf_data(&report->cases), lr_buf_size(&report->cases)));
     if (!report->complete) {
         put_unfinished(report, &out);
     }
-    put(report, &out, "</testsuite>\n");
+    lr_report_put(&report->text, &out, "</testsuite>\n");
     struct lr_error error = {.code = LR_OK};
-    if (lr_write_file(report->path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
-        report->error.code == LR_OK) {
-        report->error = error;
+    if (lr_write_file(report->text.path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
+        report->text.error.code == LR_OK) {
+        report->text.error = error;
     }
     lr_buf_deinit(&out);
 }
@@ -182,24 +159,24 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     (void)count;
     report->count++;
     report->counts[result->outcome]++;
-    put(report, out, "  <testcase classname=\"");
+    lr_report_put(&report->text, out, "  <testcase classname=\"");
     put_escaped(report, out, result->file);
-    put(report, out, "\" name=\"");
+    lr_report_put(&report->text, out, "\" name=\"");
     put_escaped(report, out, result->name);
     if (result->world != NULL) { /* a case may run in both */
-        put_format(report, out, " (%s)", result->world);
+        lr_report_format(&report->text, out, " (%s)", result->world);
     }
-    put_format(report, out, "\" time=\"%.3f\">\n", (double)result->duration_ns / 1e9);
+    lr_report_format(&report->text, out, "\" time=\"%.3f\">\n", (double)result->duration_ns / 1e9);
     if (is_skipped(result->outcome)) {
-        put_format(report, out,
-                   "    <skipped message=\"%s: ", lr_case_outcome_name(result->outcome));
+        lr_report_format(&report->text, out,
+                         "    <skipped message=\"%s: ", lr_case_outcome_name(result->outcome));
         put_escaped(report, out, result->reason);
-        put(report, out, "\"/>\n");
+        lr_report_put(&report->text, out, "\"/>\n");
     } else if (is_failure(result->outcome) || result->outcome == LR_CASE_INVALID) {
         put_failure(report, result);
     }
     put_output(report, result);
-    put(report, out, "  </testcase>\n");
+    lr_report_put(&report->text, out, "  </testcase>\n");
 }
 
 static void flush(struct lr_reporter *reporter) {
@@ -217,16 +194,16 @@ static enum lr_status finish(struct lr_reporter *reporter, const struct lr_run_s
     struct junit_report *report = report_of(reporter);
     report->complete = !summary->interrupted && report->count == report->planned;
     write_document(report);
-    if (report->error.code != LR_OK) {
-        *error = report->error;
+    if (report->text.error.code != LR_OK) {
+        *error = report->text.error;
     }
-    return report->error.code;
+    return report->text.error.code;
 }
 
 static void free_report(struct lr_reporter *reporter) {
     struct junit_report *report = report_of(reporter);
     lr_buf_deinit(&report->cases);
-    lr_alloc_free_string(report->alloc, report->path);
+    lr_alloc_free_string(report->alloc, report->text.path);
     LR_FREE(report->alloc, report);
 }
 
@@ -238,11 +215,11 @@ enum lr_status lr_junit_reporter(struct lr_reporter **reporter, struct lr_alloc 
     }
     report->alloc = alloc;
     lr_buf_init(&report->cases, alloc);
-    report->path = lr_alloc_string(alloc, path, strlen(path));
+    report->text.path = lr_alloc_string(alloc, path, strlen(path));
     report->reporter = (struct lr_reporter){
         .begin = begin, .ended = ended, .flush = flush, .finish = finish, .free = free_report};
     *reporter = &report->reporter;
-    if (report->path == NULL) {
+    if (report->text.path == NULL) {
         free_report(&report->reporter);
         return lr_error_set(error, LR_ENOMEM, "no memory for a report");
     }

@@ -2,50 +2,25 @@
 /* Results as TAP, version 14. A known failure is a TODO, what was not run a SKIP, each with its
  * reason. The plan stands first: who reads what a killed run has left sees that points are missing.
  */
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "reports/reports.h"
 #include "reports/terminal.h"
+#include "reports/text.h"
 #include "reports/utf8.h"
-
-enum { PIECE_MAX = 256 };
 
 struct tap_report {
     struct lr_reporter reporter;
     struct lr_alloc *alloc;
-    char *path;
+    struct lr_report_text text;
     struct lr_buf points;
     size_t count;
     size_t planned;
-    struct lr_error error;
 };
 
 static struct tap_report *report_of(struct lr_reporter *reporter) {
     return LR_CONTAINER_OF(reporter, struct tap_report, reporter);
-}
-
-static void note(struct tap_report *report, enum lr_status status) {
-    if (status != LR_OK && report->error.code == LR_OK) {
-        lr_error_set(&report->error, status, "%s: %s", report->path, lr_status_text(status));
-    }
-}
-
-static void put(struct tap_report *report, struct lr_buf *out, const char *text) {
-    note(report, lr_buf_append(out, text, strlen(text)));
-}
-
-static void put_format(struct tap_report *report, struct lr_buf *out, const char *format, ...)
-    LR_PRINTF(3, 4);
-
-static void put_format(struct tap_report *report, struct lr_buf *out, const char *format, ...) {
-    char piece[PIECE_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(piece, sizeof piece, format, arguments);
-    va_end(arguments);
-    put(report, out, piece);
 }
 
 static bool is_control(uint32_t code) {
@@ -59,14 +34,14 @@ static void put_line(struct tap_report *report, struct lr_buf *out, const char *
     for (const char *c = text == NULL ? "" : text; *c != '\0';) {
         size_t size = lr_utf8_next(c, &code);
         if (size == 0) {
-            put(report, out, LR_UTF8_REPLACEMENT);
+            lr_report_put(&report->text, out, LR_UTF8_REPLACEMENT);
         } else if (is_control(code)) {
-            put(report, out, code == '\n' && marked[0] == '"' ? "\\n" : " ");
+            lr_report_put(&report->text, out, code == '\n' && marked[0] == '"' ? "\\n" : " ");
         } else {
             if (size == 1 && strchr(marked, *c) != NULL) {
-                put(report, out, "\\");
+                lr_report_put(&report->text, out, "\\");
             }
-            note(report, lr_buf_append(out, c, size));
+            lr_report_note(&report->text, lr_buf_append(out, c, size));
         }
         c += size > 0 ? size : 1;
     }
@@ -82,9 +57,9 @@ static void put_field(struct tap_report *report, const char *indent, const char 
                       const char *text) {
     struct lr_buf *out = &report->points;
     if (text != NULL) {
-        put_format(report, out, "%s%s: \"", indent, name);
+        lr_report_format(&report->text, out, "%s%s: \"", indent, name);
         put_line(report, out, text, "\"\\");
-        put(report, out, "\"\n");
+        lr_report_put(&report->text, out, "\"\n");
     }
 }
 
@@ -92,12 +67,12 @@ static void put_lines(struct tap_report *report, const char *name,
                       const struct lr_result_lines *lines) {
     struct lr_buf *out = &report->points;
     if (lines->first != NULL) {
-        put_format(report, out, "  %s:\n", name);
+        lr_report_format(&report->text, out, "  %s:\n", name);
     }
     for (const struct lr_result_line *line = lines->first; line != NULL; line = line->next) {
-        put_format(report, out, "    - \"%.3f ms  ", (double)line->at / 1e6);
+        lr_report_format(&report->text, out, "    - \"%.3f ms  ", (double)line->at / 1e6);
         put_line(report, out, line->text, "\"\\");
-        put(report, out, "\"\n");
+        lr_report_put(&report->text, out, "\"\n");
     }
 }
 
@@ -105,7 +80,7 @@ static void put_failed(struct tap_report *report, const struct lr_case_result *r
     bool any = false;
     for (const struct lr_expectation *e = result->expectations; e != NULL; e = e->next) {
         if (!e->held) {
-            put(report, &report->points, any ? "" : "  expectations:\n");
+            lr_report_put(&report->text, &report->points, any ? "" : "  expectations:\n");
             put_field(report, "    - ", "at", e->where);
             put_field(report, "      ", "text", e->text);
             put_field(report, "      ", "wanted", e->expected);
@@ -116,7 +91,7 @@ static void put_failed(struct tap_report *report, const struct lr_case_result *r
 }
 
 static void put_diagnostics(struct tap_report *report, const struct lr_case_result *result) {
-    put(report, &report->points, "  ---\n");
+    lr_report_put(&report->text, &report->points, "  ---\n");
     put_field(report, "  ", "result", lr_case_outcome_name(result->outcome));
     put_field(report, "  ", "message", result->reason);
     put_field(report, "  ", "title", result->title);
@@ -128,7 +103,7 @@ static void put_diagnostics(struct tap_report *report, const struct lr_case_resu
     put_lines(report, "sessions", &result->sessions);
     put_lines(report, "timeline", &result->timeline);
     put_field(report, "  ", "repeat", result->repeat);
-    put(report, &report->points, "  ...\n");
+    lr_report_put(&report->text, &report->points, "  ...\n");
 }
 
 /* How a point says each outcome. */
@@ -153,17 +128,17 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     (void)index;
     (void)count;
     report->count++;
-    put_format(report, out, "%s %zu - ", forms[result->outcome].ok ? "ok" : "not ok",
-               report->count);
+    lr_report_format(&report->text, out, "%s %zu - ", forms[result->outcome].ok ? "ok" : "not ok",
+                     report->count);
     put_description(report, out, result->name);
     if (result->world != NULL) {
-        put_format(report, out, " (%s)", result->world);
+        lr_report_format(&report->text, out, " (%s)", result->world);
     }
     if (forms[result->outcome].directive != NULL) {
-        put_format(report, out, " # %s ", forms[result->outcome].directive);
+        lr_report_format(&report->text, out, " # %s ", forms[result->outcome].directive);
         put_description(report, out, result->reason);
     }
-    put(report, out, "\n");
+    lr_report_put(&report->text, out, "\n");
     if (forms[result->outcome].explained) {
         put_diagnostics(report, result);
     }
@@ -174,19 +149,19 @@ static void write_document(struct tap_report *report, const struct lr_run_summar
     struct lr_buf out;
     struct lr_error error = {.code = LR_OK};
     lr_buf_init(&out, report->alloc);
-    put_format(report, &out, "TAP version 14\n1..%zu\n", report->planned);
+    lr_report_format(&report->text, &out, "TAP version 14\n1..%zu\n", report->planned);
     if (lr_buf_size(&report->points) > 0) {
-        note(report,
-             lr_buf_append(&out, lr_buf_data(&report->points), lr_buf_size(&report->points)));
+        lr_report_note(&report->text, lr_buf_append(&out, lr_buf_data(&report->points),
+                                                    lr_buf_size(&report->points)));
     }
     if (summary != NULL && (summary->interrupted || report->count < report->planned)) {
-        put_format(report, &out, "Bail out! %s: %zu of %zu cases have ended\n",
-                   summary->interrupted ? "interrupted" : "lastref itself failed", report->count,
-                   report->planned);
+        lr_report_format(&report->text, &out, "Bail out! %s: %zu of %zu cases have ended\n",
+                         summary->interrupted ? "interrupted" : "lastref itself failed",
+                         report->count, report->planned);
     }
-    if (lr_write_file(report->path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
-        report->error.code == LR_OK) {
-        report->error = error;
+    if (lr_write_file(report->text.path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
+        report->text.error.code == LR_OK) {
+        report->text.error = error;
     }
     lr_buf_deinit(&out);
 }
@@ -204,16 +179,16 @@ static enum lr_status finish(struct lr_reporter *reporter, const struct lr_run_s
                              struct lr_error *error) {
     struct tap_report *report = report_of(reporter);
     write_document(report, summary);
-    if (report->error.code != LR_OK) {
-        *error = report->error;
+    if (report->text.error.code != LR_OK) {
+        *error = report->text.error;
     }
-    return report->error.code;
+    return report->text.error.code;
 }
 
 static void free_report(struct lr_reporter *reporter) {
     struct tap_report *report = report_of(reporter);
     lr_buf_deinit(&report->points);
-    lr_alloc_free_string(report->alloc, report->path);
+    lr_alloc_free_string(report->alloc, report->text.path);
     LR_FREE(report->alloc, report);
 }
 
@@ -225,11 +200,11 @@ enum lr_status lr_tap_reporter(struct lr_reporter **reporter, struct lr_alloc *a
     }
     report->alloc = alloc;
     lr_buf_init(&report->points, alloc);
-    report->path = lr_alloc_string(alloc, path, strlen(path));
+    report->text.path = lr_alloc_string(alloc, path, strlen(path));
     report->reporter = (struct lr_reporter){
         .begin = begin, .ended = ended, .flush = flush, .finish = finish, .free = free_report};
     *reporter = &report->reporter;
-    if (report->path == NULL) {
+    if (report->text.path == NULL) {
         free_report(&report->reporter);
         return lr_error_set(error, LR_ENOMEM, "no memory for a report");
     }
