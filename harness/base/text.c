@@ -26,6 +26,24 @@ bool lr_text_has(struct lr_text text, char character) {
     return text.size > 0 && memchr(text.data, character, text.size) != NULL;
 }
 
+bool lr_text_contains(struct lr_text text, struct lr_text part) {
+    if (part.size == 0) {
+        return true;
+    }
+    while (text.size >= part.size) {
+        const char *found = memchr(text.data, part.data[0], text.size - part.size + 1);
+        if (found == NULL) {
+            return false;
+        }
+        if (memcmp(found, part.data, part.size) == 0) {
+            return true;
+        }
+        text.size -= (size_t)(found + 1 - text.data);
+        text.data = found + 1;
+    }
+    return false;
+}
+
 bool lr_text_starts_with(struct lr_text text, const char *prefix) {
     size_t size = strlen(prefix);
     return text.size >= size && memcmp(text.data, prefix, size) == 0;

@@ -20,6 +20,8 @@ bool lr_text_equal(struct lr_text a, struct lr_text b);
 int lr_text_compare(struct lr_text a, struct lr_text b);
 bool lr_text_starts_with(struct lr_text text, const char *prefix);
 bool lr_text_has(struct lr_text text, char character);
+/* True where |part| stands in |text|, byte for byte; an empty one stands in every text. */
+bool lr_text_contains(struct lr_text text, struct lr_text part);
 /* True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool lr_text_is_utf8(struct lr_text text);
 

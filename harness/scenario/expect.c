@@ -48,14 +48,21 @@ static int push_subject(lua_State *lua) {
     return lua_getiuservalue(lua, 1, 1);
 }
 
-static const char *push_text(lua_State *lua, int index) {
-    if (lua_type(lua, index) != LUA_TSTRING) {
-        return lr_sandbox_text(lua, index);
-    }
-    char quoted[SEEN_MAX];
+/* Lua's own, with all its bytes. */
+static struct lr_text text_at(lua_State *lua, int index) {
     struct lr_text text;
     text.data = lua_tolstring(lua, index, &text.size);
+    return text;
+}
+
+static const char *push_quoted(lua_State *lua, struct lr_text text) {
+    char quoted[SEEN_MAX];
     return lua_pushstring(lua, lr_text_quote(quoted, sizeof quoted, text));
+}
+
+static const char *push_text(lua_State *lua, int index) {
+    return lua_type(lua, index) != LUA_TSTRING ? lr_sandbox_text(lua, index)
+                                               : push_quoted(lua, text_at(lua, index));
 }
 
 static int expect_is(lua_State *lua) {
@@ -70,38 +77,44 @@ static int expect_is(lua_State *lua) {
 }
 
 static int expect_contains(lua_State *lua) {
-    const char *part = luaL_checkstring(lua, 2);
-    luaL_argcheck(lua, part[0] != '\0', 2, "every text contains an empty one");
+    (void)luaL_checkstring(lua, 2);
+    luaL_argcheck(lua, text_at(lua, 2).size > 0, 2, "every text contains an empty one");
     push_subject(lua);
     int subject = lua_gettop(lua);
-    const char *whole = lua_isstring(lua, subject) ? lua_tostring(lua, subject) : "";
-    struct lr_verdict verdict = {.held = strstr(whole, part) != NULL};
+    bool is_text = lua_isstring(lua, subject) != 0;
+    struct lr_verdict verdict = {.held = is_text &&
+                                         lr_text_contains(text_at(lua, subject), text_at(lua, 2))};
     verdict.seen = push_text(lua, subject);
-    verdict.expected = lua_pushfstring(lua, "text that contains \"%s\"", part);
-    verdict.text = lua_pushfstring(lua, "a text contains \"%s\"", part);
+    const char *part = push_text(lua, 2);
+    verdict.expected = lua_pushfstring(lua, "text that contains %s", part);
+    verdict.text = lua_pushfstring(lua, "a text contains %s", part);
     return lr_expect_record(lua, &verdict);
 }
 
 static int function_ended(lua_State *lua, int status, lua_KContext kcontext) {
     (void)kcontext;
-    const char *part = lua_tostring(lua, 2);
     bool failed = status != LUA_OK && status != LUA_YIELD;
     struct lr_play *play = lr_play_of(lua);
     if (play->failed || play->missing[0] != '\0' || play->unready[0] != '\0') {
         return lua_error(lua); /* not the failure that was asked for */
     }
-    const char *message = failed ? lr_sandbox_text(lua, -1) : "it succeeded";
-    struct lr_verdict verdict = {.held = failed && strstr(message, part) != NULL};
-    verdict.seen = message;
-    verdict.expected = lua_pushfstring(lua, "an error that contains \"%s\"", part);
-    verdict.text = lua_pushfstring(lua, "a call fails with \"%s\"", part);
+    struct lr_verdict verdict = {.seen = "it succeeded"};
+    if (failed) {
+        const char *message = lr_sandbox_text(lua, -1);
+        struct lr_text whole = text_at(lua, -1);
+        verdict.held = lr_text_contains(whole, text_at(lua, 2));
+        verdict.seen = lr_text_has(whole, '\0') ? push_quoted(lua, whole) : message;
+    }
+    const char *part = push_text(lua, 2);
+    verdict.expected = lua_pushfstring(lua, "an error that contains %s", part);
+    verdict.text = lua_pushfstring(lua, "a call fails with %s", part);
     return lr_expect_record(lua, &verdict);
 }
 
 /* expect(function() .. end):fails("session is closed") */
 static int expect_fails(lua_State *lua) {
-    if (luaL_checkstring(lua, 2)[0] ==
-        '\0') { /* any error would do, also one of the script's own */
+    (void)luaL_checkstring(lua, 2);
+    if (text_at(lua, 2).size == 0) { /* any error would do, also one of the script's own */
         return luaL_error(lua, "fails(\"part of the message\"): say which");
     }
     lua_settop(lua, 2);

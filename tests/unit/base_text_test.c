@@ -24,6 +24,24 @@ Test(base_text, compares_by_bytes_then_by_length) {
     cr_expect_not(lr_text_starts_with(of("cli"), "client:"));
 }
 
+Test(base_text, finds_a_part_also_behind_a_nul) {
+    static const struct {
+        struct lr_text text;
+        struct lr_text part;
+        bool found;
+    } rows[] = {
+        {{"abcabd", 6}, {"abd", 3}, true},  {{"abcabd", 6}, {"abc", 3}, true},
+        {{"abcabd", 6}, {"abe", 3}, false}, {{"ab", 2}, {"abc", 3}, false},
+        {{"a\0bc", 4}, {"bc", 2}, true},    {{"a\0bc", 4}, {"\0b", 2}, true},
+        {{"a\0bc", 4}, {"a\0c", 3}, false}, {{"aab", 3}, {"ab", 2}, true},
+        {{"x", 1}, {"", 0}, true},          {{NULL, 0}, {"", 0}, true},
+        {{NULL, 0}, {"x", 1}, false},
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        cr_expect_eq(lr_text_contains(rows[i].text, rows[i].part), rows[i].found, "row %zu", i);
+    }
+}
+
 Test(base_text, tells_utf8_from_what_is_not) {
     static const char *const good[] = {
         "",

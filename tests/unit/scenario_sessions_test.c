@@ -53,12 +53,18 @@ Test(scenario_expect, is) {
 
 Test(scenario_expect, contains) {
     expect_holds("expect('hello world'):contains('lo w') expect(1234):contains('23')");
+    expect_holds("expect('a\\0bc'):contains('bc') expect('a\\0bc'):contains('\\0b')");
     expect_fails("expect('hello'):contains('bye')", "contains \"bye\"", "\"hello\"");
+    expect_fails("expect('a\\0bc'):contains('bd')", "contains \"bd\"", "\"a\\x00bc\"");
+    expect_fails("expect('ab'):contains('a\\0c')", "contains \"a\\x00c\"", "\"ab\"");
     expect_fails("expect(nil):contains('x')", "contains \"x\"", "nil");
 }
 
 Test(scenario_expect, fails) {
     expect_holds("expect(function() error('the reason') end):fails('reason')");
+    expect_holds("expect(function() error('a\\0b, the reason', 0) end):fails('reason')");
+    expect_fails("expect(function() error('ab', 0) end):fails('a\\0c')", "contains \"a\\x00c\"",
+                 "ab");
     expect_fails("expect(function() return 1 end):fails('reason')", "contains \"reason\"",
                  "it succeeded");
     expect_fails("expect(function() error('another') end):fails('reason')", "contains \"reason\"",
