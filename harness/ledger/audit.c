@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Beyond its budget by this much, a release is late whoever asked: far more than any machine's own
- * slowness, which the budgets of a scenario's own expectations take into account. */
-#define AUDIT_LATE_NS LR_SECOND
 /* A matchkey that was granted and not used is back after 6 s; TVM's own servers need up to 8.2 s.
  */
 #define AUDIT_UNUSED_NS (10 * LR_SECOND)
@@ -118,25 +115,71 @@ static void audit_return(const struct audit *audit, const struct lr_ledger_sessi
            lr_text_duration(ago, sizeof ago, audit->now - since), account->server);
 }
 
-/* When it should have been over at the latest, as far as the wire alone tells. */
-static lr_time latest_end(const struct lr_ledger_session *session) {
+/* When it should have been over, as far as the wire alone tells, and how late is too late. */
+static lr_time end_due(const struct lr_ledger_session *session,
+                       const struct lr_ledger_patience *patience, uint64_t *allowed) {
     const struct lr_account *account = &session->account;
     lr_time expires = LR_TIME_NEVER;
     if (account->accepted_at != LR_TIME_NEVER && account->timeout_ns != LR_TIME_NEVER) {
         expires = lr_time_add(account->accepted_at, account->timeout_ns);
     }
-    return lr_time_min(expires, session->client_gone_at);
+    bool expired = expires < session->client_gone_at;
+    *allowed = expired ? patience->expired_ns : patience->late_ns;
+    return expired ? expires : session->client_gone_at;
+}
+
+/* When a release by |due| is seen at the latest. Where the server's own end of the link does not
+ * show it, that is when it can offer itself: at a tracker that it is connected to, or to somebody
+ * who tries. */
+static lr_time latest_sight(const struct lr_ledger_session *session, lr_time due) {
+    const struct lr_account *account = &session->account;
+    lr_time own_end =
+        lr_time_min(account->fin_at[LR_FROM_SERVICE], account->reset_at[LR_FROM_SERVICE]);
+    if (account->released_at >= own_end) {
+        return due;
+    }
+    lr_time from = session->renewal != NULL ? session->renewal->link->opened_at : account->tried_at;
+    return from != LR_TIME_NEVER && from > due ? from : due;
+}
+
+static void audit_slot(const struct audit *audit, const struct lr_ledger_session *session) {
+    const struct lr_account *account = &session->account;
+    bool unused = account->accepted_at == LR_TIME_NEVER;
+    char after[32];
+    if (account->requestable_at == LR_TIME_NEVER || session->renewal == NULL ||
+        (unused && account->granted_at == LR_TIME_NEVER)) {
+        return;
+    }
+    lr_time over = unused ? account->granted_at : account->released_at;
+    lr_time opened = session->renewal->link->opened_at;
+    lr_time can = over > opened ? over : opened;
+    uint64_t allowed = unused ? AUDIT_UNUSED_NS : audit->ledger->patience.return_ns;
+    if (account->requestable_at > lr_time_add(can, allowed)) {
+        report(audit, LR_FINDING_LATE, account->number,
+               "session %u: %s was requestable again only %s after the %s", account->number,
+               account->server,
+               lr_text_duration(after, sizeof after, account->requestable_at - over),
+               unused ? "grant that nobody used" : "release");
+    }
+}
+
+static void audit_late(const struct audit *audit, const struct lr_ledger_session *session) {
+    const struct lr_account *account = &session->account;
+    uint64_t allowed;
+    char by[32];
+    lr_time due = end_due(session, &audit->ledger->patience, &allowed);
+    if (due != LR_TIME_NEVER && account->released_at != LR_TIME_NEVER &&
+        account->released_at > lr_time_add(latest_sight(session, due), allowed)) {
+        report(audit, LR_FINDING_LATE, account->number, "session %u was released late by %s",
+               account->number, lr_text_duration(by, sizeof by, account->released_at - due));
+    } else {
+        audit_slot(audit, session);
+    }
 }
 
 static void audit_times(const struct audit *audit, const struct lr_ledger_session *session) {
     const struct lr_account *account = &session->account;
-    lr_time due = latest_end(session);
-    char by[32];
-    if (due != LR_TIME_NEVER && account->released_at != LR_TIME_NEVER &&
-        account->released_at > lr_time_add(due, AUDIT_LATE_NS)) {
-        report(audit, LR_FINDING_LATE, account->number, "session %u was released late by %s",
-               account->number, lr_text_duration(by, sizeof by, account->released_at - due));
-    }
+    audit_late(audit, session);
     if (account->released_count > 1) {
         report(audit, LR_FINDING_TWICE, account->number,
                "session %u: %s offered its place %u times", account->number, account->server,
@@ -166,6 +209,10 @@ static void audit_session(const struct audit *audit, const struct lr_ledger_sess
     } else if (account->requestable_at == LR_TIME_NEVER) {
         audit_return(audit, session);
     }
+}
+
+void lr_ledger_set_patience(struct lr_ledger *ledger, const struct lr_ledger_patience *patience) {
+    ledger->patience = *patience;
 }
 
 void lr_ledger_audit(const struct lr_ledger *ledger, lr_time now,

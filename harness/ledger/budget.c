@@ -115,6 +115,11 @@ enum lr_release lr_budget_judge(const struct lr_account *account, const struct l
         return LR_RELEASE_EARLY;
     }
     if (account->released_at > release_due) {
+        bool untried = account->tried_at != LR_TIME_NEVER && account->tried_at > release_due &&
+                       account->released_at >= account->tried_at;
+        if (untried) {
+            return LR_RELEASE_NOT_OBSERVABLE; /* nobody asked in time */
+        }
         *late_by = account->released_at - release_due;
         return LR_RELEASE_LATE;
     }

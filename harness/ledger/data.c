@@ -115,7 +115,7 @@ static void see_hello(struct lr_ledger_link *link, lr_time at, const struct lr_c
                       ? ""
                       : lr_text_duration(duration, sizeof duration, key->timeout_ns));
     if (session->server != NULL && !session->server->registered) {
-        lr_ledger_server_tried(session->server, session);
+        lr_ledger_server_tried(session->server, at, session);
     }
 }
 

@@ -41,6 +41,9 @@ char *lr_ledger_string(struct lr_ledger *ledger, struct lr_text text) {
     return string;
 }
 
+const struct lr_ledger_patience lr_ledger_patience_default = {
+    .late_ns = LR_SECOND, .expired_ns = LR_SECOND, .return_ns = LR_TIME_NEVER};
+
 enum lr_status lr_ledger_new(struct lr_ledger **out, struct lr_alloc *alloc,
                              const struct lr_trace *trace) {
     struct lr_ledger *ledger = LR_NEW(alloc, struct lr_ledger);
@@ -49,6 +52,7 @@ enum lr_status lr_ledger_new(struct lr_ledger **out, struct lr_alloc *alloc,
         return LR_ENOMEM;
     }
     ledger->alloc = alloc;
+    ledger->patience = lr_ledger_patience_default;
     if (trace != NULL) {
         ledger->trace = *trace;
     }

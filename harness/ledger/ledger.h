@@ -131,6 +131,7 @@ struct lr_account {
     /* The slot offered again: its server's next PUT, whole, or without a tracker the next handshake
      * accepted. Of a direct connect that was not accepted, and so took no slot: released_at. */
     lr_time requestable_at;
+    lr_time tried_at; /* without a tracker: the first handshake by which its return could show */
     unsigned int released_count; /* more than one: released twice */
     enum lr_dialect dialect;
     bool dialect_known;
@@ -198,6 +199,16 @@ struct lr_finding {
     char text[LR_ERROR_TEXT_MAX];
 };
 const char *lr_finding_name(enum lr_finding_kind kind);
+/* By how much an audit lets a release be late that no expectation asked about. */
+struct lr_ledger_patience {
+    uint64_t late_ns;    /* beyond the client's end */
+    uint64_t expired_ns; /* beyond the session's timeout */
+    uint64_t return_ns;  /* from the release to the slot's return; LR_TIME_NEVER: any */
+};
+/* Beyond any machine's own slowness, which the budgets of expectations take into account: 1 s late,
+ * any return. What a ledger begins with. */
+extern const struct lr_ledger_patience lr_ledger_patience_default;
+void lr_ledger_set_patience(struct lr_ledger *ledger, const struct lr_ledger_patience *patience);
 /* Goes through everything and hands each finding to |found|. Borrowed until it returns. */
 void lr_ledger_audit(const struct lr_ledger *ledger, lr_time now,
                      void (*found)(void *context, const struct lr_finding *finding), void *context);

@@ -69,7 +69,8 @@ void lr_ledger_servers_deinit(struct lr_ledger *ledger);
  */
 struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_server *server);
 /* A direct connect's handshake was sent, answered yes, or answered no. */
-void lr_ledger_server_tried(struct lr_ledger_server *server, const struct lr_ledger_session *by);
+void lr_ledger_server_tried(struct lr_ledger_server *server, lr_time at,
+                            const struct lr_ledger_session *by);
 void lr_ledger_server_accepted(struct lr_ledger *ledger, lr_time at,
                                struct lr_ledger_server *server, const struct lr_ledger_session *by);
 void lr_ledger_server_refused(struct lr_ledger_server *server, const struct lr_ledger_session *by);

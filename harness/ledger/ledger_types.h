@@ -147,6 +147,7 @@ struct lr_ledger {
     struct lr_alloc *alloc;
     struct lr_trace trace;
     enum lr_status health;
+    struct lr_ledger_patience patience;
     struct lr_ledger_link **links;
     size_t link_count, link_capacity;
     struct lr_ledger_session **sessions;

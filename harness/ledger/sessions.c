@@ -25,6 +25,7 @@ static void begin_account(struct lr_account *account, uint32_t number) {
         .exception_at = LR_TIME_NEVER,
         .released_at = LR_TIME_NEVER,
         .requestable_at = LR_TIME_NEVER,
+        .tried_at = LR_TIME_NEVER,
         .observable = true,
     };
 }

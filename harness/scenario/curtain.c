@@ -89,6 +89,22 @@ static void add_finding(void *context, const struct lr_finding *finding) {
                         "%s: %s", lr_finding_name(finding->kind), finding->text);
 }
 
+/* In virtual time budgets are exact, also for what nobody asked about: links have but the latency
+ * that budgets allow for, unless the script has changed that. */
+static void set_patience(struct lr_play *play) {
+    if (lr_world_real_time(play->stage->world) || play->stage->slow_links) {
+        return;
+    }
+    struct lr_budget death = lr_budget_for(LR_CAUSE_DEATH, 0, false, NULL);
+    struct lr_budget timeout = lr_budget_for(LR_CAUSE_TIMEOUT, 0, false, NULL);
+    const struct lr_ledger_patience exact = {
+        .late_ns = death.release_ns,
+        .expired_ns = timeout.release_ns,
+        .return_ns = death.requestable_ns,
+    };
+    lr_ledger_set_patience(play->stage->ledger, &exact);
+}
+
 /* What our servers still hold when no session is left. */
 static void audit_servers(struct lr_play *play) {
     LR_LIST_EACH (node, &play->stage->parties) {
@@ -239,6 +255,7 @@ void lr_curtain(struct lr_play *play) {
             lr_play_end_actors(play);
         }
         settle(play);
+        set_patience(play);
         lr_ledger_audit(play->stage->ledger, now_of(play), add_finding, play);
         audit_servers(play);
         audit_storage(play);

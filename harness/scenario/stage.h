@@ -94,6 +94,7 @@ struct lr_stage {
     struct lr_list parties;
     struct lr_list arrived;
     struct lr_list faults;
+    bool slow_links;        /* of the simulated world: not as they are unless said */
     struct lr_party *probe; /* a client of the harness's own, for SUMMARY */
 };
 

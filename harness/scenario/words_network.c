@@ -47,6 +47,7 @@ int lr_world_word_network(lua_State *lua) {
         .segments = segments_option(lua),
     };
     lr_sim_set_link(sim, &profile);
+    lr_play_of(lua)->stage->slow_links = true;
     return 0;
 }
 

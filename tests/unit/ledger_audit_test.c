@@ -122,6 +122,72 @@ Test(ledger_audit, release_at_the_timeout_is_not) {
     lr_rig_deinit(&rig);
 }
 
+static const struct lr_ledger_patience exact = {
+    .late_ns = 11 * LR_MS, .expired_ns = 100 * LR_MS, .return_ns = 61 * LR_MS};
+
+/* |late| after its client's FIN the session's server ends it; its slot is back |slot| later. */
+static void end_session(uint64_t late, uint64_t slot) {
+    open_session("");
+    lr_ledger_set_patience(rig.ledger, &exact);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    rig.now += late;
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    rig.now += slot;
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+}
+
+Test(ledger_audit, what_is_exact_is_late_by_a_millisecond) {
+    end_session(11 * LR_MS, 61 * LR_MS);
+    expect_findings(LR_FINDING_LATE, 0, "");
+    lr_rig_deinit(&rig);
+    end_session(12 * LR_MS, 0);
+    expect_findings(LR_FINDING_LATE, 1, "released late by 12.0 ms");
+    lr_rig_deinit(&rig);
+    end_session(0, 62 * LR_MS);
+    expect_findings(LR_FINDING_LATE, 1, "requestable again only 62.0 ms after the release");
+    lr_rig_deinit(&rig);
+    open_session(" -timeout=2");
+    lr_ledger_set_patience(rig.ledger, &exact);
+    rig.now += 2 * LR_SECOND + 101 * LR_MS;
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    expect_findings(LR_FINDING_LATE, 1, "released late by 101.0 ms");
+    lr_rig_deinit(&rig);
+}
+
+/* After a reset a server shows its release by its next PUT alone. */
+Test(ledger_audit, release_that_only_a_tracker_can_show_has_to_wait_for_that) {
+    open_session("");
+    lr_ledger_set_patience(rig.ledger, &exact);
+    lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
+    lr_ledger_link_reset(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    rig.now += 3 * LR_SECOND;
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.2");
+    expect_findings(LR_FINDING_LATE, 0, "");
+    lr_rig_deinit(&rig);
+    open_session("");
+    lr_ledger_set_patience(rig.ledger, &exact);
+    lr_ledger_link_reset(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    rig.now += 20 * LR_MS;
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    expect_findings(LR_FINDING_LATE, 1, "released late by 20.0 ms");
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, slot_whose_grant_nobody_used_is_back_in_its_time) {
+    for (int late = 0; late < 2; late++) {
+        cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+        server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+        client = lr_rig_request(&rig, "c1", 5001, 1);
+        lr_rig_grant(&rig, client, "test:0.1");
+        rig.now += (late == 0 ? 9 : 11) * LR_SECOND;
+        lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+        expect_findings(LR_FINDING_LATE, (size_t)late,
+                        "only 11.00 s after the grant that nobody used");
+        lr_rig_deinit(&rig);
+    }
+}
+
 static void count_finding(void *context, const struct lr_finding *finding) {
     size_t *counts = context;
     counts[0]++;

@@ -2,6 +2,7 @@
 /* Sessions without a tracker: what shows their release, and what does not. */
 #include <criterion/criterion.h>
 
+#include "ledger/budget.h"
 #include "rpc/handshake.h"
 #include "support/ledger_rig.h"
 
@@ -65,6 +66,30 @@ Test(ledger_direct, release_after_a_reset_is_not_observable_until_somebody_tries
     cr_assert_eq(account(1)->released_at, rig.now);
     cr_assert_eq(account(1)->requestable_at, rig.now);
     end();
+}
+
+/* How late it is shows only who has tried: before that it was there, for all that anybody knows. */
+Test(ledger_direct, release_that_nobody_asked_for_is_not_late) {
+    const struct lr_budget budget = {.release_ns = 11 * LR_MS, .requestable_ns = LR_TIME_NEVER};
+    uint64_t late_by;
+    for (int refused = 0; refused < 2; refused++) {
+        begin();
+        uint32_t link = open_session(5001);
+        lr_time reset_at = rig.now;
+        lr_ledger_link_reset(rig.ledger, rig.now, link, LR_TO_SERVICE);
+        if (refused != 0) {
+            uint32_t early = lr_rig_hello(&rig, "c1", 5002, "s1", "test", "");
+            lr_rig_word(&rig, early, LR_FROM_SERVICE, LR_ANSWER_MISMATCH);
+            lr_ledger_link_fin(rig.ledger, rig.now, early, LR_FROM_SERVICE);
+        }
+        rig.now += 3 * LR_SECOND;
+        open_session(5003);
+        lr_rig_audit(&rig);
+        cr_expect_eq(lr_rig_count(&rig, LR_FINDING_LATE), (size_t)refused);
+        cr_expect_eq(lr_budget_judge(account(1), &budget, reset_at, rig.now, &late_by),
+                     refused != 0 ? LR_RELEASE_LATE : LR_RELEASE_NOT_OBSERVABLE);
+        end();
+    }
 }
 
 Test(ledger_direct, refused_handshake_shows_nothing_of_another_session) {
