@@ -58,11 +58,20 @@ static struct lr_budget read_budget(lua_State *lua, const struct lr_stage *stage
     return budget;
 }
 
+/* What the session's release counts from: what ended this very session, where that is known; else
+ * what the script did last. */
 static void read_cause(lua_State *lua, const struct lr_account *account, struct lr_mark *mark) {
     const char *name = lr_option_string(lua, 2, "after", NULL);
-    if (name != NULL && !lr_cause_of(lr_text_of(name), &mark->cause)) {
+    const struct lr_play *play = lr_play_of(lua);
+    enum lr_cause named = LR_CAUSE_NONE;
+    if (name != NULL && !lr_cause_of(lr_text_of(name), &named)) {
         luaL_error(lua, "after = \"%s\" is no cause", name);
     }
+    if (!lr_runtime_mark(lua, 3, mark)) {
+        const struct lr_mark *own = lr_words_find_mark(play, account, named);
+        *mark = own != NULL ? *own : play->mark;
+    }
+    mark->cause = name != NULL ? named : mark->cause;
     if (mark->cause == LR_CAUSE_TIMEOUT) { /* the clock runs from the handshake */
         mark->from = account->accepted_at;
         mark->at = account->accepted_at;
@@ -179,8 +188,7 @@ int lr_expect_word_released(lua_State *lua) {
     uint32_t number = subject_account(lua);
     const struct lr_account *account = lr_ledger_account(play->stage->ledger, number);
     struct release_wait *wait = lua_newuserdatauv(lua, sizeof *wait, 0);
-    *wait = (struct release_wait){.stage = play->stage, .number = number, .mark = play->mark};
-    (void)lr_runtime_mark(lua, 3, &wait->mark); /* what ended this very session, if it is known */
+    *wait = (struct release_wait){.stage = play->stage, .number = number};
     read_cause(lua, account, &wait->mark);
     uint64_t timeout = account->timeout_ns == LR_TIME_NEVER ? 0 : account->timeout_ns;
     wait->budget = read_budget(lua, play->stage, wait->mark.cause,

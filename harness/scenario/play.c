@@ -238,6 +238,7 @@ enum lr_status lr_play_case(const char *path, int index, int case_index,
                             struct lr_error *error) {
     struct lr_play play = {.result = options->result, .path = path};
     lr_list_init(&play.actors);
+    lr_list_init(&play.marks);
     enum lr_status status = lr_stage_new(&play.stage, options, error);
     if (status != LR_OK) {
         return status;
@@ -263,6 +264,7 @@ enum lr_status lr_play_case(const char *path, int index, int case_index,
      */
     lr_sandbox_deinit(&play.sandbox);
     free_actors(&play);
+    lr_words_free_marks(&play);
     lr_stage_free(play.stage);
     if (status == LR_OK) {
         judge_rest(play.result);

@@ -41,7 +41,8 @@ struct lr_play {
     struct lr_sandbox sandbox;
     struct lr_case_result *result;
     struct lr_list actors;
-    struct lr_mark mark;
+    struct lr_mark mark;             /* the last one */
+    struct lr_list marks;            /* those of which it is known whose sessions they end */
     const char *path;                /* the script's */
     size_t unjudged;                 /* expectations that were begun and not judged yet */
     char missing[LR_ERROR_TEXT_MAX]; /* a prerequisite that is not there: the case is not run */

@@ -2,7 +2,6 @@
 /* What the words of all subjects share: types, options, errors, near misses. */
 #include "scenario/words.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -183,18 +182,6 @@ struct lr_party *lr_option_party(lua_State *lua, int index, const char *name) {
 
 int lr_words_raise(lua_State *lua, const struct lr_error *error) {
     return luaL_error(lua, "%s", error->text);
-}
-
-void lr_words_mark(struct lr_play *play, enum lr_cause cause, lr_time from, lr_time at,
-                   const char *format, ...) {
-    play->mark.cause = cause;
-    play->mark.from = from;
-    play->mark.at = at;
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(play->mark.text, sizeof play->mark.text, format, arguments);
-    va_end(arguments);
-    lr_ledger_note(play->stage->ledger, at, 0, "script: %s", play->mark.text);
 }
 
 const char *lr_words_where(lua_State *lua, char *out, size_t size) {

@@ -85,6 +85,15 @@ enum lr_direction lr_check_direction(lua_State *lua, int index);
 /* Remembers what ends sessions now, for a "released" that says no cause of its own. */
 void lr_words_mark(struct lr_play *play, enum lr_cause cause, lr_time from, lr_time at,
                    const char *format, ...) LR_PRINTF(5, 6);
+/* The mark made last ends the session |account| (0: none in particular) and those that |party|
+ * (NULL: nobody) has or serves, and no others': what is done to others later is no excuse for them.
+ */
+void lr_words_mark_of(struct lr_play *play, uint32_t account, const struct lr_party *party);
+/* The last mark that concerns |account|, of |cause| (LR_CAUSE_NONE: of any); NULL: none. Borrowed
+ * for the play's life. */
+const struct lr_mark *lr_words_find_mark(const struct lr_play *play,
+                                         const struct lr_account *account, enum lr_cause cause);
+void lr_words_free_marks(struct lr_play *play);
 
 enum { LR_WHERE_MAX = LR_SCRIPT_PATH_MAX + 16 };
 /* "FILE:LINE" of the script's line that is being executed. */

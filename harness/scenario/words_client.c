@@ -177,6 +177,7 @@ int lr_client_word_close(lua_State *lua) {
     lr_client_close(client->role.client, now);
     drain(client);
     lr_words_mark(play, LR_CAUSE_CLOSE, now, now, "%s closes", client->name);
+    lr_words_mark_of(play, 0, client);
     return 0;
 }
 
@@ -192,13 +193,22 @@ static struct lr_held_session *check_open(lua_State *lua, int index) {
     return held;
 }
 
+/* The last mark is |account|'s alone, where that is known. */
+static void mark_session(lua_State *lua, uint32_t account) {
+    if (account != 0) {
+        lr_words_mark_of(lr_play_of(lua), account, NULL);
+    }
+}
+
 static int session_close(lua_State *lua) {
     struct lr_held_session *held = lr_check_session(lua, 1);
     lr_time now = now_of(held);
     if (held->session != NULL && !lr_session_closed(held->session)) {
-        (void)lr_check_account(lua, 1); /* while the connection can still be told from others */
+        /* while the connection can still be told from others */
+        uint32_t account = lr_check_account(lua, 1);
         lr_words_mark(lr_play_of(lua), LR_CAUSE_CLOSE, now, now, "%s calls close()",
                       held->client->name);
+        mark_session(lua, account);
         lr_session_close(held->session, now);
         drain(held->client);
     }
@@ -216,6 +226,7 @@ static void let_go(lua_State *lua, struct lr_held_session *held, enum lr_cause c
     if (last || cause == LR_CAUSE_SCOPE) {
         lr_words_mark(lr_play_of(lua), cause, now, now, "%s: %s", held->client->name,
                       lr_cause_name(cause));
+        mark_session(lua, held->account);
     }
     if (cause == LR_CAUSE_SCOPE) {
         lr_session_close(session, now);

@@ -58,6 +58,12 @@ static void mark_fired(lua_State *lua, struct script_fault *fault) {
         lr_words_mark(lr_play_of(lua), fault->cause, receipt->fired_at, receipt->fired_at,
                       "%s fires at byte %llu", fault->kept->text,
                       (unsigned long long)receipt->fired_at_byte);
+        struct lr_play *play = lr_play_of(lua);
+        const struct lr_account *account =
+            lr_ledger_account_of_link(play->stage->ledger, receipt->fired_link);
+        if (account != NULL && account->data_link == receipt->fired_link) {
+            lr_words_mark_of(play, account->number, NULL);
+        }
     }
 }
 

@@ -67,6 +67,7 @@ int lr_party_word_lose(lua_State *lua) {
     lr_time now = lr_world_now(play->stage->world);
     lr_sim_lose(party->host);
     lr_words_mark(play, LR_CAUSE_SILENCE, now, now, "%s is lost", party->name);
+    lr_words_mark_of(play, 0, party);
     return 0;
 }
 

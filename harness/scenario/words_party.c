@@ -108,6 +108,7 @@ static int program_killed(lua_State *lua, int status, lua_KContext killed_after)
     lr_words_mark(lr_play_of(lua), cause_of_loss(party),
                   lr_time_add(stage->began, (uint64_t)killed_after), ended_at, "%s is killed",
                   party->name);
+    lr_words_mark_of(lr_play_of(lua), 0, party);
     return 0;
 }
 
@@ -122,6 +123,7 @@ static int party_kill(lua_State *lua) {
                             (lua_KContext)lr_stage_elapsed(play->stage, now), program_killed);
     }
     lr_words_mark(play, cause_of_loss(party), now, now, "%s is killed", party->name);
+    lr_words_mark_of(play, 0, party);
     return 0;
 }
 
@@ -131,6 +133,7 @@ static int party_stop(lua_State *lua) {
     lr_time now = lr_world_now(play->stage->world);
     lr_party_end(party, true);
     lr_words_mark(play, LR_CAUSE_CLOSE, now, now, "%s stops", party->name);
+    lr_words_mark_of(play, 0, party);
     return 0;
 }
 

@@ -90,6 +90,7 @@ static int step_over(lua_State *lua, int status, lua_KContext kcontext) {
     const char *answer = lua_tostring(lua, -1);
     lr_words_mark(play, cause_of_step(words), step->sent_at, step->answered_at, "%s: %s -> %s",
                   step->party->name, words, answer);
+    lr_words_mark_of(play, 0, step->party);
     if (step->expects_ok && strncmp(answer, "ok", 2) != 0 && strcmp(answer, "begun") != 0 &&
         strcmp(answer, "pending") != 0) {
         return luaL_error(lua, "%s answered step \"%s\" with: %s", step->party->name, words,

@@ -96,6 +96,7 @@ static int played(lua_State *lua, int status, lua_KContext kcontext) {
     lr_time ended_at = lr_recorded_ended_at(recorded);
     if (ended_at != LR_TIME_NEVER) {
         lr_words_mark(lr_play_of(lua), LR_CAUSE_FIN, ended_at, ended_at, "%s ends", party->name);
+        lr_words_mark_of(lr_play_of(lua), 0, party);
     }
     struct lr_verdict verdict = {.held = lr_recorded_finished(recorded) && difference == NULL};
     verdict.text = lua_pushfstring(lua, "%s plays its recording to the end", party->name);

@@ -357,6 +357,7 @@ int lr_python_word_exit(lua_State *lua) {
     lr_party_end(runtime->client, false);
     if (left) { /* what it did not release, the kernel ends with the process */
         lr_words_mark(play, LR_CAUSE_DEATH, now, now, "%s exits", runtime->client->name);
+        lr_words_mark_of(play, 0, runtime->client);
     }
     return 0;
 }

@@ -104,9 +104,10 @@ Test(false_green, a_release_before_its_cause) {
     const struct lr_seen_case *seen =
         lr_rig_run_body(&run,
                         STAGE "s:close() expect(s):released" SOON "\n"
-                              "w:client { tracker = t }:close() expect(s):released()",
+                              "c:kill() expect(s):released { after = 'death' }",
                         NULL);
     cr_expect_eq(seen->outcome, LR_CASE_UNEXPECTED, "%s", seen->seen);
+    cr_expect_str_eq(seen->release, "early");
     cr_expect_eq(seen->failed, 1);
 }
 

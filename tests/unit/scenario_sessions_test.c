@@ -102,6 +102,32 @@ Test(scenario_expect, released, .timeout = 300) {
     cr_expect_str_eq(run.cases[0].release, "never");
 }
 
+/* What ended others later is no excuse for a session that should have gone long before. */
+Test(scenario_expect, released_counts_from_what_ended_that_very_session) {
+    const struct lr_rig_options simulated = {.sim = true};
+    static const char stage[] =
+        "local t = w:tracker()\n"
+        "w:server { key = 'k', tracker = t, sessions = 2, silence = '900ms' }\n"
+        "local c, d = w:client { tracker = t }, w:client { tracker = t }\n"
+        "local s, other = c:request('k'), d:request('k')\n"
+        "expect(w:fault { on = s, kind = 'black_hole' }:fired()):is(1)\n";
+    static const char *const endings[] = {"s:close() w:pass('895ms') other:close()\n",
+                                          "c:kill() w:pass('895ms') d:kill()\n",
+                                          "s:unref() w:pass('895ms') d:close()\n"};
+    for (size_t i = 0; i < LR_COUNT_OF(endings); i++) {
+        char body[1024];
+        (void)snprintf(body, sizeof body, "%slocal a = w:session(c) %sexpect(a):released()", stage,
+                       endings[i]);
+        expect_fails_in(&simulated, body, "release within 11.0 ms", "late: released 899");
+        (void)snprintf(body, sizeof body,
+                       "%slocal a = w:session(d) %sexpect(a):released() "
+                       "expect(w:session(c)):released { after = 'silence' }",
+                       stage, endings[i]);
+        const struct lr_seen_case *seen = lr_rig_run_body(&run, body, &simulated);
+        cr_expect_eq(seen->outcome, LR_CASE_AS_EXPECTED, "%s: %s", body, seen->seen);
+    }
+}
+
 Test(scenario_expect, released_by_the_timeout, .timeout = 300) {
     expect_holds("local t = w:tracker() w:server { key = 'k', tracker = t }\n"
                  "local s = w:client { tracker = t }:request('k', { timeout = '300ms' })\n"
