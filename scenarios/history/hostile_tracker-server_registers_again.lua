@@ -12,7 +12,7 @@ scenario "a server leaves a tracker that is silent or talks nonsense, and regist
   run = function(w, case)
     local peer = w:peer { name = "hostile", serves = "tracker" }
     local starting = w:spawn(function()
-      return w:server { key = "test", tracker = peer, handshake = "2s", stalled = "2s" }
+      return w:server { key = "test", tracker = peer, handshake = "2s", stalled = "2s", unused = "1s" }
     end)
     local magic = string.pack("<i4", 0x2f271)
     local nonsense = {
@@ -50,5 +50,13 @@ scenario "a server leaves a tracker that is silent or talks nonsense, and regist
     register(second, nil)
     expect(starting:join():port() > 0):is(true)
     if case.tracker ~= "fin" and case.tracker ~= "rst" then expect(first:ended("1s") ~= nil):is(true) end
+
+    -- It looks after its grants as before: one that nobody uses is replaced.
+    local code = 0
+    while code ~= 3 do
+      code = string.unpack("B", second:answer("4s"), 2) - 48
+      second:tell(code == 7 and "[]" or "0")
+    end
+    expect(w:now() - before < 15000000000):is(true)
   end,
 }
