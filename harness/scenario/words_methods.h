@@ -11,6 +11,8 @@ int lr_client_word_summary(lua_State *lua);
 int lr_client_word_close(lua_State *lua);
 int lr_party_word_lose(lua_State *lua); /* words_network.c */
 int lr_party_word_find(lua_State *lua);
+int lr_party_word_freeze(lua_State *lua);
+int lr_party_word_thaw(lua_State *lua);
 int lr_peer_word_open(lua_State *lua);
 int lr_peer_word_accept(lua_State *lua);
 int lr_program_word_step(lua_State *lua);
@@ -36,8 +38,7 @@ int lr_program_word_ended(lua_State *lua);
 #define LR_PROGRAM_METHODS                                                                         \
     {"step", lr_program_word_step}, {"begin", lr_program_word_begin},                              \
         {"answer", lr_program_word_answer}, {"pid", lr_program_word_pid},                          \
-        {"log", lr_program_word_log}, {"freeze", lr_program_word_freeze},                          \
-        {"thaw", lr_program_word_thaw}, {                                                          \
+        {"log", lr_program_word_log}, {                                                            \
         "ended", lr_program_word_ended                                                             \
     }
 

@@ -71,6 +71,32 @@ int lr_party_word_lose(lua_State *lua) {
     return 0;
 }
 
+static int set_frozen(lua_State *lua, bool frozen) {
+    (void)need_sim(lua, frozen ? "freeze() of a role of ours" : "thaw() of a role of ours");
+    struct lr_party *party = check_there(lua);
+    lr_time now = lr_world_now(party->stage->world);
+    if (frozen) {
+        lr_words_mark(lr_play_of(lua), LR_CAUSE_SILENCE, now, now, "%s is frozen", party->name);
+        lr_words_mark_of(lr_play_of(lua), 0, party);
+        lr_sim_freeze(party->host);
+    } else {
+        lr_ledger_note(party->stage->ledger, now, 0, "script: %s is thawed", party->name);
+        lr_sim_thaw(party->host);
+    }
+    return 0;
+}
+
+/* party:freeze(): its process is stopped, and its machine goes on. */
+int lr_party_word_freeze(lua_State *lua) {
+    bool program = lr_check_party(lua, 1)->kind == LR_PARTY_PROGRAM;
+    return program ? lr_program_word_freeze(lua) : set_frozen(lua, true);
+}
+
+int lr_party_word_thaw(lua_State *lua) {
+    bool program = lr_check_party(lua, 1)->kind == LR_PARTY_PROGRAM;
+    return program ? lr_program_word_thaw(lua) : set_frozen(lua, false);
+}
+
 /* party:find(): it is back. */
 int lr_party_word_find(lua_State *lua) {
     (void)need_sim(lua, "find()");

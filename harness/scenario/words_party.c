@@ -151,6 +151,8 @@ void lr_words_party(lua_State *lua) {
         {"stop", party_stop},
         {"lose", lr_party_word_lose},
         {"find", lr_party_word_find},
+        {"freeze", lr_party_word_freeze},
+        {"thaw", lr_party_word_thaw},
         LR_CLIENT_METHODS,
         LR_PROGRAM_METHODS,
         LR_PEER_METHODS,

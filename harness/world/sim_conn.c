@@ -71,6 +71,9 @@ static void close_link(struct lr_sim_pair *pair, const char *reason) {
 }
 
 static void release(struct lr_sim_end *end) {
+    if (lr_sim_end_asleep(end) && end->numbered.known && end->numbered.pending != 0) {
+        return; /* its role hears of it when its process goes on */
+    }
     if (end->is_service && !end->silent) {
         close_link(lr_sim_pair_of(end), end->end_reason);
     }
@@ -280,6 +283,11 @@ void lr_sim_conn_silent(struct lr_sim_end *end) {
 }
 
 void lr_sim_conn_timer(struct lr_sim_end *end) {
+    bool by_system = end->timer_for == LR_SIM_TIMER_SYN || end->timer_for == LR_SIM_TIMER_ANSWER;
+    if (!by_system && lr_sim_end_asleep(end)) {
+        end->parked = true;
+        return;
+    }
     switch (end->timer_for) {
     case LR_SIM_TIMER_SYN:
     case LR_SIM_TIMER_ANSWER:
@@ -292,6 +300,21 @@ void lr_sim_conn_timer(struct lr_sim_end *end) {
     case LR_SIM_TIMER_SILENCE:
         lr_sim_conn_silent(end);
         break;
+    }
+}
+
+/* What could not be heard, read, written or ended while its host's process was stopped. */
+void lr_sim_conn_wake(struct lr_sim_end *end) {
+    struct lr_sim_pair *pair = lr_sim_pair_of(end);
+    if (end->parked && !end->closed) {
+        lr_sim_arm(pair->sim, &end->timer, pair->sim->now);
+    }
+    end->parked = false;
+    if (end->closed) {
+        lr_sim_tend_later(pair);
+    } else if (end->opened) {
+        lr_sim_tcp_want(end);
+        lr_sim_socket_flush(end);
     }
 }
 

@@ -305,6 +305,9 @@ static void arm(struct lr_sim_host *host) {
 
 void lr_sim_host_settle(struct lr_sim_host *host) {
     LR_ASSERT(!host->settling);
+    if (host->frozen) {
+        return;
+    }
     host->settling = true;
     for (size_t events = 0;; events++) {
         if (host->role->outbox.count > 0) {
@@ -336,6 +339,9 @@ void lr_sim_host_hand(struct lr_sim_host *host, struct lr_event *event) {
 }
 
 void lr_sim_host_come(struct lr_sim_host *host) {
+    if (host->frozen) {
+        return;
+    }
     if (host->busy) {
         host->busy = false;
         lr_sim_host_settle(host);
@@ -351,6 +357,48 @@ void lr_sim_host_come(struct lr_sim_host *host) {
 void lr_sim_drain(struct lr_host *base) {
     struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
     lr_sim_host_settle(host);
+    lr_sim_tend(host->sim);
+}
+
+/* ---- its process ---- */
+
+void lr_sim_freeze(struct lr_host *base) {
+    struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
+    host->frozen = true;
+    lr_trace_emit(&host->trace, host->sim->now, LR_TRACE_FAULT, 0, "frozen");
+}
+
+/* All are woken before the role hears of any. */
+static void wake_ends(struct lr_sim_host *host) {
+    host->frozen = false;
+    host->settling = true;
+    LR_LIST_EACH (node, &host->ends) {
+        lr_sim_conn_wake(LR_CONTAINER_OF(node, struct lr_sim_end, node));
+    }
+    host->settling = false;
+}
+
+static void wake_listeners(struct lr_sim_host *host) {
+    for (size_t i = 0; i < host->numbers.bucket_count; i++) {
+        for (struct lr_sim_node *node = host->numbers.buckets[i]; node != NULL; node = node->next) {
+            struct lr_sim_numbered *numbered = LR_CONTAINER_OF(node, struct lr_sim_numbered, node);
+            if (numbered->is_listener) {
+                lr_sim_listen_wake(LR_CONTAINER_OF(numbered, struct lr_sim_listener, numbered));
+            }
+        }
+    }
+}
+
+void lr_sim_thaw(struct lr_host *base) {
+    struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
+    if (!host->frozen) {
+        return;
+    }
+    lr_trace_emit(&host->trace, host->sim->now, LR_TRACE_FAULT, 0, "thawed");
+    wake_listeners(host); /* a role has one; of several, the order would be the table's */
+    wake_ends(host);
+    host->busy = true; /* a turn for what was left undone, and for its deadline */
+    lr_sim_arm(host->sim, &host->event, host->sim->now);
     lr_sim_tend(host->sim);
 }
 
@@ -407,6 +455,9 @@ void lr_sim_remove(struct lr_host *base, bool graceful) {
     struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
     struct lr_sim *sim = host->sim;
     LR_ASSERT(!host->settling);
+    if (host->frozen) { /* its sockets are the system's now */
+        wake_ends(host);
+    }
     forget_all(host); /* the order of the table is not seen: nothing is told of it */
     while (host->refused != NULL) {
         struct lr_sim_refused *refused = host->refused;

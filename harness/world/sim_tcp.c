@@ -375,6 +375,9 @@ static void read_some(struct lr_sim_end *from, struct lr_sim_end *to) {
 /* Reads what is there; then its end, if that is there. */
 static void deliver(struct lr_sim_end *from, struct lr_sim_end *to) {
     const struct lr_sim_flow *flow = &from->out;
+    if (lr_sim_end_asleep(to)) {
+        return;
+    }
     if (is_to_notice(from, to)) {
         notice_end(from, to);
     }
@@ -399,7 +402,8 @@ static void deliver(struct lr_sim_end *from, struct lr_sim_end *to) {
 
 static lr_time next_read(struct lr_sim_end *from, struct lr_sim_end *to) {
     const struct lr_sim_pair *pair = lr_sim_pair_of(from);
-    return is_readable(from, to) || is_to_notice(from, to) ? pair->sim->now : LR_TIME_NEVER;
+    bool ready = !lr_sim_end_asleep(to) && (is_readable(from, to) || is_to_notice(from, to));
+    return ready ? pair->sim->now : LR_TIME_NEVER;
 }
 
 /* The sender hears that there is room again, if it waits for that. */
@@ -434,7 +438,7 @@ void lr_sim_tcp_room_again(struct lr_sim_end *end) {
         return;
     }
     launch(end);
-    if (!end->closed) {
+    if (!end->closed && !lr_sim_end_asleep(end)) {
         lr_sim_socket_flush(end);
     }
     try_fin(end);

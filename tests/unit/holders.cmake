@@ -22,5 +22,7 @@ if(CRITERION_FOUND)
       TIMEOUT 600)
     target_compile_definitions(test_scenario_${name} PRIVATE _GNU_SOURCE)
   endforeach()
-  target_compile_definitions(test_scenario_docs PRIVATE LR_TEST_DOCS="${PROJECT_SOURCE_DIR}/docs")
+  target_compile_definitions(test_scenario_docs PRIVATE
+    LR_TEST_DOCS="${PROJECT_SOURCE_DIR}/docs"
+    LR_TEST_WORDS="${PROJECT_SOURCE_DIR}/harness/scenario")
 endif()
