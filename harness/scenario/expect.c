@@ -6,9 +6,21 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "scenario/lua_path.h"
 #include "scenario/words_runtime.h"
 
 enum { SEEN_MAX = 512, SUMMARY_PATIENCE_SECONDS = 2 };
+
+/* What holds |session|, of a client whose sessions are Lua's, is told with what was seen of it. */
+static void explain_in_lua(lua_State *lua, uint32_t session) {
+    struct lr_play *play = lr_play_of(lua);
+    struct lr_retention retention;
+    const struct lr_account *account = lr_ledger_account(play->stage->ledger, session);
+    if (account != NULL && account->released_at == LR_TIME_NEVER && lr_lua_holds(play, session) &&
+        lr_lua_path(lua, session, &retention)) {
+        (void)lr_case_result_retain(play->result, &retention); /* it counts what it cannot keep */
+    }
+}
 
 int lr_expect_record(lua_State *lua, const struct lr_verdict *verdict) {
     struct lr_play *play = lr_play_of(lua);
@@ -34,6 +46,7 @@ int lr_expect_record(lua_State *lua, const struct lr_verdict *verdict) {
     if (!verdict->held) {
         play->failed = true;
         lr_runtime_explain(play, verdict->session);
+        explain_in_lua(lua, verdict->session);
         if (verdict->session == 0) { /* what sessions' ends are judged by is their release */
             play->result->protocol_verdict = "failed";
         }

@@ -7,7 +7,7 @@ scenario "a session that Lua holds goes when its collector runs, and at once whe
     local tracker = w:tracker()
     w:server { key = "test", tracker = tracker }
     local client = w:client { tracker = tracker, runtime = lua() }
-    local held, account = {}, nil
+    local held, kept, account = {}, nil, nil
     local function open()
       local session = client:request("test", { timeout = "300ms" })
       account = w:session(client)
@@ -16,7 +16,8 @@ scenario "a session that Lua holds goes when its collector runs, and at once whe
         local a, b = { session = session }, {}
         a.b, b.a = b, a
         held.cycle = a
-      else held.session = session
+      elseif case.holder == "a table" then held.session = session
+      else kept = session
       end
       if case.cause == "close" then session:close() end
       if case.cause == "scope" then local scoped <close> = session end
@@ -26,7 +27,14 @@ scenario "a session that Lua holds goes when its collector runs, and at once whe
     if case.cause == "collector" then
       client:gc()
       expect(account):held { by = client, during = "20ms" } -- it is still referred to
-      held = nil
+      expect(account):held_by(table.unpack(({
+        ["a local"]           = { "the scenario's run", "frame", "local kept" },
+        ["an upvalue"]        = { "local held", "key call", "function", "upvalue session" },
+        ["a table"]           = { "local held", "table", "key session" },
+        ["a cycle of tables"] = { "local held", "key cycle", "table", "key session" },
+      })[case.holder]))
+      held, kept = nil, nil
+      expect(account):held_by("uncollected garbage") -- nothing refers to it, and nobody has collected
       client:gc()
       expect(account):released { after = "last reference" }
     else

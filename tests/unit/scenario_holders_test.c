@@ -114,6 +114,72 @@ Test(scenario_holders, the_same_leak_has_one_fingerprint_in_two_runs_and_two_pro
     cr_assert_neq(kept.held[0].fingerprint, first);
 }
 
+/* Sessions of Lua itself: the path is the one that its collector would walk. */
+#define IN_LUA                                                                                     \
+    "local t = w:tracker() w:server { key = 'k', tracker = t } "                                   \
+    "local c = w:client { tracker = t, runtime = lua() } local held, account = {}, nil "           \
+    "local function open() local s = c:request('k', { timeout = '20s' }) "                         \
+    "account = w:session(c) return s end "                                                         \
+    "local function wipe() local a, b, d, e, f, g, h, i, j, k = 1 return a end "
+
+static const struct {
+    const char *holding;
+    const char *words;
+} in_lua[] = {
+    {"local kept = open()", "'the scenario\\'s run', 'frame of line', 'local kept'"},
+    {"do local s = open() held.f = function() return s end end",
+     "'local held', 'key f', 'function of line', 'upvalue s'"},
+    {"held[7] = { deep = open() }", "'local held', 'item 7', 'table', 'key deep'"},
+    {"do local a, b = { s = open() }, {} a.b, b.a = b, a held.cycle = b end",
+     "'key cycle', 'key a', 'key s'"},
+    {"keep = { open() }", "'globals', 'key keep', 'table', 'item 1'"},
+    {"held.a = open():array(4)", "'key a', 'array', 'its session'"},
+    {"held.f = open():get_function('rpc.test.addone')", "'key f', 'function', 'its session'"},
+    {"held.m = setmetatable({}, { __index = { s = open() } })",
+     "'metatable', 'key __index', 'key s'"},
+    {"held.task = w:spawn(function() local mine = open() w:pass('1s') return mine end) "
+     "w:pass('100ms')",
+     "'actor 1', 'frame of line', 'local mine'"},
+    {"held.w = setmetatable({ open() }, { __mode = 'v' })", "'uncollected garbage', 'session'"},
+    {"held.w = setmetatable({ [open()] = 1 }, { __mode = 'k' })", "'uncollected garbage'"},
+    {"open()", "'uncollected garbage'"},
+};
+
+Test(scenario_holders, sessions_of_lua_are_held_as_its_collector_sees_it, .timeout = 60) {
+    char body[2048];
+    for (size_t i = 0; i < LR_COUNT_OF(in_lua); i++) {
+        (void)snprintf(body, sizeof body,
+                       IN_LUA "%s wipe()\n"
+                              "expect(account):held_by(%s) "
+                              "if held.task then held.task:join() end",
+                       in_lua[i].holding, in_lua[i].words);
+        expect_outcome(run_body(body), LR_CASE_AS_EXPECTED);
+        cr_assert_eq(kept.held_count, 1U, "%s", in_lua[i].holding);
+        const struct lr_retention *held = &kept.held[0];
+        cr_expect(held->expected && held->session == 1 && held->fingerprint != 0);
+        cr_expect(strncmp(held->ways[0], "client1:gc()", 12) == 0, "%s", held->ways[0]);
+        cr_expect(strncmp(held->ways[1], "the server's timeout in 19.", 27) == 0);
+    }
+}
+
+Test(scenario_holders, sessions_of_lua_that_are_released_or_foreign_have_no_holder) {
+    const struct lr_seen_case *seen =
+        run_body(IN_LUA "open() wipe() c:gc()\nexpect(account):held_by('local s')");
+    expect_outcome(seen, LR_CASE_UNEXPECTED);
+    cr_expect_str_eq(seen->seen, "nothing holds it");
+    seen = run_body(IN_LUA "held.s = open() expect(account):released { after = 'close', within = "
+                           "'10ms' }");
+    expect_outcome(seen, LR_CASE_UNEXPECTED);
+    cr_assert_eq(kept.held_count, 1U, "an expectation that fails shows the holder");
+    cr_expect_str_eq(kept.held[0].hops[kept.held[0].hop_count - 1].via, "key s");
+    seen = run_body("local t = w:tracker() local v = w:server { key = 'k', tracker = t }\n"
+                    "local link = w:peer { name = 'raw' }:open(v)\n"
+                    "link:send(string.pack('<i4s4', 0xff271, 'client:k')) w:pass('10ms')\n"
+                    "expect(w:session(nil, { waiting = true })):held_by('anything')");
+    expect_outcome(seen, LR_CASE_UNEXPECTED);
+    cr_expect_not_null(strstr(seen->reason, "is not observable"), "%s", seen->reason);
+}
+
 Test(scenario_holders, shutdown_crosses_the_wire_when_the_model_frees_and_not_before) {
     const struct lr_seen_case *seen = run_body(
         STAGE "local account = w:session(py) py:del(r) w:pass('20ms') "
