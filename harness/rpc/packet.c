@@ -188,7 +188,7 @@ static enum lr_status decode_layout(struct decoding *decoding) {
     LR_UNREACHABLE();
 }
 
-/* Decodes code and body; the error goes to |error|. */
+/* Decodes code and body; the error goes to |error|. NULL: who only tries wants no words. */
 static enum lr_status decode_body(struct decoding *decoding, struct lr_error *error) {
     struct lr_error detail;
     int32_t code = lr_read_i32(&decoding->reader);
@@ -200,11 +200,12 @@ static enum lr_status decode_body(struct decoding *decoding, struct lr_error *er
     if (!is_known(code)) {
         return lr_error_set(error, LR_EPROTO, "unknown packet code %" PRId32, code);
     }
-    decoding->error = &detail;
+    decoding->error = error == NULL ? NULL : &detail;
     enum lr_status status = decode_layout(decoding);
     decoding->error = NULL;
-    return status == LR_OK ? LR_OK
-                           : lr_error_set(error, status, "%s: %s", packets[code].name, detail.text);
+    return status == LR_OK || error == NULL
+               ? status
+               : lr_error_set(error, status, "%s: %s", packets[code].name, detail.text);
 }
 
 enum lr_status lr_packet_decode_front(enum lr_dialect dialect, const struct lr_value_limits *limits,
