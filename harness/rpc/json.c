@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rpc/json.h"
+#include "rpc/json_internal.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -8,21 +8,53 @@
 #include "base/assert.h"
 #include "base/list.h"
 
+/* ---- documents ---- */
+
+struct document {
+    struct lr_alloc *alloc;
+    size_t size; /* of the block */
+    struct lr_json values[];
+};
+
+struct lr_json *lr_json_make(struct lr_alloc *alloc, size_t value_count, size_t text_bytes,
+                             char **texts) {
+    struct document *document;
+    if (value_count > (SIZE_MAX - sizeof *document - text_bytes) / sizeof *document->values) {
+        return NULL;
+    }
+    size_t front = sizeof *document + value_count * sizeof *document->values;
+    document = lr_alloc_bytes(alloc, front + text_bytes);
+    if (document == NULL) {
+        return NULL;
+    }
+    document->alloc = alloc;
+    document->size = front + text_bytes;
+    *texts = (char *)document + front;
+    return document->values;
+}
+
+void lr_json_free(struct lr_json *root) {
+    if (root != NULL) {
+        struct document *document = LR_CONTAINER_OF(root, struct document, values);
+        lr_alloc_free(document->alloc, document, document->size);
+    }
+}
+
+/* ---- the library ---- */
+
 /* The library has one pair of memory functions for the whole program. Ours are in place only while
- * one of our calls runs, and whoever else uses the library is left alone. Each block remembers
- * where it came from, so that a document can be freed without being told. */
+ * it parses for us, and whoever else uses it is left alone. */
 union block_head {
     struct {
-        struct lr_alloc *alloc;
         size_t size;         /* with the head */
-        struct lr_list node; /* in the blocks of one parse; outlives the parse's own head */
+        struct lr_list node; /* in the blocks of the parse */
     } of;
     max_align_t align;
 };
 
 /* The parse under way. Where an allocation is refused, the library goes on with a token that is cut
  * short and then writes behind its end (seen in 2.14), so it must not learn of it: we jump out of
- * it, which holds nothing but our blocks, and free those. */
+ * it, which holds nothing but our blocks. These are freed at the end in any case. */
 static struct {
     struct lr_alloc *alloc;
     struct lr_list blocks;
@@ -38,7 +70,6 @@ static void *allocate_block(size_t size) {
     if (head == NULL) {
         longjmp(parse.refused, 1);
     }
-    head->of.alloc = parse.alloc;
     head->of.size = sizeof *head + size;
     lr_list_append(&parse.blocks, &head->of.node);
     return head + 1;
@@ -46,7 +77,7 @@ static void *allocate_block(size_t size) {
 
 static void free_head(union block_head *head) {
     lr_list_remove(&head->of.node);
-    lr_alloc_free(head->of.alloc, head, head->of.size);
+    lr_alloc_free(parse.alloc, head, head->of.size);
 }
 
 static void free_block(void *block) {
@@ -71,156 +102,108 @@ static struct memory_functions enter_library(struct lr_alloc *alloc) {
 }
 
 static void leave_library(struct memory_functions others) {
+    LR_LIST_EACH (node, &parse.blocks) {
+        free_head(LR_CONTAINER_OF(node, union block_head, of.node));
+    }
     json_set_alloc_funcs(others.allocate, others.release);
-    lr_list_remove(&parse.blocks); /* what is left belongs to a document */
     parse.alloc = NULL;
 }
 
-/* ---- plain JSON ---- */
+/* ---- from the library's document to ours ---- */
 
-/* Most messages are spelled plainly: lists, integers, null, strings of ASCII without escapes. They
- * are read here, in a fraction of the library's time. Whatever else comes, right or wrong, is the
- * library's to judge: NULL, and nothing is said of it. */
-struct plain {
-    const char *next;
-    const char *end;
+/* What a document takes. */
+struct room {
+    size_t values;
+    size_t text_bytes;
 };
 
-enum { PLAIN_DIGITS_MAX = 15 }; /* far from 64 bits */
-
-static json_t *read_plain(struct plain *plain);
-
-static void skip_blanks(struct plain *plain) {
-    while (plain->next < plain->end && *plain->next == ' ') {
-        plain->next++;
+/* It nests no deeper than |survey| allowed; so below. */
+static void measure(json_t *value, struct room *room) {
+    room->values++;
+    room->text_bytes += json_string_length(value);
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        measure(json_array_get(value, i), room);
+    }
+    for (void *at = json_object_iter(value); at != NULL; at = json_object_iter_next(value, at)) {
+        room->values++;
+        room->text_bytes += strlen(json_object_iter_key(at));
+        measure(json_object_iter_value(at), room);
     }
 }
 
-static bool take(struct plain *plain, const char *word) {
-    size_t size = strlen(word);
-    bool there = (size_t)(plain->end - plain->next) >= size && memcmp(plain->next, word, size) == 0;
-    plain->next += there ? size : 0;
-    return there;
+/* Where the next list's elements and the next text go. */
+struct places {
+    struct lr_json *values;
+    char *texts;
+};
+
+static struct lr_json lay_text(const char *text, size_t size, struct places *places) {
+    struct lr_json laid = {.type = LR_JSON_STRING, .count = size, .as = {.text = places->texts}};
+    memcpy(places->texts, text, size);
+    places->texts += size;
+    return laid;
 }
 
-static json_t *read_plain_string(struct plain *plain) {
-    const char *begin = ++plain->next;
-    for (; plain->next < plain->end && *plain->next != '"'; plain->next++) {
-        if (*plain->next < 0x20 || *plain->next > 0x7e || *plain->next == '\\') {
-            return NULL;
-        }
+static struct lr_json lay(json_t *value, struct places *places);
+
+static struct lr_json lay_list(json_t *list, struct places *places) {
+    size_t count = json_array_size(list);
+    struct lr_json *items = places->values;
+    places->values += count;
+    for (size_t i = 0; i < count; i++) {
+        items[i] = lay(json_array_get(list, i), places);
     }
-    if (plain->next == plain->end) {
-        return NULL;
-    }
-    return json_stringn_nocheck(begin, (size_t)(plain->next++ - begin));
+    return (struct lr_json){.type = LR_JSON_LIST, .count = count, .as = {.items = items}};
 }
 
-static json_t *read_plain_integer(struct plain *plain) {
-    json_int_t value = 0;
-    bool negative = take(plain, "-");
-    const char *begin = plain->next;
-    for (; plain->next < plain->end && *plain->next >= '0' && *plain->next <= '9'; plain->next++) {
-        value = value * 10 + (*plain->next - '0');
-        if (plain->next - begin == PLAIN_DIGITS_MAX) {
-            return NULL;
-        }
+static struct lr_json lay_object(json_t *object, struct places *places) {
+    size_t count = json_object_size(object);
+    struct lr_json *next = places->values;
+    struct lr_json laid = {.type = LR_JSON_OBJECT, .count = count, .as = {.items = next}};
+    places->values += 2 * count;
+    for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at)) {
+        const char *name = json_object_iter_key(at);
+        *next++ = lay_text(name, strlen(name), places);
+        *next++ = lay(json_object_iter_value(at), places);
     }
-    bool fits = plain->next > begin && (*begin != '0' || plain->next - begin == 1);
-    bool goes_on = plain->next < plain->end && strchr(".eE", *plain->next) != NULL;
-    return fits && !goes_on && !(negative && value == 0) ? json_integer(negative ? -value : value)
-                                                         : NULL;
+    return laid;
 }
 
-/* Elements up to the bracket. Its depth is bounded: is_too_deep has seen it. */
-static json_t *read_plain_list(struct plain *plain) {
-    json_t *list = json_array();
-    plain->next++;
-    skip_blanks(plain);
-    bool good = list != NULL;
-    bool closed = good && take(plain, "]");
-    while (good && !closed) {
-        json_t *element = read_plain(plain);
-        good = element != NULL && json_array_append_new(list, element) == 0;
-        skip_blanks(plain);
-        closed = good && take(plain, "]");
-        good = closed || (good && take(plain, ","));
+static struct lr_json lay(json_t *value, struct places *places) {
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return lay_object(value, places);
+    case JSON_ARRAY:
+        return lay_list(value, places);
+    case JSON_STRING:
+        return lay_text(json_string_value(value), json_string_length(value), places);
+    case JSON_INTEGER:
+        return (struct lr_json){.type = LR_JSON_INT, .as = {.integer = json_integer_value(value)}};
+    case JSON_REAL:
+        return (struct lr_json){.type = LR_JSON_REAL, .as = {.real = json_real_value(value)}};
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return (struct lr_json){.type = LR_JSON_BOOL};
+    case JSON_NULL:
+        return (struct lr_json){.type = LR_JSON_NULL};
     }
-    if (!good) {
-        json_decref(list);
-    }
-    return good ? list : NULL;
+    LR_UNREACHABLE();
 }
 
-static json_t *read_plain(struct plain *plain) {
-    skip_blanks(plain);
-    char first = plain->next == plain->end ? '\0' : *plain->next;
-    if (first == '[') {
-        return read_plain_list(plain);
-    }
-    if (first == '"') {
-        return read_plain_string(plain);
-    }
-    if (first == 'n') {
-        return take(plain, "null") ? json_null() : NULL;
-    }
-    return first == '-' || (first >= '0' && first <= '9') ? read_plain_integer(plain) : NULL;
-}
-
-static json_t *parse_plain(const void *bytes, size_t size) {
-    struct plain plain = {.next = bytes, .end = (const char *)bytes + size};
-    json_t *root = read_plain(&plain);
-    skip_blanks(&plain);
-    if (root != NULL && plain.next < plain.end) {
-        json_decref(root);
-        root = NULL;
+/* NULL: out of memory. */
+static struct lr_json *convert(json_t *value) {
+    struct room room = {0};
+    struct places places;
+    measure(value, &room);
+    struct lr_json *root = lr_json_make(parse.alloc, room.values, room.text_bytes, &places.texts);
+    if (root != NULL) {
+        places.values = root + 1;
+        root[0] = lay(value, &places);
     }
     return root;
 }
 
-/* ---- all of it ---- */
-
-/* True where memory was refused; otherwise |*parsed| is what the library says. A function of its
- * own, as no variable of it lives across the jump. */
-static bool parse_refused(const void *bytes, size_t size, json_t **parsed, json_error_t *detail) {
-    if (setjmp(parse.refused) != 0) {
-        return true;
-    }
-    *parsed = parse_plain(bytes, size);
-    if (*parsed == NULL) {
-        *parsed = json_loadb(bytes, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, detail);
-    }
-    return false;
-}
-
-static void free_blocks(void) {
-    LR_LIST_EACH (node, &parse.blocks) {
-        free_head(LR_CONTAINER_OF(node, union block_head, of.node));
-    }
-}
-
-/* How deep brackets nest, without parsing: on anything malformed the library has the last word. */
-static bool is_too_deep(const char *text, size_t size) {
-    size_t depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < size; i++) {
-        char c = text[i];
-        if (in_string) {
-            i += c == '\\';
-            in_string = c != '"';
-        } else if (c == '[' || c == '{') {
-            depth++;
-            if (depth > LR_JSON_DEPTH_MAX) {
-                return true;
-            }
-        } else if (c == ']' || c == '}') {
-            depth -= depth > 0;
-        } else {
-            in_string = c == '"';
-        }
-    }
-    return false;
-}
+/* ---- parsing ---- */
 
 /* The library quotes what it read, which may be anything. */
 static enum lr_status fail_parse(const json_error_t *detail, struct lr_error *error) {
@@ -233,58 +216,85 @@ static enum lr_status fail_parse(const json_error_t *detail, struct lr_error *er
     return lr_error_set(error, LR_EPROTO, "not JSON at byte %d: %s", detail->position, clean);
 }
 
-enum lr_status lr_json_parse(struct lr_alloc *alloc, const void *bytes, size_t size,
-                             struct json_t **root, struct lr_error *error) {
+/* False: memory was refused. Otherwise |*parsed| is what the library says. A function of its own,
+ * as no variable of it lives across the jump. */
+static bool load(const void *bytes, size_t size, json_t **parsed, json_error_t *detail) {
+    if (setjmp(parse.refused) != 0) {
+        return false;
+    }
+    *parsed = json_loadb(bytes, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, detail);
+    return true;
+}
+
+static enum lr_status parse_by_library(struct lr_alloc *alloc, const void *bytes, size_t size,
+                                       struct lr_json **root, struct lr_error *error) {
     json_error_t detail;
+    json_t *parsed = NULL;
+    struct memory_functions others = enter_library(alloc);
+    bool loaded = load(bytes, size, &parsed, &detail);
+    *root = loaded && parsed != NULL ? convert(parsed) : NULL;
+    leave_library(others);
+    if (loaded && parsed == NULL) {
+        return fail_parse(&detail, error);
+    }
+    return *root == NULL ? lr_error_set(error, LR_ENOMEM, "no memory for %zu bytes of JSON", size)
+                         : LR_OK;
+}
+
+/* What is seen of a text without parsing it: on anything malformed the library has the last word.
+ */
+struct survey {
+    bool too_deep;
+    size_t values_max;
+};
+
+static struct survey survey(const char *text, size_t size) {
+    struct survey seen = {.values_max = 1};
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < size && !seen.too_deep; i++) {
+        char c = text[i];
+        if (in_string) {
+            i += c == '\\';
+            in_string = c != '"';
+        } else if (c == '[' || c == '{') {
+            depth++;
+            seen.values_max++;
+            seen.too_deep = depth > LR_JSON_DEPTH_MAX;
+        } else if (c == ']' || c == '}') {
+            depth -= depth > 0;
+        } else {
+            seen.values_max += c == ',';
+            in_string = c == '"';
+        }
+    }
+    return seen;
+}
+
+enum lr_status lr_json_parse(struct lr_alloc *alloc, const void *bytes, size_t size,
+                             struct lr_json **root, struct lr_error *error) {
     *root = NULL;
     if (size == 0) {
         return lr_error_set(error, LR_EPROTO, "an empty message is not JSON");
     }
-    if (is_too_deep(bytes, size)) {
+    struct survey seen = survey(bytes, size);
+    if (seen.too_deep) {
         return lr_error_set(error, LR_ELIMIT, "JSON of more than %d levels", LR_JSON_DEPTH_MAX);
     }
-    struct memory_functions others = enter_library(alloc);
-    json_t *parsed = NULL;
-    bool refused = parse_refused(bytes, size, &parsed, &detail);
-    if (refused) {
-        free_blocks();
+    enum lr_status status = LR_ENOTSUP;
+    if (seen.values_max <= LR_JSON_PLAIN_MAX) {
+        status = lr_json_plain_parse(alloc, bytes, size, seen.values_max, root);
     }
-    leave_library(others);
-    if (refused) {
+    if (status == LR_ENOMEM) {
         return lr_error_set(error, LR_ENOMEM, "no memory for %zu bytes of JSON", size);
     }
-    if (parsed == NULL) {
-        return fail_parse(&detail, error);
-    }
-    *root = parsed;
-    return LR_OK;
+    return status == LR_OK ? LR_OK : parse_by_library(alloc, bytes, size, root, error);
 }
 
-void lr_json_free(struct json_t *root) {
-    if (root != NULL) {
-        struct memory_functions others = enter_library(NULL);
-        json_decref(root);
-        leave_library(others);
-    }
-}
+/* ---- looking ---- */
 
-/* The library's types in our words: JSON_OBJECT, .. are its first names. */
-static const struct {
-    json_type theirs;
-    enum lr_json_type ours;
-} types[] = {
-    {JSON_OBJECT, LR_JSON_OBJECT}, {JSON_ARRAY, LR_JSON_LIST}, {JSON_STRING, LR_JSON_STRING},
-    {JSON_INTEGER, LR_JSON_INT},   {JSON_REAL, LR_JSON_REAL},  {JSON_TRUE, LR_JSON_BOOL},
-    {JSON_FALSE, LR_JSON_BOOL},    {JSON_NULL, LR_JSON_NULL},
-};
-
-enum lr_json_type lr_json_type(const struct json_t *value) {
-    for (size_t i = 0; i < LR_COUNT_OF(types); i++) {
-        if (types[i].theirs == json_typeof(value)) {
-            return types[i].ours;
-        }
-    }
-    LR_UNREACHABLE();
+enum lr_json_type lr_json_type(const struct lr_json *value) {
+    return value->type;
 }
 
 const char *lr_json_type_name(enum lr_json_type type) {
@@ -297,52 +307,65 @@ const char *lr_json_type_name(enum lr_json_type type) {
     return names[type];
 }
 
-size_t lr_json_count(const struct json_t *value) {
-    return json_is_array(value) ? json_array_size(value) : json_object_size(value);
+static bool is_of(const struct lr_json *value, enum lr_json_type type) {
+    return value != NULL && value->type == type;
 }
 
-const struct json_t *lr_json_at(const struct json_t *value, size_t index) {
-    return json_array_get(value, index);
+size_t lr_json_count(const struct lr_json *value) {
+    return is_of(value, LR_JSON_LIST) || is_of(value, LR_JSON_OBJECT) ? value->count : 0;
 }
 
-const struct json_t *lr_json_get(const struct json_t *value, const char *name) {
-    return json_object_get(value, name);
+const struct lr_json *lr_json_at(const struct lr_json *value, size_t index) {
+    return is_of(value, LR_JSON_LIST) && index < value->count ? &value->as.items[index] : NULL;
 }
 
-bool lr_json_text(const struct json_t *value, struct lr_text *text) {
-    if (!json_is_string(value)) {
+const struct lr_json *lr_json_get(const struct lr_json *value, const char *name) {
+    struct lr_text sought = lr_text_of(name);
+    for (size_t i = 0; is_of(value, LR_JSON_OBJECT) && i < value->count; i++) {
+        const struct lr_json *member = &value->as.items[2 * i];
+        if (lr_text_equal((struct lr_text){member->as.text, member->count}, sought)) {
+            return member + 1;
+        }
+    }
+    return NULL;
+}
+
+bool lr_json_text(const struct lr_json *value, struct lr_text *text) {
+    if (!is_of(value, LR_JSON_STRING)) {
         return false;
     }
-    *text = (struct lr_text){json_string_value(value), json_string_length(value)};
+    *text = (struct lr_text){value->as.text, value->count};
     return true;
 }
 
-bool lr_json_int(const struct json_t *value, int64_t *integer) {
-    if (!json_is_integer(value)) {
+bool lr_json_int(const struct lr_json *value, int64_t *integer) {
+    if (!is_of(value, LR_JSON_INT)) {
         return false;
     }
-    *integer = json_integer_value(value);
+    *integer = value->as.integer;
     return true;
 }
 
-bool lr_json_number(const struct json_t *value, double *number) {
-    if (!json_is_number(value)) {
-        return false;
+bool lr_json_number(const struct lr_json *value, double *number) {
+    if (is_of(value, LR_JSON_REAL)) {
+        *number = value->as.real;
+        return true;
     }
-    *number = json_number_value(value);
-    return true;
+    if (is_of(value, LR_JSON_INT)) {
+        *number = (double)value->as.integer;
+        return true;
+    }
+    return false;
 }
 
-bool lr_json_next(const struct json_t *object, void **place, struct lr_text *name,
-                  const struct json_t **member) {
-    /* Iterating does not change the object; the library's type says it might. */
-    json_t *walked = (json_t *)object;
-    *place = *place == NULL ? json_object_iter(walked) : json_object_iter_next(walked, *place);
-    if (*place == NULL) {
+bool lr_json_next(const struct lr_json *object, size_t *place, struct lr_text *name,
+                  const struct lr_json **member) {
+    if (*place >= object->count) {
         return false;
     }
-    *name = (struct lr_text){json_object_iter_key(*place), 0};
-    name->size = strlen(name->data);
-    *member = json_object_iter_value(*place);
+    const struct lr_json *at = &object->as.items[2 * *place];
+    *name = (struct lr_text){at->as.text, at->count};
+    *member = at + 1;
+    (*place)++;
     return true;
 }

@@ -10,16 +10,16 @@
 struct message_kind {
     int64_t code;
     const char *name;
-    enum lr_status (*read)(struct lr_tracker_msg *msg, const struct json_t *root,
+    enum lr_status (*read)(struct lr_tracker_msg *msg, const struct lr_json *root,
                            struct lr_error *error);
     void (*write)(const struct lr_tracker_msg *msg, struct lr_writer *writer);
 };
 
-const char *lr_tracker_seen(const struct json_t *value) {
+const char *lr_tracker_seen(const struct lr_json *value) {
     return value == NULL ? "nothing" : lr_json_type_name(lr_json_type(value));
 }
 
-static enum lr_status read_text(const struct json_t *value, const char *what, struct lr_text *text,
+static enum lr_status read_text(const struct lr_json *value, const char *what, struct lr_text *text,
                                 struct lr_error *error) {
     if (!lr_json_text(value, text)) {
         return lr_error_set(error, LR_EPROTO, "%s is %s, not a string", what,
@@ -28,7 +28,7 @@ static enum lr_status read_text(const struct json_t *value, const char *what, st
     return LR_OK;
 }
 
-bool lr_tracker_port_read(const struct json_t *value, uint16_t *port) {
+bool lr_tracker_port_read(const struct lr_json *value, uint16_t *port) {
     int64_t number;
     if (!lr_json_int(value, &number) || number < 1 || number > UINT16_MAX) {
         return false;
@@ -37,7 +37,7 @@ bool lr_tracker_port_read(const struct json_t *value, uint16_t *port) {
     return true;
 }
 
-static bool read_port_text(const struct json_t *value, uint16_t *port) {
+static bool read_port_text(const struct lr_json *value, uint16_t *port) {
     struct lr_text text;
     uint64_t number;
     if (!lr_json_text(value, &text) || lr_text_to_u64(text, UINT16_MAX, &number) != LR_OK ||
@@ -48,10 +48,10 @@ static bool read_port_text(const struct json_t *value, uint16_t *port) {
     return true;
 }
 
-enum lr_status lr_tracker_addr_read(const struct json_t *value, bool *has_host,
+enum lr_status lr_tracker_addr_read(const struct lr_json *value, bool *has_host,
                                     struct lr_text *host, uint16_t *port, struct lr_error *error) {
-    const struct json_t *first = lr_json_at(value, 0);
-    const struct json_t *second = lr_json_at(value, 1);
+    const struct lr_json *first = lr_json_at(value, 0);
+    const struct lr_json *second = lr_json_at(value, 1);
     if (first == NULL || second == NULL) {
         return lr_error_set(error, LR_EPROTO, "addr is no list of host and port");
     }
@@ -65,7 +65,7 @@ enum lr_status lr_tracker_addr_read(const struct json_t *value, bool *has_host,
     return LR_OK;
 }
 
-static enum lr_status read_nothing(struct lr_tracker_msg *msg, const struct json_t *root,
+static enum lr_status read_nothing(struct lr_tracker_msg *msg, const struct lr_json *root,
                                    struct lr_error *error) {
     (void)msg;
     (void)root;
@@ -78,7 +78,7 @@ static void write_nothing(const struct lr_tracker_msg *msg, struct lr_writer *wr
     (void)writer;
 }
 
-static enum lr_status read_stop(struct lr_tracker_msg *msg, const struct json_t *root,
+static enum lr_status read_stop(struct lr_tracker_msg *msg, const struct lr_json *root,
                                 struct lr_error *error) {
     return read_text(lr_json_at(root, 1), "the stop key", &msg->key, error);
 }
@@ -89,15 +89,15 @@ static void write_stop(const struct lr_tracker_msg *msg, struct lr_writer *write
 }
 
 /* A text that may be null or left out. */
-static enum lr_status read_optional(const struct json_t *value, const char *what, bool *given,
+static enum lr_status read_optional(const struct lr_json *value, const char *what, bool *given,
                                     struct lr_text *text, struct lr_error *error) {
     *given = value != NULL && lr_json_type(value) != LR_JSON_NULL;
     return *given ? read_text(value, what, text, error) : LR_OK;
 }
 
-static enum lr_status read_put(struct lr_tracker_msg *msg, const struct json_t *root,
+static enum lr_status read_put(struct lr_tracker_msg *msg, const struct lr_json *root,
                                struct lr_error *error) {
-    const struct json_t *value = lr_json_at(root, 2);
+    const struct lr_json *value = lr_json_at(root, 2);
     enum lr_status status = read_text(lr_json_at(root, 1), "the key", &msg->key, error);
     if (status != LR_OK) {
         return status;
@@ -162,7 +162,7 @@ static bool split_real(double number, int64_t *below, double *rest) {
     return true;
 }
 
-static enum lr_status read_priority(const struct json_t *value, struct lr_tracker_msg *msg,
+static enum lr_status read_priority(const struct lr_json *value, struct lr_tracker_msg *msg,
                                     struct lr_error *error) {
     double number;
     if (lr_json_int(value, &msg->priority)) {
@@ -178,7 +178,7 @@ static enum lr_status read_priority(const struct json_t *value, struct lr_tracke
     return LR_OK;
 }
 
-static enum lr_status read_request(struct lr_tracker_msg *msg, const struct json_t *root,
+static enum lr_status read_request(struct lr_tracker_msg *msg, const struct lr_json *root,
                                    struct lr_error *error) {
     enum lr_status status = read_text(lr_json_at(root, 1), "the key", &msg->key, error);
     if (status == LR_OK) {
@@ -196,9 +196,9 @@ static void write_request(const struct lr_tracker_msg *msg, struct lr_writer *wr
     lr_json_write_int(writer, msg->priority);
 }
 
-static enum lr_status read_info(struct lr_tracker_msg *msg, const struct json_t *root,
+static enum lr_status read_info(struct lr_tracker_msg *msg, const struct lr_json *root,
                                 struct lr_error *error) {
-    const struct json_t *info = lr_json_at(root, 1);
+    const struct lr_json *info = lr_json_at(root, 1);
     if (info == NULL || lr_json_type(info) != LR_JSON_OBJECT) {
         return lr_error_set(error, LR_EPROTO, "the info is %s, not an object",
                             lr_tracker_seen(info));
@@ -207,7 +207,7 @@ static enum lr_status read_info(struct lr_tracker_msg *msg, const struct json_t 
     if (status != LR_OK) {
         return status;
     }
-    const struct json_t *addr = lr_json_get(info, "addr");
+    const struct lr_json *addr = lr_json_get(info, "addr");
     if (addr == NULL) {
         return LR_OK; /* TVM's C++ server leaves it out; its PUTs say where it is */
     }
@@ -227,7 +227,7 @@ static void write_info(const struct lr_tracker_msg *msg, struct lr_writer *write
     lr_json_write_raw(writer, "}");
 }
 
-static enum lr_status read_summary(struct lr_tracker_msg *msg, const struct json_t *root,
+static enum lr_status read_summary(struct lr_tracker_msg *msg, const struct lr_json *root,
                                    struct lr_error *error) {
     struct lr_text what;
     (void)error; /* what is unknown is ignored, as every tracker does */
@@ -296,7 +296,7 @@ static enum lr_status check_lengths(const struct lr_tracker_msg *msg, size_t key
     return LR_OK;
 }
 
-static enum lr_status decode_root(struct lr_tracker_msg *msg, const struct json_t *root,
+static enum lr_status decode_root(struct lr_tracker_msg *msg, const struct lr_json *root,
                                   size_t key_max, struct lr_error *error) {
     struct lr_error detail;
     if (lr_json_type(root) != LR_JSON_LIST) {
@@ -320,7 +320,7 @@ static enum lr_status decode_root(struct lr_tracker_msg *msg, const struct json_
 
 enum lr_status lr_tracker_msg_decode(struct lr_tracker_msg *msg, const uint8_t *json, size_t size,
                                      size_t key_max, struct lr_error *error) {
-    struct json_t *root;
+    struct lr_json *root;
     lr_tracker_msg_deinit(msg);
     enum lr_status status = lr_json_parse(msg->alloc, json, size, &root, error);
     if (status != LR_OK) {

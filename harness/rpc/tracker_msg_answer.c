@@ -15,7 +15,7 @@ struct row_array {
 };
 
 struct answer_document {
-    struct json_t *root;
+    struct lr_json *root;
     struct row_array matchkeys; /* struct lr_text */
     struct row_array queues;
     struct row_array servers;
@@ -51,7 +51,7 @@ void lr_tracker_answer_deinit(struct lr_tracker_answer *answer) {
 }
 
 /* Room for a row for each element of |list|. */
-static enum lr_status make_rows(struct lr_alloc *alloc, const struct json_t *list, size_t row_size,
+static enum lr_status make_rows(struct lr_alloc *alloc, const struct lr_json *list, size_t row_size,
                                 struct row_array *array, struct lr_error *error) {
     size_t count = lr_json_count(list);
     *array = (struct row_array){.row_size = row_size};
@@ -71,10 +71,10 @@ static const void *row_at(const struct row_array *array, size_t index) {
 }
 
 /* Reads element |index| of a list into |row|. */
-typedef enum lr_status (*row_reader)(const struct json_t *element, void *row,
+typedef enum lr_status (*row_reader)(const struct lr_json *element, void *row,
                                      struct lr_error *error);
 
-static enum lr_status read_list(struct lr_alloc *alloc, const struct json_t *list, size_t row_size,
+static enum lr_status read_list(struct lr_alloc *alloc, const struct lr_json *list, size_t row_size,
                                 row_reader read, struct row_array *array, const char *what,
                                 struct lr_error *error) {
     if (list == NULL || lr_json_type(list) != LR_JSON_LIST) {
@@ -91,7 +91,7 @@ static enum lr_status read_list(struct lr_alloc *alloc, const struct json_t *lis
     return status;
 }
 
-static enum lr_status read_matchkey(const struct json_t *element, void *row,
+static enum lr_status read_matchkey(const struct lr_json *element, void *row,
                                     struct lr_error *error) {
     struct lr_text *matchkey = row;
     if (!lr_json_text(element, matchkey)) {
@@ -100,19 +100,20 @@ static enum lr_status read_matchkey(const struct json_t *element, void *row,
     return LR_OK;
 }
 
-static enum lr_status read_server(const struct json_t *element, void *row, struct lr_error *error) {
+static enum lr_status read_server(const struct lr_json *element, void *row,
+                                  struct lr_error *error) {
     struct lr_summary_server *server = row;
     bool has_host;
     if (!lr_json_text(lr_json_get(element, "key"), &server->key)) {
         return lr_error_set(error, LR_EPROTO, "has no key");
     }
-    const struct json_t *addr = lr_json_get(element, "addr");
+    const struct lr_json *addr = lr_json_get(element, "addr");
     return addr == NULL
                ? LR_OK
                : lr_tracker_addr_read(addr, &has_host, &server->host, &server->port, error);
 }
 
-static enum lr_status read_held(const struct json_t *element, void *row, struct lr_error *error) {
+static enum lr_status read_held(const struct lr_json *element, void *row, struct lr_error *error) {
     struct lr_summary_held *held = row;
     const struct {
         const char *name;
@@ -135,7 +136,7 @@ static enum lr_status read_held(const struct json_t *element, void *row, struct 
     return LR_OK;
 }
 
-static enum lr_status read_queues(struct lr_alloc *alloc, const struct json_t *info,
+static enum lr_status read_queues(struct lr_alloc *alloc, const struct lr_json *info,
                                   struct row_array *array, struct lr_error *error) {
     if (info == NULL || lr_json_type(info) != LR_JSON_OBJECT) {
         return lr_error_set(error, LR_EPROTO, "queue_info is %s, not an object",
@@ -146,8 +147,8 @@ static enum lr_status read_queues(struct lr_alloc *alloc, const struct json_t *i
         return status;
     }
     struct lr_summary_queue *queue = array->rows;
-    const struct json_t *member;
-    void *place = NULL;
+    const struct lr_json *member;
+    size_t place = 0;
     for (struct lr_text name; queue != NULL && lr_json_next(info, &place, &name, &member);
          queue++) {
         queue->key = name;
@@ -160,13 +161,13 @@ static enum lr_status read_queues(struct lr_alloc *alloc, const struct json_t *i
 }
 
 /* The value behind a leading code; NULL where there is none. */
-static const struct json_t *value_of(const struct json_t *root) {
+static const struct lr_json *value_of(const struct lr_json *root) {
     return lr_json_at(root, 1);
 }
 
 static enum lr_status read_grant(struct lr_tracker_answer *answer, struct answer_document *document,
                                  struct lr_error *error) {
-    const struct json_t *grant = value_of(document->root);
+    const struct lr_json *grant = value_of(document->root);
     if (!lr_json_text(lr_json_at(grant, 0), &answer->host) ||
         !lr_tracker_port_read(lr_json_at(grant, 1), &answer->port) ||
         !lr_json_text(lr_json_at(grant, 2), &answer->matchkey)) {
@@ -177,7 +178,7 @@ static enum lr_status read_grant(struct lr_tracker_answer *answer, struct answer
 
 static enum lr_status read_summary(struct lr_tracker_answer *answer,
                                    struct answer_document *document, struct lr_error *error) {
-    const struct json_t *summary = value_of(document->root);
+    const struct lr_json *summary = value_of(document->root);
     enum lr_status status =
         read_queues(answer->alloc, lr_json_get(summary, "queue_info"), &document->queues, error);
     if (status == LR_OK) {
@@ -185,7 +186,7 @@ static enum lr_status read_summary(struct lr_tracker_answer *answer,
                            sizeof(struct lr_summary_server), read_server, &document->servers,
                            "server_info", error);
     }
-    const struct json_t *held = lr_json_get(summary, "held");
+    const struct lr_json *held = lr_json_get(summary, "held");
     if (status == LR_OK && held != NULL) {
         document->has_held = true;
         status = read_list(answer->alloc, held, sizeof(struct lr_summary_held), read_held,
@@ -217,7 +218,7 @@ static const struct {
 };
 
 /* The code: alone, or where something was asked for (|in_list|) at the front of a list, too. */
-static enum lr_status read_code(struct lr_tracker_answer *answer, const struct json_t *root,
+static enum lr_status read_code(struct lr_tracker_answer *answer, const struct lr_json *root,
                                 bool in_list, struct lr_error *error) {
     bool alone = lr_json_type(root) == LR_JSON_INT || !in_list;
     if (!lr_json_int(alone ? root : lr_json_at(root, 0), &answer->code)) {

@@ -20,12 +20,12 @@ LR_NODISCARD enum lr_status lr_tracker_frame_end(struct lr_tracker_frame *frame)
 
 /* "[host or null, port]", as addresses stand in UPDATE_INFO and SUMMARY. Java and iOS servers send
  * the port as a string. LR_EPROTO with a sentence. */
-LR_NODISCARD enum lr_status lr_tracker_addr_read(const struct json_t *value, bool *has_host,
+LR_NODISCARD enum lr_status lr_tracker_addr_read(const struct lr_json *value, bool *has_host,
                                                  struct lr_text *host, uint16_t *port,
                                                  struct lr_error *error);
 /* A port as a number, 1 .. 65535. */
-bool lr_tracker_port_read(const struct json_t *value, uint16_t *port);
+bool lr_tracker_port_read(const struct lr_json *value, uint16_t *port);
 /* What |value|, which may be NULL, is, for an error: "a string", "nothing". */
-const char *lr_tracker_seen(const struct json_t *value);
+const char *lr_tracker_seen(const struct lr_json *value);
 
 #endif

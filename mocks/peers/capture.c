@@ -101,7 +101,7 @@ static enum lr_status read_hex(struct lr_capture *capture, struct lr_capture_eve
     return LR_OK;
 }
 
-static enum lr_status read_direction(const struct json_t *object, struct lr_capture_event *event,
+static enum lr_status read_direction(const struct lr_json *object, struct lr_capture_event *event,
                                      struct lr_error *error) {
     struct lr_text name;
     if (lr_json_text(lr_json_get(object, "dir"), &name)) {
@@ -126,7 +126,7 @@ static const struct lr_capture_conn *find_conn(const struct lr_capture *capture,
     return NULL;
 }
 
-static enum lr_status read_open(struct lr_capture *capture, const struct json_t *object,
+static enum lr_status read_open(struct lr_capture *capture, const struct lr_json *object,
                                 struct lr_capture_event *event, struct lr_error *error) {
     struct lr_text link;
     struct lr_text peer;
@@ -146,7 +146,7 @@ static enum lr_status read_open(struct lr_capture *capture, const struct json_t 
     return lr_error_set(error, LR_EPROTO, "no such link");
 }
 
-static enum lr_status read_kind(struct lr_capture *capture, const struct json_t *object,
+static enum lr_status read_kind(struct lr_capture *capture, const struct lr_json *object,
                                 struct lr_text name, struct lr_capture_event *event,
                                 struct lr_error *error) {
     size_t row = 0;
@@ -176,7 +176,7 @@ static enum lr_status read_kind(struct lr_capture *capture, const struct json_t 
     return kinds[row].has_direction ? read_direction(object, event, error) : LR_OK;
 }
 
-static enum lr_status read_data(struct lr_capture *capture, const struct json_t *object,
+static enum lr_status read_data(struct lr_capture *capture, const struct lr_json *object,
                                 struct lr_capture_event *event, struct lr_error *error) {
     struct lr_text hex;
     event->kind = LR_CAPTURE_DATA;
@@ -191,7 +191,7 @@ static enum lr_status read_data(struct lr_capture *capture, const struct json_t 
     return status == LR_OK ? read_hex(capture, event, hex, error) : status;
 }
 
-static enum lr_status read_event(struct lr_capture *capture, const struct json_t *object,
+static enum lr_status read_event(struct lr_capture *capture, const struct lr_json *object,
                                  struct lr_capture_event *event, struct lr_error *error) {
     const double seconds_max = 1e9;
     struct lr_text name;
@@ -212,7 +212,7 @@ static enum lr_status read_event(struct lr_capture *capture, const struct json_t
 static enum lr_status read_line(struct lr_capture *capture, struct lr_text line, size_t number,
                                 struct lr_error *error) {
     struct lr_error detail;
-    struct json_t *object;
+    struct lr_json *object;
     enum lr_status status = lr_json_parse(capture->alloc, line.data, line.size, &object, &detail);
     if (status == LR_OK) {
         struct lr_capture_event *event = &capture->events[capture->event_count];

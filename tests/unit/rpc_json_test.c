@@ -5,7 +5,7 @@
 #include "rpc/json.h"
 #include "support/failing.h"
 
-static enum lr_status parse(const char *text, struct json_t **root, struct lr_error *error) {
+static enum lr_status parse(const char *text, struct lr_json **root, struct lr_error *error) {
     return lr_json_parse(lr_alloc_system(), text, strlen(text), root, error);
 }
 
@@ -28,7 +28,7 @@ Test(rpc_json, reads_any_spelling_of_a_value) {
         {"-9223372036854775808", LR_JSON_INT},
     };
     for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
-        struct json_t *root;
+        struct lr_json *root;
         struct lr_error error = {0};
         cr_assert_eq(parse(rows[i].text, &root, &error), LR_OK, "%s: %s", rows[i].text, error.text);
         cr_expect_eq(lr_json_type(root), rows[i].type, "%s", rows[i].text);
@@ -65,7 +65,7 @@ Test(rpc_json, refuses_what_is_none_with_a_sentence) {
         {"[\"\x01\"]", LR_EPROTO, "control character"},
     };
     for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
-        struct json_t *root = NULL;
+        struct lr_json *root = NULL;
         struct lr_error error = {0};
         cr_expect_eq(parse(rows[i].text, &root, &error), rows[i].status, "%s: %s", rows[i].text,
                      error.text);
@@ -80,7 +80,7 @@ Test(rpc_json, refuses_what_is_none_with_a_sentence) {
 Test(rpc_json, bounds_how_deep_lists_nest_and_sees_through_strings) {
     for (size_t depth = 30; depth < 36; depth++) {
         char text[80];
-        struct json_t *root;
+        struct lr_json *root;
         struct lr_error error = {0};
         memset(text, '[', depth);
         memset(text + depth, ']', depth);
@@ -89,7 +89,7 @@ Test(rpc_json, bounds_how_deep_lists_nest_and_sees_through_strings) {
         cr_expect_eq(status, depth <= LR_JSON_DEPTH_MAX ? LR_OK : LR_ELIMIT, "%zu", depth);
         lr_json_free(root);
     }
-    struct json_t *root;
+    struct lr_json *root;
     cr_expect_eq(parse("[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[\"]", &root, NULL),
                  LR_OK);
     lr_json_free(root);
@@ -101,7 +101,7 @@ Test(rpc_json, bounds_how_deep_lists_nest_and_sees_through_strings) {
 }
 
 /* Whether two documents say the same. */
-static bool same(const struct json_t *a, const struct json_t *b) {
+static bool same(const struct lr_json *a, const struct lr_json *b) {
     struct lr_text text_a = {0}, text_b = {0};
     int64_t integer_a = 0, integer_b = 0;
     enum lr_json_type type = lr_json_type(a);
@@ -181,7 +181,7 @@ Test(rpc_json, what_is_spelled_plainly_reads_as_the_library_reads_it) {
     };
     for (size_t i = 0; i < LR_COUNT_OF(texts); i++) {
         char other[64] = "\n";
-        struct json_t *plain = NULL, *library = NULL;
+        struct lr_json *plain = NULL, *library = NULL;
         struct lr_error plain_error = {0}, library_error = {0};
         cr_assert_lt(strlen(texts[i]) + 2, sizeof other);
         memcpy(other + 1, texts[i], strlen(texts[i]));
@@ -194,8 +194,34 @@ Test(rpc_json, what_is_spelled_plainly_reads_as_the_library_reads_it) {
     }
 }
 
+/* Around the number of values up to which plain spelling is read apart. */
+Test(rpc_json, lists_of_any_length_keep_their_elements) {
+    static const size_t counts[] = {1, 61, 62, 63, 64, 65, 66, 5000};
+    for (size_t i = 0; i < LR_COUNT_OF(counts); i++) {
+        static char text[4 * 5000 + 8];
+        size_t used = 0;
+        for (size_t k = 0; k < counts[i]; k++) {
+            memcpy(text + used, k == 0 ? "[ [" : "],[", 3);
+            used += 3;
+        }
+        memcpy(text + used, "]]", 3);
+        struct lr_json *root;
+        cr_assert_eq(parse(text, &root, NULL), LR_OK, "%zu", counts[i]);
+        cr_expect_eq(lr_json_count(root), counts[i]);
+        for (size_t k = 0; k < counts[i]; k++) {
+            cr_assert_eq(lr_json_type(lr_json_at(root, k)), LR_JSON_LIST);
+        }
+        lr_json_free(root);
+    }
+    static char commas[5000];
+    struct lr_json *root;
+    memset(commas, ',', sizeof commas - 1);
+    cr_expect_eq(parse(commas, &root, NULL), LR_EPROTO);
+    cr_expect_eq(parse(commas + sizeof commas - 20, &root, NULL), LR_EPROTO);
+}
+
 Test(rpc_json, looks_into_documents) {
-    struct json_t *root;
+    struct lr_json *root;
     struct lr_text text;
     int64_t integer;
     double number;
@@ -204,7 +230,7 @@ Test(rpc_json, looks_into_documents) {
               "\"b\": 2}",
               &root, NULL),
         LR_OK);
-    const struct json_t *list = lr_json_get(root, "a");
+    const struct lr_json *list = lr_json_get(root, "a");
     cr_assert_not_null(list);
     cr_expect_eq(lr_json_count(list), 3);
     cr_expect(lr_json_int(lr_json_at(list, 0), &integer) && integer == 1);
@@ -223,8 +249,8 @@ Test(rpc_json, looks_into_documents) {
     cr_expect_not(lr_json_int(NULL, &integer));
     cr_expect_not(lr_json_number(lr_json_get(root, "a2"), &number));
     static const char *const names[] = {"a", "b", "a2"};
-    const struct json_t *member;
-    void *place = NULL;
+    const struct lr_json *member;
+    size_t place = 0;
     size_t count = 0;
     for (struct lr_text name; lr_json_next(root, &place, &name, &member); count++) {
         cr_assert_lt(count, 3);
@@ -236,7 +262,7 @@ Test(rpc_json, looks_into_documents) {
 
 static void parse_long(struct lr_alloc *alloc, void *context) {
     const char *text = context;
-    struct json_t *root;
+    struct lr_json *root;
     struct lr_error error = {0};
     enum lr_status status = lr_json_parse(alloc, text, strlen(text), &root, &error);
     cr_assert_eq(status, lr_test_must_succeed(alloc) ? LR_OK : LR_ENOMEM, "%s", error.text);
@@ -251,6 +277,8 @@ Test(rpc_json, nothing_is_lost_or_overwritten_whichever_allocation_fails) {
         "[\"another one 0123456789012345678901234567890123456789 \\u00e9 0123456789\", 1, "
         "2.5, {\"a\": [], \"b\": {\"c\": null}}, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]]}";
     lr_test_each_failure(parse_long, text);
+    char plain[] = "[3, \"key\", [9090, \"key:0.5\"], null]";
+    lr_test_each_failure(parse_long, plain);
 }
 
 static void write_texts(struct lr_alloc *alloc, void *context) {
