@@ -22,6 +22,18 @@ int lr_text_compare(struct lr_text a, struct lr_text b) {
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
+uint64_t lr_text_hash(struct lr_text text) {
+    uint64_t hash = text.size;
+    for (size_t at = 0; at < text.size; at += sizeof hash) {
+        uint64_t word = 0;
+        size_t left = text.size - at;
+        memcpy(&word, text.data + at, left < sizeof word ? left : sizeof word);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
 bool lr_text_has(struct lr_text text, char character) {
     return text.size > 0 && memchr(text.data, character, text.size) != NULL;
 }

@@ -18,6 +18,8 @@ struct lr_text {
 struct lr_text lr_text_of(const char *string);
 bool lr_text_equal(struct lr_text a, struct lr_text b);
 int lr_text_compare(struct lr_text a, struct lr_text b);
+/* A number for lr_table: the same for equal texts, in this process. */
+uint64_t lr_text_hash(struct lr_text text);
 bool lr_text_starts_with(struct lr_text text, const char *prefix);
 bool lr_text_has(struct lr_text text, char character);
 /* True where |part| stands in |text|, byte for byte; an empty one stands in every text. */

@@ -33,7 +33,7 @@ void lr_ledger_find(struct lr_ledger *ledger, lr_time at, enum lr_finding_kind k
     va_start(arguments, format);
     (void)vsnprintf(finding.text, sizeof finding.text, format, arguments);
     va_end(arguments);
-    lr_ledger_say(ledger, at, session, 0, "finding (%s): %s", lr_finding_name(kind), finding.text);
+    lr_ledger_tell(ledger, at, session, 0, "finding (%s): %s", lr_finding_name(kind), finding.text);
     if (ledger->finding_count == LR_LEDGER_FINDINGS_MAX) {
         ledger->findings_dropped++;
         return;

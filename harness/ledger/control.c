@@ -12,7 +12,6 @@ static void see_request(struct lr_ledger_link *link, lr_time at, const struct lr
     struct lr_ledger *ledger = link->ledger;
     struct lr_ledger_session *session = lr_ledger_session_new(ledger, at);
     struct lr_ledger_queue *queue = lr_ledger_queue_of(ledger, msg->key);
-    char key[LR_SESSION_TEXT_MAX];
     if (session == NULL || queue == NULL) {
         return;
     }
@@ -21,33 +20,47 @@ static void see_request(struct lr_ledger_link *link, lr_time at, const struct lr
     account->request_link = link->number;
     account->client_pid = link->client_pid;
     account->observable = true;
-    lr_ledger_copy(account->key, msg->key);
-    lr_ledger_copy(account->client, lr_text_of(link->client));
-    lr_ledger_copy(account->client_address, lr_text_of(link->client_address));
+    account->key = lr_ledger_keep(ledger, msg->key);
+    account->client = link->client;
+    account->client_address = link->client_address;
     session->priority = msg->priority;
     session->priority_rest = msg->priority_rest;
     link->last_request = account->number;
     lr_list_append(&link->requests, &session->of_link);
     lr_ledger_queue_wait(queue, session, at);
-    lr_ledger_say(ledger, at, account->number, link->number, "%s -> %s: REQUEST %s priority %lld",
-                  link->client, link->service, lr_text_quote(key, sizeof key, msg->key),
-                  (long long)msg->priority);
+    lr_ledger_say(ledger, &(struct lr_ledger_said){
+                              .at = at,
+                              .session = account->number,
+                              .link = link->number,
+                              .form = "%s -> %s: REQUEST %s priority %d",
+                              .words = {{link->client},
+                                        {link->service},
+                                        {lr_ledger_quote(ledger, msg->key)},
+                                        {.number = (uint64_t)msg->priority}},
+                          });
+}
+
+static void say_offer(struct lr_ledger_link *link, lr_time at, const char *form,
+                      struct lr_text what, uint16_t port) {
+    lr_ledger_say(link->ledger, &(struct lr_ledger_said){
+                                    .at = at,
+                                    .link = link->number,
+                                    .form = form,
+                                    .words = {{link->client},
+                                              {link->service},
+                                              {lr_ledger_quote(link->ledger, what)},
+                                              {.number = port}},
+                                });
 }
 
 static void see_info(struct lr_ledger_link *link, lr_time at, const struct lr_tracker_msg *msg) {
-    char key[LR_SESSION_TEXT_MAX];
     link->proxy = lr_text_starts_with(msg->key, "server:proxy");
-    lr_ledger_say(link->ledger, at, 0, link->number, "%s -> %s: UPDATE_INFO %s port %u",
-                  link->client, link->service, lr_text_quote(key, sizeof key, msg->key),
-                  (unsigned int)msg->port);
+    say_offer(link, at, "%s -> %s: UPDATE_INFO %s port %u", msg->key, msg->port);
 }
 
 static void see_put(struct lr_ledger_link *link, lr_time at, lr_time begun_at,
                     const struct lr_tracker_msg *msg) {
-    char matchkey[LR_SESSION_TEXT_MAX];
-    lr_ledger_say(link->ledger, at, 0, link->number, "%s -> %s: PUT %s port %u", link->client,
-                  link->service, lr_text_quote(matchkey, sizeof matchkey, msg->matchkey),
-                  (unsigned int)msg->port);
+    say_offer(link, at, "%s -> %s: PUT %s port %u", msg->matchkey, msg->port);
     lr_ledger_offer_put(link->ledger, at, begun_at, link, msg);
 }
 
@@ -65,8 +78,8 @@ static void see_question(struct lr_ledger_link *link, const struct lr_seen *seen
         see_put(link, at, seen->begun_at, msg);
         break;
     case LR_TRACKER_STOP:
-        lr_ledger_say(link->ledger, at, 0, link->number, "%s -> %s: STOP", link->client,
-                      link->service);
+        lr_ledger_tell(link->ledger, at, 0, link->number, "%s -> %s: STOP", link->client,
+                       link->service);
         break;
     default: /* PING, SUMMARY and GET_PENDING_MATCHKEYS are polls, which would drown the rest */
         break;
@@ -114,15 +127,15 @@ static void check_offer(struct lr_ledger *ledger, lr_time at, uint32_t number,
         char ago[32];
         lr_ledger_find(ledger, at, LR_FINDING_ORPHAN, number,
                        "matchkey %s is granted, but its server's connection ended %s before",
-                       offer->matchkey,
+                       offer->matchkey.data,
                        lr_text_duration(ago, sizeof ago, at - offer->withdrawn_at));
     } else if (offer->state == LR_OFFER_GRANTED) {
         lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, number, "matchkey %s is granted twice",
-                       offer->matchkey);
+                       offer->matchkey.data);
     } else if (offer->state == LR_OFFER_REPLACED && over) {
         lr_ledger_find(ledger, at, LR_FINDING_ORPHAN, number,
                        "matchkey %s is granted, but its server has put another in its place",
-                       offer->matchkey);
+                       offer->matchkey.data);
     }
 }
 
@@ -137,7 +150,15 @@ static void take_offer(lr_time at, struct lr_ledger_session *session,
         lr_ledger_session_join(session, offer->server);
     }
     session->account.register_link = offer->link->number;
-    lr_ledger_copy(session->account.server, lr_text_of(offer->server->name));
+    session->account.server = offer->server->name;
+}
+
+static const char *keep_address(struct lr_ledger *ledger, const struct lr_tracker_answer *answer) {
+    char address[LR_SESSION_TEXT_MAX];
+    struct lr_text host = {answer->host.data, answer->host.size < 64 ? answer->host.size : 64};
+    (void)snprintf(address, sizeof address, LR_ADDRESS_TEXT_FORMAT,
+                   LR_ADDRESS_TEXT_WORDS(host, answer->port));
+    return lr_ledger_keep(ledger, lr_text_of(address));
 }
 
 static void see_grant(struct lr_ledger_link *link, lr_time at,
@@ -156,7 +177,7 @@ static void see_grant(struct lr_ledger_link *link, lr_time at,
         if (at > lr_time_add(session->withdrawn_at, LR_LEDGER_ORDER_NS)) {
             lr_ledger_find(ledger, at, LR_FINDING_PENDING, account->number,
                            "%s is granted to %s, whose connection has ended",
-                           offer == NULL ? "a server" : offer->matchkey, account->client);
+                           offer == NULL ? "a server" : offer->matchkey.data, account->client);
         }
     } else {
         check_turn(ledger, at, session);
@@ -164,11 +185,11 @@ static void see_grant(struct lr_ledger_link *link, lr_time at,
     lr_list_remove(&session->of_link);
     lr_ledger_queue_leave(session, at);
     account->granted_at = at;
-    lr_ledger_copy(account->matchkey, answer->matchkey);
-    struct lr_text host = {answer->host.data, answer->host.size < 64 ? answer->host.size : 64};
-    (void)snprintf(account->server_address, sizeof account->server_address, LR_ADDRESS_TEXT_FORMAT,
-                   LR_ADDRESS_TEXT_WORDS(host, answer->port));
-    lr_ledger_copy(account->server, lr_text_of(account->server_address));
+    account->matchkey = offer != NULL && offer->matchkey.size < LR_SESSION_TEXT_MAX
+                            ? offer->matchkey.data
+                            : lr_ledger_keep(ledger, answer->matchkey);
+    account->server_address = keep_address(ledger, answer);
+    account->server = account->server_address;
     session->grant_unused = true;
     ledger->unused_grants++;
     if (offer != NULL) {
@@ -177,8 +198,16 @@ static void see_grant(struct lr_ledger_link *link, lr_time at,
         }
         take_offer(at, session, offer);
     }
-    lr_ledger_say(ledger, at, account->number, link->number, "%s -> %s: grants %s at %s",
-                  link->service, link->client, account->matchkey, account->server_address);
+    lr_ledger_say(ledger, &(struct lr_ledger_said){
+                              .at = at,
+                              .session = account->number,
+                              .link = link->number,
+                              .form = "%s -> %s: grants %s at %s",
+                              .words = {{link->service},
+                                        {link->client},
+                                        {account->matchkey},
+                                        {account->server_address}},
+                          });
 }
 
 /* ---- answers ---- */
@@ -205,8 +234,8 @@ static void see_answer(struct lr_ledger_link *link, const struct lr_seen *seen) 
                 LR_CONTAINER_OF(link->requests.next, struct lr_ledger_session, of_link);
             lr_list_remove(&session->of_link);
             lr_ledger_queue_leave(session, seen->at);
-            lr_ledger_say(link->ledger, seen->at, session->account.number, link->number,
-                          "%s -> %s: refuses the request", link->service, link->client);
+            lr_ledger_tell(link->ledger, seen->at, session->account.number, link->number,
+                           "%s -> %s: refuses the request", link->service, link->client);
         }
         break;
     case LR_TRACKER_SUMMARY:

@@ -2,8 +2,6 @@
 /* What crosses a data link: the handshake, which says which session it is, and its calls. */
 #include "ledger/ledger_internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- which session a link carries ---- */
@@ -27,10 +25,10 @@ static void attach(struct lr_ledger_link *link, lr_time at, struct lr_ledger_ses
         account->reset_at[i] = LR_TIME_NEVER;
         account->cut_inside_packet[i] = false;
     }
-    lr_ledger_copy(account->client, lr_text_of(link->client));
-    lr_ledger_copy(account->server, lr_text_of(link->service));
-    lr_ledger_copy(account->client_address, lr_text_of(link->client_address));
-    lr_ledger_copy(account->server_address, lr_text_of(link->service_address));
+    account->client = link->client;
+    account->server = link->service;
+    account->client_address = link->client_address;
+    account->server_address = link->service_address;
 }
 
 struct lr_ledger_session *lr_ledger_data_session(struct lr_ledger_link *link, lr_time at) {
@@ -100,20 +98,24 @@ static void see_hello(struct lr_ledger_link *link, lr_time at, const struct lr_c
         return;
     }
     struct lr_account *account = &session->account;
-    char duration[32];
-    char matchkey[LR_SESSION_TEXT_MAX];
-    lr_ledger_copy(account->matchkey, key->matchkey);
+    if (!lr_text_equal(lr_text_of(account->matchkey), key->matchkey)) { /* as it was granted */
+        account->matchkey = lr_ledger_keep(link->ledger, key->matchkey);
+    }
     if (account->key[0] == '\0') {
-        lr_ledger_copy(account->key, lr_matchkey_key(key->matchkey));
+        account->key = lr_ledger_keep(link->ledger, lr_matchkey_key(key->matchkey));
     }
     account->timeout_ns = key->timeout_ns;
-    lr_ledger_say(link->ledger, at, account->number, link->number, "%s -> %s: handshake %s%s%s",
-                  link->client, link->service,
-                  lr_text_quote(matchkey, sizeof matchkey, key->matchkey),
-                  key->timeout_ns == LR_TIME_NEVER ? "" : ", timeout ",
-                  key->timeout_ns == LR_TIME_NEVER
-                      ? ""
-                      : lr_text_duration(duration, sizeof duration, key->timeout_ns));
+    lr_ledger_say(link->ledger,
+                  &(struct lr_ledger_said){.at = at,
+                                           .session = account->number,
+                                           .link = link->number,
+                                           .form = key->timeout_ns == LR_TIME_NEVER
+                                                       ? "%s -> %s: handshake %s"
+                                                       : "%s -> %s: handshake %s, timeout %t",
+                                           .words = {{link->client},
+                                                     {link->service},
+                                                     {lr_ledger_quote(link->ledger, key->matchkey)},
+                                                     {.number = key->timeout_ns}}});
     if (session->server != NULL && !session->server->registered) {
         lr_ledger_server_tried(session->server, at, session);
     }
@@ -125,11 +127,15 @@ static void see_reply(struct lr_ledger_link *link, lr_time at, uint32_t word) {
         return;
     }
     bool accepted = word == LR_MAGIC_RPC;
-    lr_ledger_say(link->ledger, at, session->account.number, link->number, "%s -> %s: %s",
-                  link->service, link->client,
-                  accepted                      ? "accepted"
-                  : word == LR_ANSWER_DUPLICATE ? "refused, the key is in use"
-                                                : "refused, no such key");
+    const char *what = accepted                      ? "accepted"
+                       : word == LR_ANSWER_DUPLICATE ? "refused, the key is in use"
+                                                     : "refused, no such key";
+    lr_ledger_say(link->ledger,
+                  &(struct lr_ledger_said){.at = at,
+                                           .session = session->account.number,
+                                           .link = link->number,
+                                           .form = "%s -> %s: %s",
+                                           .words = {{link->service}, {link->client}, {what}}});
     struct lr_ledger_server *server = session->server;
     if (accepted) {
         session->account.accepted_at = at;
@@ -152,53 +158,49 @@ static void see_reply(struct lr_ledger_link *link, lr_time at, uint32_t word) {
 
 /* ---- packets ---- */
 
-/* A line put together without formatting: each packet has one. What is too long is cut. */
-struct words {
-    char text[LR_LEDGER_LINE_MAX];
-    size_t used;
-};
-
-static void add(struct words *words, const char *text) {
-    size_t size = strlen(text);
-    size_t room = sizeof words->text - 1 - words->used;
-    size = size < room ? size : room;
-    memcpy(words->text + words->used, text, size);
-    words->used += size;
-    words->text[words->used] = '\0';
-}
-
-static void add_number(struct words *words, uint64_t number) {
-    char digits[24];
-    (void)snprintf(digits, sizeof digits, "%" PRIu64, number);
-    add(words, digits);
+/* The first values, described: " int 5, str \"a\"". Returns how many bytes. */
+static size_t describe_values(char out[LR_TIMELINE_TEXT_MAX], const struct lr_values *values) {
+    enum { VALUES_MAX = 4, DESCRIBED_MAX = 64 };
+    size_t used = 0;
+    for (size_t i = 0; i < values->count && i < VALUES_MAX; i++) {
+        char value[DESCRIBED_MAX];
+        size_t before = i == 0 ? 1 : 2;
+        size_t size = strlen(lr_value_describe(value, sizeof value, &values->items[i]));
+        size_t room = LR_TIMELINE_TEXT_MAX - used;
+        if (before + size > room) {
+            break; /* the line ends before that */
+        }
+        memcpy(out + used, i == 0 ? " " : ", ", before);
+        memcpy(out + used + before, value, size);
+        used += before + size;
+    }
+    return used;
 }
 
 /* One packet as a line: its name and what its values are. */
 static void say_packet(struct lr_ledger_link *link, const struct lr_seen *seen, uint32_t session) {
     const struct lr_packet *packet = seen->packet;
     bool up = seen->direction == LR_TO_SERVICE;
-    struct words words;
-    words.used = 0;
-    add(&words, up ? link->client : link->service);
-    add(&words, " -> ");
-    add(&words, up ? link->service : link->client);
-    add(&words, ": ");
-    add(&words, lr_packet_name(packet->code));
+    struct lr_ledger_said said = {.at = seen->at,
+                                  .session = session,
+                                  .link = link->number,
+                                  .form = "%s -> %s: %s",
+                                  .words = {{up ? link->client : link->service},
+                                            {up ? link->service : link->client},
+                                            {lr_packet_name(packet->code)}}};
     if (packet->code == LR_PACKET_CALL_FUNC) {
-        add(&words, " handle ");
-        add_number(&words, packet->handle);
+        said.form = "%s -> %s: %s handle %u";
+        said.words[3].number = packet->handle;
+    } else if (packet->code == LR_PACKET_COPY_ACK) {
+        said.form = "%s -> %s: %s %u bytes";
+        said.words[3].number = seen->size - 4;
     } else if (packet->code == LR_PACKET_COPY_FROM_REMOTE ||
-               packet->code == LR_PACKET_COPY_TO_REMOTE || packet->code == LR_PACKET_COPY_ACK) {
-        add(&words, " ");
-        add_number(&words, packet->code == LR_PACKET_COPY_ACK ? seen->size - 4 : packet->nbytes);
-        add(&words, " bytes");
+               packet->code == LR_PACKET_COPY_TO_REMOTE) {
+        said.form = "%s -> %s: %s %u bytes";
+        said.words[3].number = packet->nbytes;
     }
-    for (size_t i = 0; i < packet->values.count && i < 4; i++) {
-        char value[64];
-        add(&words, i == 0 ? " " : ", ");
-        add(&words, lr_value_describe(value, sizeof value, &packet->values.items[i]));
-    }
-    lr_ledger_add_line(link->ledger, seen->at, session, link->number, words.text, words.used);
+    char values[LR_TIMELINE_TEXT_MAX];
+    lr_ledger_say_more(link->ledger, &said, values, describe_values(values, &packet->values));
 }
 
 static bool is_question(int32_t code) {
@@ -247,12 +249,12 @@ static void see_answer(struct lr_ledger_link *link, lr_time at, struct lr_ledger
     account->in_call = session->questions > (session->init_waits ? 1U : 0U);
 }
 
-static void see_exception(struct lr_account *account, lr_time at, const struct lr_packet *packet) {
+static void see_exception(struct lr_ledger *ledger, struct lr_account *account, lr_time at,
+                          const struct lr_packet *packet) {
     account->exception_at = at;
-    account->exception[0] = '\0';
+    account->exception = "";
     if (packet->values.count > 0 && packet->values.items[0].kind == LR_VALUE_STR) {
-        (void)lr_text_quote(account->exception, sizeof account->exception,
-                            packet->values.items[0].as.text);
+        account->exception = lr_ledger_quote(ledger, packet->values.items[0].as.text);
     }
 }
 
@@ -264,11 +266,11 @@ static void see_packet(struct lr_ledger_link *link, const struct lr_seen *seen) 
         return;
     }
     struct lr_account *account = &session->account;
-    account->dialect = link->observer.dialect;
-    account->dialect_known = link->observer.dialect_known;
+    account->dialect = link->observer->dialect;
+    account->dialect_known = link->observer->dialect_known;
     say_packet(link, seen, account->number);
     if (code == LR_PACKET_EXCEPTION) {
-        see_exception(account, seen->at, seen->packet);
+        see_exception(link->ledger, account, seen->at, seen->packet);
     }
     if (code == LR_PACKET_SHUTDOWN) {
         if (account->shutdown_at[seen->direction] == LR_TIME_NEVER) {
@@ -310,7 +312,7 @@ void lr_ledger_data_ended(struct lr_ledger *ledger, lr_time at, struct lr_ledger
     for (int i = LR_TO_SERVICE; i <= LR_FROM_SERVICE; i++) {
         if (reset || i == (int)direction) {
             account->cut_inside_packet[i] |=
-                lr_observer_inside(&link->observer, (enum lr_direction)i);
+                lr_observer_inside(link->observer, (enum lr_direction)i);
         }
     }
     (reset ? account->reset_at : account->fin_at)[direction] = at;

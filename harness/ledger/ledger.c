@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ledger/ledger_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void lr_ledger_fail(struct lr_ledger *ledger) {
@@ -25,20 +26,29 @@ void *lr_ledger_grow(struct lr_ledger *ledger, void *array, size_t *capacity, si
     return grown;
 }
 
-void lr_ledger_copy(char out[LR_SESSION_TEXT_MAX], struct lr_text text) {
-    size_t size = text.size < LR_SESSION_TEXT_MAX ? text.size : LR_SESSION_TEXT_MAX - 1;
-    if (size > 0) {
-        memcpy(out, text.data, size);
-    }
-    out[size] = '\0';
+static struct lr_text cut(struct lr_text text) {
+    text.size = text.size < LR_SESSION_TEXT_MAX ? text.size : LR_SESSION_TEXT_MAX - 1;
+    return text;
 }
 
-char *lr_ledger_string(struct lr_ledger *ledger, struct lr_text text) {
-    char *string = lr_alloc_string(ledger->alloc, text.data, text.size);
-    if (string == NULL) {
+static const char *kept_or_fail(struct lr_ledger *ledger, const char *kept) {
+    if (kept == NULL) {
         lr_ledger_fail(ledger);
     }
-    return string;
+    return kept == NULL ? "" : kept;
+}
+
+const char *lr_ledger_keep(struct lr_ledger *ledger, struct lr_text text) {
+    return kept_or_fail(ledger, lr_texts_keep(&ledger->texts, cut(text)));
+}
+
+const char *lr_ledger_keep_apart(struct lr_ledger *ledger, struct lr_text text) {
+    return kept_or_fail(ledger, lr_texts_add(&ledger->texts, cut(text)));
+}
+
+const char *lr_ledger_quote(struct lr_ledger *ledger, struct lr_text text) {
+    char quoted[LR_SESSION_TEXT_MAX];
+    return lr_ledger_keep_apart(ledger, lr_text_of(lr_text_quote(quoted, sizeof quoted, text)));
 }
 
 const struct lr_ledger_patience lr_ledger_patience_default = {
@@ -58,6 +68,7 @@ enum lr_status lr_ledger_new(struct lr_ledger **out, struct lr_alloc *alloc,
     }
     lr_list_init(&ledger->hosts);
     lr_list_init(&ledger->scripted);
+    lr_texts_init(&ledger->texts, alloc);
     lr_ledger_offers_init(ledger);
     lr_ledger_servers_init(ledger);
     lr_ledger_queues_init(ledger);
@@ -83,7 +94,7 @@ enum lr_status lr_ledger_scripted(struct lr_ledger *ledger, const char *host) {
     if (known == NULL) {
         return LR_ENOMEM;
     }
-    lr_ledger_copy(known->name, lr_text_of(host));
+    (void)snprintf(known->name, sizeof known->name, "%s", host);
     lr_list_append(&ledger->scripted, &known->node);
     return LR_OK;
 }
@@ -109,6 +120,7 @@ void lr_ledger_free(struct lr_ledger *ledger) {
     lr_ledger_queues_deinit(ledger);
     deinit_hosts(ledger);
     lr_ledger_timeline_deinit(ledger);
+    lr_texts_deinit(&ledger->texts);
     lr_alloc_free(ledger->alloc, ledger->findings,
                   ledger->finding_capacity * sizeof *ledger->findings);
     LR_FREE(ledger->alloc, ledger);
@@ -144,7 +156,7 @@ static void release_sessions_of(struct lr_ledger *ledger, lr_time at, const char
 void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, int64_t pid,
                        bool running) {
     char name[LR_SESSION_TEXT_MAX];
-    lr_ledger_copy(name, lr_text_of(host));
+    (void)snprintf(name, sizeof name, "%s", host);
     struct lr_ledger_host *known = find_host(ledger, name, pid);
     if (known == NULL) {
         known = LR_NEW(ledger->alloc, struct lr_ledger_host);
@@ -157,8 +169,8 @@ void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, i
         lr_list_append(&ledger->hosts, &known->node);
     }
     known->running = running;
-    lr_ledger_say(ledger, at, 0, 0, "%s: process %lld %s", name, (long long)pid,
-                  running ? "started" : "ended");
+    lr_ledger_tell(ledger, at, 0, 0, "%s: process %lld %s", name, (long long)pid,
+                   running ? "started" : "ended");
     if (!running) {
         release_sessions_of(ledger, at, name);
     }

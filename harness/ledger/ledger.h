@@ -91,18 +91,18 @@ bool lr_cause_of(struct lr_text name, enum lr_cause *cause);
 
 /* ---- the account ---- */
 
-enum { LR_SESSION_TEXT_MAX = 96 };
+enum { LR_SESSION_TEXT_MAX = 96 }; /* bytes of a name or key that are kept, with a NUL */
 
-/* What was seen of one session. Times are LR_TIME_NEVER until seen. */
+/* What was seen of one session. Times are LR_TIME_NEVER until seen, texts empty; they live as long
+ * as the ledger. */
 struct lr_account {
     uint32_t number; /* 1, 2, .. in the order of their first sight */
-    char key[LR_SESSION_TEXT_MAX];
-    char matchkey[LR_SESSION_TEXT_MAX];
-    char client[LR_SESSION_TEXT_MAX]; /* host name of the world, or address; of the data link if
-                                         there is one */
-    char server[LR_SESSION_TEXT_MAX];
-    char client_address[LR_SESSION_TEXT_MAX]; /* of the data link, else of the REQUEST's */
-    char server_address[LR_SESSION_TEXT_MAX]; /* of the data link, else as granted */
+    const char *key;
+    const char *matchkey;
+    const char *client; /* host name of the world, or address; of the data link if there is one */
+    const char *server;
+    const char *client_address; /* of the data link, else of the REQUEST's */
+    const char *server_address; /* of the data link, else as granted */
     int64_t client_pid;
     uint32_t request_link;  /* control link that asked; 0 for a direct connect */
     uint32_t data_link;     /* 0 before it is connected */
@@ -123,7 +123,7 @@ struct lr_account {
     lr_time closed_at;         /* the data link is gone: both FINs, a reset, or a local end */
     bool cut_inside_packet[2]; /* a direction ended within a packet */
     lr_time exception_at;      /* the last Exception packet */
-    char exception[LR_SESSION_TEXT_MAX];
+    const char *exception;
     /* When the server first showed that it has let go: FIN or RST from its side, the first byte of
      * its next PUT, without a tracker the next handshake it accepts, or the end of its process. A
      * client's RST or FIN alone shows nothing of the server. */
@@ -167,18 +167,21 @@ struct lr_queue_account lr_ledger_queue(const struct lr_ledger *ledger, struct l
 
 /* ---- the timeline ---- */
 
+enum { LR_TIMELINE_TEXT_MAX = 240 };
+
 /* One line of what happened, for reports: wire, system, faults, and the steps of the script. */
 struct lr_timeline_entry {
     lr_time at;
     uint32_t session; /* account number; 0: of none */
     uint32_t link;
-    const char *text; /* "client -> server  CallFunc handle 3", owned by the ledger */
+    char text[LR_TIMELINE_TEXT_MAX]; /* "client -> server: CallFunc handle 3" */
 };
 void lr_ledger_note(struct lr_ledger *ledger, lr_time at, uint32_t session, const char *format, ...)
     LR_PRINTF(4, 5);
 size_t
 lr_ledger_timeline_count(const struct lr_ledger *ledger); /* of what is kept: the last 4096 */
 uint64_t lr_ledger_timeline_dropped(const struct lr_ledger *ledger);
+/* Entry |index|, below the count, which is put into words now. */
 struct lr_timeline_entry lr_ledger_timeline(const struct lr_ledger *ledger, size_t index);
 
 /* ---- what is not as it should be at the end, whoever asked ---- */

@@ -10,15 +10,31 @@ void lr_ledger_fail(struct lr_ledger *ledger);
 /* |array| with room for one more; NULL and LR_ENOMEM remembered otherwise. */
 void *lr_ledger_grow(struct lr_ledger *ledger, void *array, size_t *capacity, size_t count,
                      size_t item_size);
-void lr_ledger_copy(char out[LR_SESSION_TEXT_MAX], struct lr_text text);
-char *lr_ledger_string(struct lr_ledger *ledger, struct lr_text text);
+/* |text|, cut to LR_SESSION_TEXT_MAX - 1 bytes, for as long as the ledger lives; equal ones are
+ * one. Out of memory: "", and remembered. */
+const char *lr_ledger_keep(struct lr_ledger *ledger, struct lr_text text);
+/* The same for what is not said twice. */
+const char *lr_ledger_keep_apart(struct lr_ledger *ledger, struct lr_text text);
+/* The same as that, in quotes. */
+const char *lr_ledger_quote(struct lr_ledger *ledger, struct lr_text text);
 
 /* ---- timeline.c ---- */
-/* A line of |size| characters, which end with a NUL; copied. */
-void lr_ledger_add_line(struct lr_ledger *ledger, lr_time at, uint32_t session, uint32_t link,
-                        const char *text, size_t size);
-void lr_ledger_say(struct lr_ledger *ledger, lr_time at, uint32_t session, uint32_t link,
-                   const char *format, ...) LR_PRINTF(5, 6);
+/* A line: what |form| says with |words| in its places, in their order: %s a text, %u and %d a
+ * number without and with a sign, %t a duration. */
+struct lr_ledger_said {
+    lr_time at;
+    uint32_t session;
+    uint32_t link;
+    const char *form; /* a literal */
+    union lr_ledger_word words[LR_LEDGER_WORDS_MAX];
+};
+void lr_ledger_say(struct lr_ledger *ledger, const struct lr_ledger_said *said);
+/* With |rest_size| bytes of |rest| behind it; copied. */
+void lr_ledger_say_more(struct lr_ledger *ledger, const struct lr_ledger_said *said,
+                        const char *rest, size_t rest_size);
+/* A line that is put into words at once: for what is rare. */
+void lr_ledger_tell(struct lr_ledger *ledger, lr_time at, uint32_t session, uint32_t link,
+                    const char *format, ...) LR_PRINTF(5, 6);
 void lr_ledger_timeline_deinit(struct lr_ledger *ledger);
 
 /* ---- audit.c ---- */

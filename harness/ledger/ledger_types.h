@@ -13,10 +13,11 @@
 #include "base/tree.h"
 #include "ledger/ledger.h"
 #include "ledger/observer.h"
+#include "ledger/texts.h"
 
 enum {
     LR_LEDGER_TIMELINE_MAX = 4096, /* lines kept: a case has some hundred, a bench cannot grow it */
-    LR_LEDGER_LINE_MAX = 240,
+    LR_LEDGER_WORDS_MAX = 4,
     LR_LEDGER_FINDINGS_MAX = 256 /* kept as they happen; more are counted */
 };
 
@@ -27,11 +28,11 @@ enum {
 struct lr_ledger_link {
     uint32_t number;
     enum lr_plane plane;
-    struct lr_observer observer;
-    char client[LR_SESSION_TEXT_MAX];  /* name of the world, or address */
-    char service[LR_SESSION_TEXT_MAX]; /* likewise */
-    char client_address[LR_SESSION_TEXT_MAX];
-    char service_address[LR_SESSION_TEXT_MAX];
+    struct lr_observer *observer; /* NULL: nothing more will be seen */
+    const char *client;           /* name of the world, or address */
+    const char *service;          /* likewise */
+    const char *client_address;
+    const char *service_address;
     int64_t client_pid;
     bool open;       /* neither reset nor closed, and not FIN from both sides */
     lr_time gone_at; /* control: the first end of either side */
@@ -82,10 +83,10 @@ enum lr_offer_state {
 };
 
 struct lr_ledger_offer {
-    struct lr_tree_node node; /* by hash, then matchkey: there are as many as lives so far */
-    uint64_t hash;
+    struct lr_table_node node; /* by the hash of |matchkey|: there are as many as lives so far */
     struct lr_list of_link;
-    char *matchkey;
+    struct lr_list made;     /* the ledger's list of all */
+    struct lr_text matchkey; /* with a NUL behind it */
     struct lr_ledger_queue *queue;
     struct lr_ledger_server *server;
     struct lr_ledger_link *link;
@@ -97,8 +98,12 @@ struct lr_ledger_offer {
 
 struct lr_ledger_server {
     struct lr_tree_node node; /* by identity */
-    char *identity;
-    char name[LR_SESSION_TEXT_MAX];
+    const char *identity;
+    const char *name;
+    /* As it registered last: */
+    const char *key;
+    const char *address;
+    uint16_t port;
     bool registered; /* at a tracker: its releases are shown by PUTs */
     bool scripted;   /* the script is its part */
     struct lr_ledger_link *link;
@@ -111,7 +116,7 @@ struct lr_ledger_server {
 
 struct lr_ledger_queue {
     struct lr_tree_node node; /* by key */
-    char *key;
+    const char *key;
     size_t free;
     size_t pending;
     size_t dead;         /* requests whose connection has gone, ever */
@@ -135,12 +140,22 @@ struct lr_ledger_scripted_host {
     char name[LR_SESSION_TEXT_MAX];
 };
 
+/* What is said in a line's places. */
+union lr_ledger_word {
+    const char *text; /* a literal, or one of the ledger's texts */
+    uint64_t number;
+};
+
+/* A line is put into words when it is read, as nearly all never are (timeline.c). */
 struct lr_ledger_line {
     lr_time at;
     uint32_t session;
     uint32_t link;
-    char *text;
-    size_t capacity; /* of |text|, which the next line in this place uses, too */
+    const char *form; /* with a place for each word */
+    union lr_ledger_word words[LR_LEDGER_WORDS_MAX];
+    char *rest; /* what is said behind it */
+    size_t rest_size;
+    size_t rest_capacity; /* of |rest|, which the next line in this place uses, too */
 };
 
 struct lr_ledger {
@@ -152,7 +167,9 @@ struct lr_ledger {
     size_t link_count, link_capacity;
     struct lr_ledger_session **sessions;
     size_t session_count, session_capacity;
-    struct lr_tree offers;
+    struct lr_texts texts;
+    struct lr_table offers;
+    struct lr_list offers_made;
     struct lr_tree servers;
     struct lr_tree queues;
     struct lr_list hosts;

@@ -31,10 +31,19 @@ uint64_t lr_ledger_link_passed(const struct lr_ledger *ledger, uint32_t number,
     return link == NULL ? 0 : link->bytes[direction];
 }
 
+/* Most links have ended long ago, and what it took to read them is used for the next ones. */
+static void free_observer(struct lr_ledger_link *link) {
+    if (link->observer != NULL) {
+        lr_observer_deinit(link->observer);
+        LR_FREE(link->ledger->alloc, link->observer);
+        link->observer = NULL;
+    }
+}
+
 void lr_ledger_links_deinit(struct lr_ledger *ledger) {
     for (size_t i = 0; i < ledger->link_count; i++) {
         struct lr_ledger_link *link = ledger->links[i];
-        lr_observer_deinit(&link->observer);
+        free_observer(link);
         lr_list_remove(&link->offers);
         lr_list_remove(&link->requests);
         LR_FREE(ledger->alloc, link);
@@ -58,9 +67,9 @@ static const char *address_of(const struct lr_endpoint *endpoint) {
 }
 
 static void name_client(struct lr_ledger_link *link, const struct lr_endpoint *client) {
-    lr_ledger_copy(link->client_address, lr_text_of(address_of(client)));
-    lr_ledger_copy(link->client,
-                   lr_text_of(client->host != NULL ? client->host : address_of(client)));
+    link->client_address = lr_ledger_keep_apart(link->ledger, lr_text_of(address_of(client)));
+    link->client = client->host == NULL ? link->client_address
+                                        : lr_ledger_keep(link->ledger, lr_text_of(client->host));
     link->client_pid = client->pid;
     link->scripted[LR_TO_SERVICE] = lr_ledger_is_scripted(link->ledger, link->client);
 }
@@ -73,13 +82,29 @@ static struct lr_ledger_link *new_link(struct lr_ledger *ledger) {
     }
     ledger->links = links;
     struct lr_ledger_link *link = LR_NEW(ledger->alloc, struct lr_ledger_link);
-    if (link == NULL) {
+    struct lr_observer *observer = LR_NEW(ledger->alloc, struct lr_observer);
+    if (link == NULL || observer == NULL) {
         lr_ledger_fail(ledger);
+        LR_FREE(ledger->alloc, link);
+        LR_FREE(ledger->alloc, observer);
         return NULL;
     }
     ledger->links[ledger->link_count++] = link;
     link->number = (uint32_t)ledger->link_count;
+    link->ledger = ledger;
+    link->observer = observer;
     return link;
+}
+
+static void say(struct lr_ledger_link *link, lr_time at, const char *form, const char *first,
+                const char *second, const char *third, const char *fourth) {
+    lr_ledger_say(link->ledger, &(struct lr_ledger_said){
+                                    .at = at,
+                                    .session = link->session,
+                                    .link = link->number,
+                                    .form = form,
+                                    .words = {{first}, {second}, {third}, {fourth}},
+                                });
 }
 
 uint32_t lr_ledger_link_opened(struct lr_ledger *ledger, lr_time at, enum lr_plane plane,
@@ -89,7 +114,6 @@ uint32_t lr_ledger_link_opened(struct lr_ledger *ledger, lr_time at, enum lr_pla
     if (link == NULL) {
         return 0;
     }
-    link->ledger = ledger;
     link->plane = plane;
     link->open = true;
     link->opened_at = at;
@@ -98,13 +122,13 @@ uint32_t lr_ledger_link_opened(struct lr_ledger *ledger, lr_time at, enum lr_pla
     lr_list_init(&link->offers);
     lr_list_init(&link->requests);
     name_client(link, client);
-    lr_ledger_copy(link->service,
-                   lr_text_of(service->host != NULL ? service->host : address_of(service)));
-    lr_ledger_copy(link->service_address, lr_text_of(address_of(service)));
+    link->service_address = lr_ledger_keep(ledger, lr_text_of(address_of(service)));
+    link->service = service->host == NULL ? link->service_address
+                                          : lr_ledger_keep(ledger, lr_text_of(service->host));
     link->scripted[LR_FROM_SERVICE] = lr_ledger_is_scripted(ledger, link->service);
-    lr_observer_init(&link->observer, ledger->alloc, plane, see, link);
-    lr_ledger_say(ledger, at, 0, link->number, "%s connects to %s (%s -> %s)", link->client,
-                  link->service, link->client_address, address_of(service));
+    lr_observer_init(link->observer, ledger->alloc, plane, see, link);
+    say(link, at, "%s connects to %s (%s -> %s)", link->client, link->service, link->client_address,
+        link->service_address);
     /* Where no grant is unused, whoever connects to a server comes without one. */
     if (plane == LR_PLANE_DATA && ledger->unused_grants == 0) {
         (void)lr_ledger_data_session(link, at);
@@ -122,11 +146,11 @@ void lr_ledger_link_client(struct lr_ledger *ledger, uint32_t number,
     struct lr_ledger_session *session = lr_ledger_session_at(
         ledger, link->plane == LR_PLANE_DATA ? link->session : link->last_request);
     if (session != NULL && (link->plane == LR_PLANE_DATA || session->account.data_link == 0)) {
-        lr_ledger_copy(session->account.client, lr_text_of(link->client));
+        session->account.client = link->client;
         session->account.client_pid = link->client_pid;
     }
     if (link->server != NULL) {
-        lr_ledger_copy(link->server->name, lr_text_of(link->client));
+        link->server->name = link->client;
     }
 }
 
@@ -137,9 +161,11 @@ void lr_ledger_link_bytes(struct lr_ledger *ledger, lr_time at, uint32_t number,
         return;
     }
     link->bytes[direction] += size;
-    lr_observer_feed(&link->observer, at, direction, bytes, size);
-    if (link->observer.health != LR_OK) {
-        lr_ledger_fail(ledger);
+    if (link->observer != NULL) {
+        lr_observer_feed(link->observer, at, direction, bytes, size);
+        if (link->observer->health != LR_OK) {
+            lr_ledger_fail(ledger);
+        }
     }
     struct lr_ledger_session *session = lr_ledger_session_at(ledger, link->session);
     if (session != NULL) {
@@ -158,7 +184,7 @@ static void end_link(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link
     if (link->plane == LR_PLANE_DATA) {
         lr_ledger_data_closed(ledger, at, link);
     }
-    lr_observer_deinit(&link->observer);
+    free_observer(link);
 }
 
 static const char *sender(const struct lr_ledger_link *link, enum lr_direction direction) {
@@ -179,9 +205,8 @@ void lr_ledger_link_fin(struct lr_ledger *ledger, lr_time at, uint32_t number,
     if (link->plane == LR_PLANE_DATA) {
         (void)lr_ledger_data_session(link, at);
     }
-    lr_ledger_say(ledger, at, link->session, number, "%s -> %s: FIN%s", sender(link, direction),
-                  receiver(link, direction),
-                  lr_observer_inside(&link->observer, direction) ? " inside a message" : "");
+    say(link, at, "%s -> %s: FIN%s", sender(link, direction), receiver(link, direction),
+        lr_observer_inside(link->observer, direction) ? " inside a message" : "", NULL);
     if (link->plane == LR_PLANE_CONTROL) {
         lr_ledger_control_gone(ledger, at, link, direction == LR_TO_SERVICE);
     } else {
@@ -201,8 +226,7 @@ void lr_ledger_link_reset(struct lr_ledger *ledger, lr_time at, uint32_t number,
     if (link->plane == LR_PLANE_DATA) {
         (void)lr_ledger_data_session(link, at);
     }
-    lr_ledger_say(ledger, at, link->session, number, "%s -> %s: RST", sender(link, direction),
-                  receiver(link, direction));
+    say(link, at, "%s -> %s: RST", sender(link, direction), receiver(link, direction), NULL, NULL);
     if (link->plane == LR_PLANE_CONTROL) {
         lr_ledger_control_gone(ledger, at, link, direction == LR_TO_SERVICE);
     } else {
@@ -220,9 +244,8 @@ void lr_ledger_link_closed(struct lr_ledger *ledger, lr_time at, uint32_t number
     if (link->plane == LR_PLANE_DATA) {
         (void)lr_ledger_data_session(link, at);
     }
-    lr_ledger_say(ledger, at, link->session, number, "%s and %s are no longer connected%s%s",
-                  link->client, link->service, reason == NULL ? "" : ": ",
-                  reason == NULL ? "" : reason);
+    say(link, at, "%s and %s are no longer connected%s%s", link->client, link->service,
+        reason == NULL ? "" : ": ", reason == NULL ? "" : reason);
     if (link->plane == LR_PLANE_CONTROL) {
         lr_ledger_control_gone(ledger, at, link, true);
     }
@@ -232,8 +255,8 @@ void lr_ledger_link_closed(struct lr_ledger *ledger, lr_time at, uint32_t number
 void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number, const char *what) {
     const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
     if (link != NULL) {
-        lr_ledger_say(ledger, at, link->session, number, "fault between %s and %s: %s",
-                      link->client, link->service, what);
+        lr_ledger_tell(ledger, at, link->session, number, "fault between %s and %s: %s",
+                       link->client, link->service, what);
     }
 }
 
@@ -248,9 +271,9 @@ void lr_ledger_broken(struct lr_ledger_link *link, const struct lr_seen *seen) {
     /* What is said to a script that broke off, or never began rightly, is the script's to judge,
      * too. */
     if (link->scripted[LR_TO_SERVICE] || link->scripted[LR_FROM_SERVICE]) {
-        lr_ledger_say(link->ledger, seen->at, link->session, link->number, "%s -> %s: %s",
-                      sender(link, seen->direction), receiver(link, seen->direction),
-                      seen->problem);
+        lr_ledger_tell(link->ledger, seen->at, link->session, link->number, "%s -> %s: %s",
+                       sender(link, seen->direction), receiver(link, seen->direction),
+                       seen->problem);
         return;
     }
     lr_ledger_find(link->ledger, seen->at, LR_FINDING_PROTOCOL, link->session, "%s -> %s: %s",

@@ -2,65 +2,36 @@
 /* Matchkeys, from their PUT on: free, granted, taken where nobody looked, replaced, withdrawn. */
 #include "ledger/ledger_internal.h"
 
-#include <string.h>
-
 /* How long after its first PUT a server's further ones are more slots of it, offered at once, and
  * not slots that came back. */
 #define REGISTERING_NS LR_SECOND
 
-static const struct lr_ledger_offer *offer_of(const struct lr_tree_node *node) {
-    return LR_CONTAINER_OF(node, const struct lr_ledger_offer, node);
-}
-
-struct sought {
-    uint64_t hash;
-    struct lr_text matchkey;
-};
-
-static uint64_t hash_of(struct lr_text text) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (size_t i = 0; i < text.size; i++) {
-        hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
-static int compare_hashes(uint64_t a, uint64_t b) {
-    return (a > b) - (a < b);
-}
-
-static int compare_offers(const struct lr_tree_node *a, const struct lr_tree_node *b) {
-    int order = compare_hashes(offer_of(a)->hash, offer_of(b)->hash);
-    return order != 0 ? order : strcmp(offer_of(a)->matchkey, offer_of(b)->matchkey);
-}
-
-static int compare_matchkey(const void *key, const struct lr_tree_node *node) {
-    const struct sought *sought = key;
-    int order = compare_hashes(sought->hash, offer_of(node)->hash);
-    return order != 0 ? order
-                      : lr_text_compare(sought->matchkey, lr_text_of(offer_of(node)->matchkey));
-}
-
 void lr_ledger_offers_init(struct lr_ledger *ledger) {
-    lr_tree_init(&ledger->offers, compare_offers);
+    lr_table_init(&ledger->offers);
+    lr_list_init(&ledger->offers_made);
 }
 
 void lr_ledger_offers_deinit(struct lr_ledger *ledger) {
-    struct lr_tree_node *node;
-    while ((node = lr_tree_first(&ledger->offers)) != NULL) {
-        struct lr_ledger_offer *offer = LR_CONTAINER_OF(node, struct lr_ledger_offer, node);
-        lr_tree_remove(&ledger->offers, node);
+    LR_LIST_EACH (node, &ledger->offers_made) {
+        struct lr_ledger_offer *offer = LR_CONTAINER_OF(node, struct lr_ledger_offer, made);
         lr_list_remove(&offer->of_link);
-        lr_alloc_free_string(ledger->alloc, offer->matchkey);
+        lr_list_remove(node);
         LR_FREE(ledger->alloc, offer);
     }
+    lr_table_deinit(&ledger->offers, ledger->alloc);
 }
 
 struct lr_ledger_offer *lr_ledger_offer_find(const struct lr_ledger *ledger,
                                              struct lr_text matchkey) {
-    const struct sought sought = {hash_of(matchkey), matchkey};
-    struct lr_tree_node *node = lr_tree_find(&ledger->offers, &sought, compare_matchkey);
-    return node == NULL ? NULL : LR_CONTAINER_OF(node, struct lr_ledger_offer, node);
+    uint64_t hash = lr_text_hash(matchkey);
+    struct lr_table_node *node = lr_table_find(&ledger->offers, hash);
+    for (; node != NULL; node = node->next) {
+        struct lr_ledger_offer *offer = LR_CONTAINER_OF(node, struct lr_ledger_offer, node);
+        if (node->key == hash && lr_text_equal(offer->matchkey, matchkey)) {
+            return offer;
+        }
+    }
+    return NULL;
 }
 
 void lr_ledger_offer_set(struct lr_ledger_offer *offer, lr_time at, enum lr_offer_state state) {
@@ -84,22 +55,19 @@ void lr_ledger_offer_set(struct lr_ledger_offer *offer, lr_time at, enum lr_offe
 /* A matchkey that was not there; in no state that counts yet. NULL: out of memory. */
 static struct lr_ledger_offer *make_offer(struct lr_ledger *ledger, struct lr_text matchkey) {
     struct lr_ledger_offer *offer = LR_NEW(ledger->alloc, struct lr_ledger_offer);
-    char *copy = lr_ledger_string(ledger, matchkey);
+    const char *copy = lr_texts_add(&ledger->texts, matchkey);
     if (offer == NULL || copy == NULL) {
         lr_ledger_fail(ledger);
-        lr_alloc_free_string(ledger->alloc, copy);
         LR_FREE(ledger->alloc, offer);
         return NULL;
     }
-    offer->matchkey = copy;
-    offer->hash = hash_of(matchkey);
+    offer->matchkey = (struct lr_text){copy, matchkey.size};
+    offer->node.key = lr_text_hash(matchkey);
     offer->state = LR_OFFER_REPLACED;
     lr_list_init(&offer->of_link);
-    bool inserted = lr_tree_insert(&ledger->offers, &offer->node);
-    if (!inserted) { /* two matchkeys that differ behind a NUL: one of them is as good as none */
-        lr_alloc_free_string(ledger->alloc, copy);
-        LR_FREE(ledger->alloc, offer);
-        return NULL;
+    lr_list_append(&ledger->offers_made, &offer->made);
+    if (!lr_table_add(&ledger->offers, ledger->alloc, &offer->node)) {
+        lr_ledger_fail(ledger);
     }
     return offer;
 }
@@ -178,10 +146,10 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
     }
 }
 
-static bool is_named(const struct lr_tracker_answer *answer, const char *matchkey) {
+static bool is_named(const struct lr_tracker_answer *answer, struct lr_text matchkey) {
     size_t count = lr_tracker_answer_matchkey_count(answer);
     for (size_t i = 0; i < count; i++) {
-        if (lr_text_equal(lr_tracker_answer_matchkey(answer, i), lr_text_of(matchkey))) {
+        if (lr_text_equal(lr_tracker_answer_matchkey(answer, i), matchkey)) {
             return true;
         }
     }
@@ -203,7 +171,11 @@ void lr_ledger_offers_withdraw(struct lr_ledger *ledger, lr_time at, struct lr_l
     LR_LIST_EACH (node, &link->offers) {
         struct lr_ledger_offer *offer = LR_CONTAINER_OF(node, struct lr_ledger_offer, of_link);
         lr_ledger_offer_set(offer, at, LR_OFFER_WITHDRAWN);
-        lr_ledger_say(ledger, at, 0, link->number, "%s's matchkey %s goes with its connection",
-                      link->client, offer->matchkey);
+        lr_ledger_say(ledger, &(struct lr_ledger_said){
+                                  .at = at,
+                                  .link = link->number,
+                                  .form = "%s's matchkey %s goes with its connection",
+                                  .words = {{link->client}, {offer->matchkey.data}},
+                              });
     }
 }

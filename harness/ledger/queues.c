@@ -43,7 +43,6 @@ void lr_ledger_queues_deinit(struct lr_ledger *ledger) {
     while ((node = lr_tree_first(&ledger->queues)) != NULL) {
         struct lr_ledger_queue *queue = LR_CONTAINER_OF(node, struct lr_ledger_queue, node);
         lr_tree_remove(&ledger->queues, node);
-        lr_alloc_free_string(ledger->alloc, queue->key);
         LR_FREE(ledger->alloc, queue);
     }
 }
@@ -54,17 +53,15 @@ struct lr_ledger_queue *lr_ledger_queue_of(struct lr_ledger *ledger, struct lr_t
         return LR_CONTAINER_OF(node, struct lr_ledger_queue, node);
     }
     struct lr_ledger_queue *queue = LR_NEW(ledger->alloc, struct lr_ledger_queue);
-    char *copy = lr_ledger_string(ledger, key);
+    const char *copy = lr_texts_keep(&ledger->texts, key);
     if (queue == NULL || copy == NULL) {
         lr_ledger_fail(ledger);
-        lr_alloc_free_string(ledger->alloc, copy);
         LR_FREE(ledger->alloc, queue);
         return NULL;
     }
     queue->key = copy;
     lr_tree_init(&queue->waiting, compare_waiting);
     if (!lr_tree_insert(&ledger->queues, &queue->node)) { /* keys that differ behind a NUL */
-        lr_alloc_free_string(ledger->alloc, copy);
         LR_FREE(ledger->alloc, queue);
         return NULL;
     }

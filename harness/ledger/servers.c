@@ -28,11 +28,11 @@ void lr_ledger_servers_deinit(struct lr_ledger *ledger) {
     while ((node = lr_tree_first(&ledger->servers)) != NULL) {
         struct lr_ledger_server *server = LR_CONTAINER_OF(node, struct lr_ledger_server, node);
         lr_tree_remove(&ledger->servers, node);
-        lr_alloc_free_string(ledger->alloc, server->identity);
         LR_FREE(ledger->alloc, server);
     }
 }
 
+/* |name| is one of the ledger's texts. */
 static struct lr_ledger_server *find_or_make(struct lr_ledger *ledger, const char *identity,
                                              const char *name) {
     struct lr_tree_node *node = lr_tree_find(&ledger->servers, identity, compare_identity);
@@ -40,15 +40,15 @@ static struct lr_ledger_server *find_or_make(struct lr_ledger *ledger, const cha
         return LR_CONTAINER_OF(node, struct lr_ledger_server, node);
     }
     struct lr_ledger_server *server = LR_NEW(ledger->alloc, struct lr_ledger_server);
-    char *copy = lr_ledger_string(ledger, lr_text_of(identity));
+    const char *copy = lr_texts_keep(&ledger->texts, lr_text_of(identity));
     if (server == NULL || copy == NULL) {
         lr_ledger_fail(ledger);
-        lr_alloc_free_string(ledger->alloc, copy);
         LR_FREE(ledger->alloc, server);
         return NULL;
     }
     server->identity = copy;
-    lr_ledger_copy(server->name, lr_text_of(name));
+    server->name = name;
+    server->key = "";
     lr_list_init(&server->sessions);
     server->scripted = lr_ledger_is_scripted(ledger, name);
     bool inserted = lr_tree_insert(&ledger->servers, &server->node);
@@ -62,18 +62,35 @@ static struct lr_text address_host(const char *address) {
     return (struct lr_text){address, colon == NULL ? strlen(address) : (size_t)(colon - address)};
 }
 
+/* The server that registered last on |link|, if it is the same one that comes now. */
+static struct lr_ledger_server *find_last(const struct lr_ledger_link *link,
+                                          const struct lr_tracker_msg *put) {
+    struct lr_ledger_server *last = link->server;
+    return last != NULL && last->link == link && last->port == put->port &&
+                   last->address == link->client_address &&
+                   lr_text_equal(lr_text_of(last->key), put->key)
+               ? last
+               : NULL;
+}
+
 struct lr_ledger_server *lr_ledger_server_registered(struct lr_ledger *ledger,
                                                      struct lr_ledger_link *link,
                                                      const struct lr_tracker_msg *put) {
     char identity[2 * LR_SESSION_TEXT_MAX];
-    char key[LR_SESSION_TEXT_MAX];
-    lr_ledger_copy(key, put->key);
+    struct lr_ledger_server *last = find_last(link, put);
+    if (last != NULL) {
+        return last;
+    }
+    const char *key = lr_ledger_keep(ledger, put->key);
     struct lr_text host = address_host(link->client_address);
     (void)snprintf(identity, sizeof identity, "at a tracker: %u %.*s %s", (unsigned int)put->port,
                    (int)host.size, host.data, key);
     struct lr_ledger_server *server = find_or_make(ledger, identity, link->client);
     if (server != NULL) {
         server->registered = true;
+        server->key = key;
+        server->port = put->port;
+        server->address = link->client_address;
         server->link = link;
         link->server = server;
     }

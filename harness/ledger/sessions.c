@@ -11,6 +11,13 @@ struct lr_ledger_session *lr_ledger_session_at(const struct lr_ledger *ledger, u
 static void begin_account(struct lr_account *account, uint32_t number) {
     *account = (struct lr_account){
         .number = number,
+        .key = "",
+        .matchkey = "",
+        .client = "",
+        .server = "",
+        .client_address = "",
+        .server_address = "",
+        .exception = "",
         .requested_at = LR_TIME_NEVER,
         .granted_at = LR_TIME_NEVER,
         .connected_at = LR_TIME_NEVER,
@@ -115,8 +122,11 @@ void lr_ledger_session_release(struct lr_ledger *ledger, lr_time at,
     if (account->released_count == 0) {
         account->released_count = 1;
     }
-    lr_ledger_say(ledger, at, account->number, account->data_link, "session %u is released: %s",
-                  account->number, how);
+    lr_ledger_say(ledger, &(struct lr_ledger_said){.at = at,
+                                                   .session = account->number,
+                                                   .link = account->data_link,
+                                                   .form = "session %u is released: %s",
+                                                   .words = {{.number = account->number}, {how}}});
     settle_direct(session);
 }
 
@@ -125,8 +135,8 @@ void lr_ledger_session_renew(struct lr_ledger *ledger, lr_time at, lr_time begun
     struct lr_account *account = &session->account;
     if (account->requestable_at != LR_TIME_NEVER) {
         account->released_count++;
-        lr_ledger_say(ledger, at, account->number, 0, "session %u is released once more",
-                      account->number);
+        lr_ledger_tell(ledger, at, account->number, 0, "session %u is released once more",
+                       account->number);
         return;
     }
     if (lr_ledger_session_running(session)) {

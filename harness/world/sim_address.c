@@ -6,22 +6,15 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/text.h"
 
 /* As Linux gives them to who connects; a listener that takes any port gets one of these, too. */
 enum { PORT_FIRST = 32768, PORT_END = 61000 };
 
 /* ---- names ---- */
 
-static uint64_t hash_of(const char *text) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
 static struct lr_sim_name *find_name(const struct lr_sim *sim, uint64_t key, const char *text) {
-    struct lr_sim_node *node = lr_sim_table_find(&sim->names, key);
+    struct lr_table_node *node = lr_table_find(&sim->names, key);
     for (; node != NULL; node = node->next) {
         struct lr_sim_name *name = LR_CONTAINER_OF(node, struct lr_sim_name, node);
         if (node->key == key && strcmp(name->text, text) == 0) {
@@ -32,7 +25,7 @@ static struct lr_sim_name *find_name(const struct lr_sim *sim, uint64_t key, con
 }
 
 struct lr_sim_name *lr_sim_name(struct lr_sim *sim, const char *text) {
-    uint64_t key = hash_of(text);
+    uint64_t key = lr_text_hash(lr_text_of(text));
     struct lr_sim_name *name = find_name(sim, key, text);
     size_t size = strlen(text) + 1;
     if (name == NULL) {
@@ -43,7 +36,7 @@ struct lr_sim_name *lr_sim_name(struct lr_sim *sim, const char *text) {
             name->number = ++sim->name_count;
             name->next_port = PORT_FIRST;
             name->is_loopback = strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0;
-            lr_sim_table_add(&sim->names, sim->alloc, &name->node);
+            (void)lr_table_add(&sim->names, sim->alloc, &name->node);
         }
     }
     return name;
@@ -80,7 +73,7 @@ enum lr_status lr_sim_resolve(struct lr_sim *sim, const char *host, struct lr_si
         *out = sim->localhost;
         return LR_OK;
     }
-    *out = find_name(sim, hash_of(host), host);
+    *out = find_name(sim, lr_text_hash(lr_text_of(host)), host);
     if (*out != NULL && ((*out)->hosts > 0 || is_numeric(host))) {
         return LR_OK;
     }
@@ -113,12 +106,12 @@ static uint64_t port_key(const struct lr_sim_name *address, uint32_t port) {
 static bool take(struct lr_sim *sim, struct lr_sim_name *address, uint32_t number,
                  struct lr_sim_port *port) {
     uint64_t key = port_key(address, number);
-    if (lr_sim_table_find(&sim->ports, key) != NULL) {
+    if (lr_table_find(&sim->ports, key) != NULL) {
         return false;
     }
     port->node.key = key;
     port->taken = true;
-    lr_sim_table_add(&sim->ports, sim->alloc, &port->node);
+    (void)lr_table_add(&sim->ports, sim->alloc, &port->node);
     return true;
 }
 
@@ -144,13 +137,13 @@ bool lr_sim_take_port(struct lr_sim *sim, struct lr_sim_name *address, uint32_t 
 void lr_sim_leave_port(struct lr_sim *sim, struct lr_sim_port *port) {
     if (port->taken) {
         port->taken = false;
-        lr_sim_table_remove(&sim->ports, &port->node);
+        lr_table_remove(&sim->ports, &port->node);
     }
 }
 
 static struct lr_sim_listener *listener_at(const struct lr_sim *sim,
                                            const struct lr_sim_name *address, uint16_t port) {
-    struct lr_sim_node *node = lr_sim_table_find(&sim->ports, port_key(address, port));
+    struct lr_table_node *node = lr_table_find(&sim->ports, port_key(address, port));
     return node == NULL ? NULL : LR_CONTAINER_OF(node, struct lr_sim_port, node)->listener;
 }
 

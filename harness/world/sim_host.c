@@ -30,13 +30,13 @@ void lr_sim_host_number(struct lr_sim_host *host, struct lr_sim_numbered *number
     numbered->known = true;
     numbered->node.key = number;
     lr_list_init(&numbered->pending_node);
-    lr_sim_table_add(&host->numbers, host->sim->alloc, &numbered->node);
+    (void)lr_table_add(&host->numbers, host->sim->alloc, &numbered->node);
 }
 
 /* Commands mostly go to the connection that the last ones went to. */
 static struct lr_sim_numbered *find(struct lr_sim_host *host, lr_conn number) {
     if (host->last_found == NULL || host->last_found->number != number) {
-        struct lr_sim_node *node = lr_sim_table_find(&host->numbers, number);
+        struct lr_table_node *node = lr_table_find(&host->numbers, number);
         host->last_found =
             node == NULL ? NULL : LR_CONTAINER_OF(node, struct lr_sim_numbered, node);
     }
@@ -55,7 +55,7 @@ void lr_sim_host_forget(struct lr_sim_numbered *numbered) {
         numbered->known = false;
         numbered->pending = 0;
         lr_list_remove(&numbered->pending_node);
-        lr_sim_table_remove(&numbered->host->numbers, &numbered->node);
+        lr_table_remove(&numbered->host->numbers, &numbered->node);
         if (numbered->host->last_found == numbered) {
             numbered->host->last_found = NULL;
         }
@@ -426,7 +426,7 @@ enum lr_status lr_sim_add(struct lr_world *world, struct lr_role *role, const ch
     host->event.kind = LR_SIM_EVENT_HOST;
     host->expired_at = LR_TIME_NEVER;
     host->trace = (struct lr_trace){sim->options.trace, host->name};
-    lr_sim_table_init(&host->numbers);
+    lr_table_init(&host->numbers);
     lr_list_init(&host->ends);
     lr_list_init(&host->given_up);
     lr_list_init(&host->pending);
@@ -474,7 +474,7 @@ void lr_sim_remove(struct lr_host *base, bool graceful) {
     lr_sim_unreserve(sim, 1);
     lr_list_remove(&host->heard);
     lr_list_remove(&host->node);
-    lr_sim_table_deinit(&host->numbers, sim->alloc);
+    lr_table_deinit(&host->numbers, sim->alloc);
     host->address->hosts--;
     sim->host_count--;
     LR_FREE(sim->alloc, host);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of the simulated world share. From below: the queue of events (sim_clock.c),
- * tables (sim_table.c), names, addresses and ports (sim_address.c), what the systems at both ends
+ * names, addresses and ports (sim_address.c), what the systems at both ends
  * of a connection do (sim_tcp.c), what a world does with a socket (sim_socket.c), connections as a
  * role and the ledger see them (sim_conn.c), how they begin (sim_dial.c), and hosts (sim_host.c).
  */
@@ -9,10 +9,10 @@
 
 #include "base/list.h"
 #include "base/prng.h"
+#include "base/table.h"
 #include "world/memory_storage.h"
 #include "world/sim.h"
 #include "world/sim_clock.h"
-#include "world/sim_table.h"
 
 struct lr_sim_host;
 struct lr_sim_pair;
@@ -27,8 +27,8 @@ struct lr_sim {
     lr_time now;
     struct lr_sim_queue queue;
     struct lr_memory_storage storage;
-    struct lr_sim_table names;
-    struct lr_sim_table ports;
+    struct lr_table names;
+    struct lr_table ports;
     uint32_t name_count;
     struct lr_list hosts;
     struct lr_list heard;
@@ -48,7 +48,7 @@ struct lr_sim {
 
 /* A name that the ledger may remember until the world ends, or an address. */
 struct lr_sim_name {
-    struct lr_sim_node node;
+    struct lr_table_node node;
     uint32_t number;    /* in the order of their first sight */
     uint32_t next_port; /* the next one to be tried for who wants any */
     unsigned int hosts; /* placed here */
@@ -60,7 +60,7 @@ struct lr_sim_listener;
 
 /* A taken port; embedded in who has it. */
 struct lr_sim_port {
-    struct lr_sim_node node;
+    struct lr_table_node node;
     struct lr_sim_listener *listener; /* NULL: the near end of a connection */
     bool taken;
 };
@@ -107,7 +107,7 @@ enum lr_sim_failure {
 };
 
 struct lr_sim_numbered {
-    struct lr_sim_node node; /* key: the number */
+    struct lr_table_node node; /* key: the number */
     struct lr_list pending_node;
     struct lr_sim_host *host; /* NULL: its host has gone */
     lr_conn number;
@@ -132,7 +132,7 @@ struct lr_sim_host {
     bool busy; /* has more to do in this instant, after the others */
     struct lr_list node;
     struct lr_list heard; /* in the sim's list while nobody has asked */
-    struct lr_sim_table numbers;
+    struct lr_table numbers;
     struct lr_sim_numbered *last_found;
     struct lr_list ends; /* of connections, lingering ones included */
     size_t end_count;

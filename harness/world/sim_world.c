@@ -185,8 +185,8 @@ void lr_sim_find(struct lr_host *host) {
 /* ---- beginning and end ---- */
 
 static enum lr_status open_world(struct lr_sim *sim) {
-    lr_sim_table_init(&sim->names);
-    lr_sim_table_init(&sim->ports);
+    lr_table_init(&sim->names);
+    lr_table_init(&sim->ports);
     sim->localhost = lr_sim_name(sim, "127.0.0.1");
     sim->localhost6 = lr_sim_name(sim, "::1");
     return sim->localhost == NULL || sim->localhost6 == NULL ? LR_ENOMEM : LR_OK;
@@ -225,13 +225,13 @@ enum lr_status lr_sim_new(struct lr_sim **out, const struct lr_sim_options *opti
 
 static void free_names(struct lr_sim *sim) {
     for (size_t i = 0; i < sim->names.bucket_count; i++) {
-        for (struct lr_sim_node *node = sim->names.buckets[i], *next; node != NULL; node = next) {
+        for (struct lr_table_node *node = sim->names.buckets[i], *next; node != NULL; node = next) {
             struct lr_sim_name *name = LR_CONTAINER_OF(node, struct lr_sim_name, node);
             next = node->next;
             lr_alloc_free(sim->alloc, name, sizeof *name + strlen(name->text) + 1);
         }
     }
-    lr_sim_table_deinit(&sim->names, sim->alloc);
+    lr_table_deinit(&sim->names, sim->alloc);
 }
 
 /* Hosts go first; then the connections that have outlived them, whose links are closed while their
@@ -267,7 +267,7 @@ void lr_sim_free(struct lr_sim *sim) {
     }
     lr_memory_storage_deinit(&sim->storage);
     lr_sim_chunks_free_spare(sim);
-    lr_sim_table_deinit(&sim->ports, sim->alloc);
+    lr_table_deinit(&sim->ports, sim->alloc);
     free_names(sim);
     lr_alloc_free(sim->alloc, sim->queue.heap, sim->queue.capacity * sizeof(struct lr_sim_waiting));
     LR_FREE(sim->alloc, sim);

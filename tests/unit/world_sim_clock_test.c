@@ -3,10 +3,9 @@
  */
 #include <criterion/criterion.h>
 
-#include "support/failing.h"
 #include "world/sim_internal.h"
 
-enum { EVENTS = 200, STEPS = 20000, NODES = 3000 };
+enum { EVENTS = 200, STEPS = 20000 };
 
 static struct lr_sim_event events[EVENTS];
 static uint64_t order[EVENTS]; /* of arming; 0: not armed */
@@ -67,29 +66,4 @@ Test(world_sim_clock, what_is_armed_for_the_past_is_armed_for_now) {
     cr_expect_not(lr_sim_armed(&events[0]), "never is not armed");
     lr_sim_unreserve(sim, 1);
     lr_sim_free(sim);
-}
-
-/* ---- the table ---- */
-
-static void fill_and_empty(struct lr_alloc *alloc, void *context) {
-    static struct lr_sim_node nodes[NODES];
-    struct lr_sim_table table;
-    (void)context;
-    lr_sim_table_init(&table);
-    for (size_t i = 0; i < NODES; i++) {
-        nodes[i].key = i / 2 * 64; /* each key twice */
-        lr_sim_table_add(&table, alloc, &nodes[i]);
-    }
-    for (size_t i = 0; i < NODES; i++) {
-        const struct lr_sim_node *found = lr_sim_table_find(&table, nodes[i].key);
-        cr_assert(found != NULL && found->key == nodes[i].key);
-        lr_sim_table_remove(&table, &nodes[i]);
-        cr_assert_eq(lr_sim_table_find(&table, nodes[i].key) != NULL, i % 2 == 0);
-    }
-    cr_assert_eq(table.count, 0);
-    lr_sim_table_deinit(&table, alloc);
-}
-
-Test(world_sim_clock, a_table_finds_what_is_in_it_also_where_it_could_not_grow) {
-    lr_test_each_failure(fill_and_empty, NULL);
 }
