@@ -131,6 +131,7 @@ static const struct {
     [LR_SIM_PORT_TAKEN] = {LR_EEXISTS, "address already in use"},
     [LR_SIM_NOT_OURS] = {LR_EIO, "address not available"},
     [LR_SIM_NO_PORT] = {LR_EIO, "address not available"},
+    [LR_SIM_NO_DESCRIPTORS] = {LR_ELIMIT, "too many open files"},
 };
 
 static enum lr_event_kind kind_of(unsigned int pending) {
@@ -305,6 +306,9 @@ static void arm(struct lr_sim_host *host) {
 
 void lr_sim_host_settle(struct lr_sim_host *host) {
     LR_ASSERT(!host->settling);
+    if (host->frozen) {
+        return; /* it all waits */
+    }
     host->settling = true;
     for (size_t events = 0;; events++) {
         if (host->role->outbox.count > 0) {
@@ -336,6 +340,9 @@ void lr_sim_host_hand(struct lr_sim_host *host, struct lr_event *event) {
 }
 
 void lr_sim_host_come(struct lr_sim_host *host) {
+    if (host->frozen) {
+        return; /* it is settled when it is thawed */
+    }
     if (host->busy) {
         host->busy = false;
         lr_sim_host_settle(host);
@@ -407,6 +414,7 @@ void lr_sim_remove(struct lr_host *base, bool graceful) {
     struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
     struct lr_sim *sim = host->sim;
     LR_ASSERT(!host->settling);
+    lr_sim_troubles_end(host);
     forget_all(host); /* the order of the table is not seen: nothing is told of it */
     while (host->refused != NULL) {
         struct lr_sim_refused *refused = host->refused;
