@@ -64,6 +64,13 @@ void lr_sim_lose(struct lr_host *host);
 /* It is back: what was on its way goes on. Connections that either end has given up stay so. */
 void lr_sim_find(struct lr_host *host);
 
+/* Its process is stopped, as by SIGSTOP: its role hears nothing, does nothing and is past no
+ * deadline, while its system goes on: it answers keep-alive, takes what there is room for, and
+ * connections into the backlog. */
+void lr_sim_freeze(struct lr_host *host);
+/* It goes on: what has come meanwhile is handed in now. */
+void lr_sim_thaw(struct lr_host *host);
+
 /* A host whose role was handed an event since this last named it, and from now on counts as not
  * heard of; NULL: none is left. So who waits for results need not ask each of 100,000 roles. */
 struct lr_host *lr_sim_next_heard(struct lr_sim *sim);

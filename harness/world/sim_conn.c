@@ -74,6 +74,9 @@ static void close_link(struct lr_sim_pair *pair, const char *reason) {
 }
 
 static void release(struct lr_sim_end *end) {
+    if (lr_sim_end_asleep(end) && end->numbered.known && end->numbered.pending != 0) {
+        return; /* its role hears of it when its process goes on */
+    }
     if (end->is_service && !end->silent) {
         close_link(lr_sim_pair_of(end), end->end_reason);
     }
@@ -90,9 +93,7 @@ void lr_sim_tend(struct lr_sim *sim) {
         lr_list_append(&sim->pairs, &pair->node);
         pair->tending = false;
         for (size_t i = 0; i < LR_COUNT_OF(pair->ends); i++) {
-            const struct lr_sim_host *host = pair->ends[i].numbered.host;
-            bool waits = host != NULL && host->frozen; /* to hear of it */
-            if (pair->ends[i].closed && !pair->ends[i].released && !waits) {
+            if (pair->ends[i].closed && !pair->ends[i].released) {
                 release(&pair->ends[i]);
             }
         }
@@ -185,7 +186,7 @@ static void apply(struct lr_sim_end *end, enum lr_link_action action) {
         lr_sim_shape(lr_sim_pair_of(end), NULL);
         break;
     case LR_LINK_SPOIL:
-        if (!end->stopped) { /* else with the next bytes */
+        if (!lr_sim_end_asleep(end)) { /* else with the next bytes */
             spoil_both(end);
         }
         break;
@@ -395,10 +396,9 @@ void lr_sim_conn_silent(struct lr_sim_end *end) {
 }
 
 void lr_sim_conn_timer(struct lr_sim_end *end) {
-    bool of_process =
-        end->timer_for == LR_SIM_TIMER_LINGER || end->timer_for == LR_SIM_TIMER_SILENCE;
-    if (end->stopped && of_process) {
-        end->late = true;
+    bool by_system = end->timer_for == LR_SIM_TIMER_SYN || end->timer_for == LR_SIM_TIMER_ANSWER;
+    if (!by_system && lr_sim_end_asleep(end)) {
+        end->parked = true;
         return;
     }
     switch (end->timer_for) {
@@ -413,6 +413,21 @@ void lr_sim_conn_timer(struct lr_sim_end *end) {
     case LR_SIM_TIMER_SILENCE:
         lr_sim_conn_silent(end);
         break;
+    }
+}
+
+/* What could not be heard, read, written or ended while its host's process was stopped. */
+void lr_sim_conn_wake(struct lr_sim_end *end) {
+    struct lr_sim_pair *pair = lr_sim_pair_of(end);
+    if (end->parked && !end->closed) {
+        lr_sim_arm(pair->sim, &end->timer, pair->sim->now);
+    }
+    end->parked = false;
+    if (end->closed) {
+        lr_sim_tend_later(pair);
+    } else if (end->opened) {
+        lr_sim_tcp_want(end);
+        lr_sim_socket_flush(end);
     }
 }
 

@@ -85,9 +85,8 @@ struct lr_sim_end {
     unsigned int released : 1; /* nobody speaks of it any more */
     unsigned int lost : 1;     /* its host is off the net */
     unsigned int peer_gone : 1;
+    unsigned int parked : 1;      /* its timer has come while its host's process was stopped */
     unsigned int parted : 1;      /* a partition lies between the two */
-    unsigned int stopped : 1;     /* its process stands still: neither read nor written */
-    unsigned int late : 1;        /* its timer has come meanwhile */
     unsigned int troubled : 1;    /* its system reads or writes less than it could */
     unsigned int spent : 1;       /* and has done so: the rest comes with the next event */
     unsigned int again : 1;       /* the write that was interrupted is made again */
@@ -111,6 +110,7 @@ struct lr_sim_pair {
     uint16_t client_port;
     uint16_t service_port;
     bool second_address; /* ::1 has been tried, too, or need not be */
+    bool answered;       /* the client's system has the answer, whether its role knows or not */
     bool refused;
     unsigned int tries;
     struct lr_sim_listener *listener; /* waits to be accepted there */
@@ -133,6 +133,10 @@ struct lr_sim_listener {
 static inline struct lr_sim_pair *lr_sim_pair_of(const struct lr_sim_end *end) {
     const struct lr_sim_end *client = end - (end->is_service ? 1 : 0);
     return LR_CONTAINER_OF(client, struct lr_sim_pair, ends);
+}
+/* Nobody is there to hear, read or write until its host's process goes on. */
+static inline bool lr_sim_end_asleep(const struct lr_sim_end *end) {
+    return end->numbered.host != NULL && end->numbered.host->frozen;
 }
 static inline struct lr_sim_end *lr_sim_peer(struct lr_sim_end *end) {
     return end->is_service ? end - 1 : end + 1;
@@ -200,6 +204,7 @@ void lr_sim_conn_leave(struct lr_sim_end *end, bool graceful);
 void lr_sim_conn_silence(struct lr_sim_end *end); /* keep-alive will end it */
 void lr_sim_conn_silent(struct lr_sim_end *end);  /* and has */
 void lr_sim_conn_timer(struct lr_sim_end *end);
+void lr_sim_conn_wake(struct lr_sim_end *end);
 void lr_sim_conn_act(struct lr_sim_pair *pair, enum lr_link_action action);
 /* Looks after what was closed: until then records stay. */
 void lr_sim_tend(struct lr_sim *sim);
@@ -214,6 +219,8 @@ void lr_sim_pairs_free_spare(struct lr_sim *sim);
 void lr_sim_dial(struct lr_sim_host *host, struct lr_command *command);
 void lr_sim_dial_stop(struct lr_sim_end *end); /* while it is not open */
 void lr_sim_dial_step(struct lr_sim_end *end);
+/* Who waits at |listener|, whose host's process goes on or ends, is seen to now. */
+void lr_sim_listen_wake(struct lr_sim_listener *listener);
 void lr_sim_listen(struct lr_sim_host *host, struct lr_command *command);
 void lr_sim_listen_stop(struct lr_sim_listener *listener);
 

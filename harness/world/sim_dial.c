@@ -192,13 +192,14 @@ static void arrive_answer(struct lr_sim_pair *pair) {
     }
     struct lr_address peer;
     lr_sim_split(pair->service_address, pair->service_port, &peer);
-    if (!end->late) {
+    if (!pair->answered) {
+        pair->answered = true;
         step_at(&pair->ends[1], LR_SIM_TIMER_ACCEPT, one_way(pair));
-        end->out.last_at = pair->ends[1].timer.at; /* no byte overtakes the handshake */
+        pair->ends[0].out.last_at = pair->ends[1].timer.at; /* no byte overtakes the handshake */
     }
-    end->late = host->frozen;
-    if (end->late) {
-        return; /* its system has answered; it hears of it when it is thawed */
+    if (host->frozen) {
+        end->parked = true; /* its role hears of it by lr_sim_conn_wake */
+        return;
     }
     lr_sim_conn_begin(end);
     lr_trace_emit(&host->trace, pair->sim->now, LR_TRACE_CONNECTION, end->numbered.number,
@@ -239,9 +240,8 @@ static void arrive_ack(struct lr_sim_pair *pair) {
         step_at(end, LR_SIM_TIMER_ACCEPT, LR_SECOND);
         return;
     }
-    end->late = host->frozen;
-    if (end->late) {
-        return;
+    if (host->frozen) {
+        return; /* it stays in the backlog */
     }
     if (lr_sim_lacks_descriptor(host)) {
         step_at(end, LR_SIM_TIMER_ACCEPT, ACCEPT_RETRY_MS * LR_MS);
@@ -417,9 +417,19 @@ void lr_sim_listen(struct lr_sim_host *host, struct lr_command *command) {
         failure == LR_SIM_FINE ? LR_SIM_PENDING_LISTENING : LR_SIM_PENDING_LISTEN_FAILED, failure);
 }
 
+void lr_sim_listen_wake(struct lr_sim_listener *listener) {
+    LR_LIST_EACH (node, &listener->waiting) {
+        struct lr_sim_pair *pair = LR_CONTAINER_OF(node, struct lr_sim_pair, waiting);
+        if (pair->answered && !lr_sim_armed(&pair->ends[1].timer)) {
+            step_at(&pair->ends[1], LR_SIM_TIMER_ACCEPT, 0);
+        }
+    }
+}
+
 /* Who waits there is turned away when its handshake is over. */
 void lr_sim_listen_stop(struct lr_sim_listener *listener) {
     struct lr_sim *sim = listener->numbered.host->sim;
+    lr_sim_listen_wake(listener);
     LR_LIST_EACH (node, &listener->waiting) {
         struct lr_sim_pair *pair = LR_CONTAINER_OF(node, struct lr_sim_pair, waiting);
         leave_backlog(pair);

@@ -307,7 +307,7 @@ static void arm(struct lr_sim_host *host) {
 void lr_sim_host_settle(struct lr_sim_host *host) {
     LR_ASSERT(!host->settling);
     if (host->frozen) {
-        return; /* it all waits */
+        return;
     }
     host->settling = true;
     for (size_t events = 0;; events++) {
@@ -341,7 +341,7 @@ void lr_sim_host_hand(struct lr_sim_host *host, struct lr_event *event) {
 
 void lr_sim_host_come(struct lr_sim_host *host) {
     if (host->frozen) {
-        return; /* it is settled when it is thawed */
+        return;
     }
     if (host->busy) {
         host->busy = false;
@@ -358,6 +358,48 @@ void lr_sim_host_come(struct lr_sim_host *host) {
 void lr_sim_drain(struct lr_host *base) {
     struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
     lr_sim_host_settle(host);
+    lr_sim_tend(host->sim);
+}
+
+/* ---- its process ---- */
+
+void lr_sim_freeze(struct lr_host *base) {
+    struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
+    host->frozen = true;
+    lr_trace_emit(&host->trace, host->sim->now, LR_TRACE_FAULT, 0, "frozen");
+}
+
+/* All are woken before the role hears of any. */
+static void wake_ends(struct lr_sim_host *host) {
+    host->frozen = false;
+    host->settling = true;
+    LR_LIST_EACH (node, &host->ends) {
+        lr_sim_conn_wake(LR_CONTAINER_OF(node, struct lr_sim_end, node));
+    }
+    host->settling = false;
+}
+
+static void wake_listeners(struct lr_sim_host *host) {
+    for (size_t i = 0; i < host->numbers.bucket_count; i++) {
+        for (struct lr_sim_node *node = host->numbers.buckets[i]; node != NULL; node = node->next) {
+            struct lr_sim_numbered *numbered = LR_CONTAINER_OF(node, struct lr_sim_numbered, node);
+            if (numbered->is_listener) {
+                lr_sim_listen_wake(LR_CONTAINER_OF(numbered, struct lr_sim_listener, numbered));
+            }
+        }
+    }
+}
+
+void lr_sim_thaw(struct lr_host *base) {
+    struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
+    if (!host->frozen) {
+        return;
+    }
+    lr_trace_emit(&host->trace, host->sim->now, LR_TRACE_FAULT, 0, "thawed");
+    wake_listeners(host); /* a role has one; of several, the order would be the table's */
+    wake_ends(host);
+    host->busy = true; /* a turn for what was left undone, and for its deadline */
+    lr_sim_arm(host->sim, &host->event, host->sim->now);
     lr_sim_tend(host->sim);
 }
 
@@ -414,6 +456,9 @@ void lr_sim_remove(struct lr_host *base, bool graceful) {
     struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
     struct lr_sim *sim = host->sim;
     LR_ASSERT(!host->settling);
+    if (host->frozen) { /* its sockets are the system's now */
+        wake_ends(host);
+    }
     lr_sim_troubles_end(host);
     forget_all(host); /* the order of the table is not seen: nothing is told of it */
     while (host->refused != NULL) {

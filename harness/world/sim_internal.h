@@ -129,7 +129,7 @@ struct lr_sim_host {
     struct lr_sim_name *address;
     enum lr_plane plane;
     bool lost;
-    bool frozen; /* its process stands still */
+    bool frozen; /* its process is stopped */
     bool settling;
     bool busy; /* has more to do in this instant, after the others */
     struct lr_list node;

@@ -73,7 +73,7 @@ void lr_sim_socket_end(struct lr_sim_end *end) {
 void lr_sim_read(struct lr_sim_end *end, bool on) {
     end->wants_read = on && !end->got_end;
     bool read = (end->wants_read || (end->peer_ended && !end->got_end)) && !end->frozen &&
-                !end->stopped && !end->closed && end->opened;
+                !end->closed && end->opened;
     if (read != (bool)end->reading && !end->closed) {
         end->reading = read;
         lr_sim_tcp_want(end);
@@ -124,7 +124,7 @@ static void drop_front(struct lr_sim_end *end, size_t size) {
 
 void lr_sim_socket_flush(struct lr_sim_end *end) {
     size_t before = end->unsent;
-    while (end->first != NULL && !end->frozen && !end->stopped && !end->closed && !end->shut) {
+    while (end->first != NULL && !end->frozen && !end->closed && !end->shut) {
         size_t taken;
         if (!write_some(end, &end->first->bytes, &taken) || taken == 0) {
             break;
@@ -230,7 +230,7 @@ static void go_on_closing(struct lr_sim_end *end) {
         }
         end->shut = true;
     }
-    if (end->lingering && end->got_end && !end->frozen && !end->stopped) {
+    if (end->lingering && end->got_end && !end->frozen) {
         lr_sim_drop(end);
     }
 }

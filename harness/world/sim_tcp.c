@@ -343,8 +343,8 @@ static bool is_readable(const struct lr_sim_end *from, const struct lr_sim_end *
 
 /* The peer has ended, and nobody reads. */
 static bool is_to_notice(const struct lr_sim_end *from, const struct lr_sim_end *to) {
-    return !to->reading && to->opened && !to->closed && !to->frozen && !to->stopped &&
-           !to->got_end && (from->out.fin_arrived || from->out.rst_arrived);
+    return !to->reading && to->opened && !to->closed && !to->frozen && !to->got_end &&
+           (from->out.fin_arrived || from->out.rst_arrived);
 }
 
 /* What came before a FIN is read all the same; what came before a reset is lost, as it may always
@@ -390,8 +390,11 @@ static bool is_kept_back(const struct lr_sim_end *from) {
 /* Reads what is there; then its end, if that is there. */
 static void deliver(struct lr_sim_end *from, struct lr_sim_end *to) {
     const struct lr_sim_flow *flow = &from->out;
+    if (lr_sim_end_asleep(to)) {
+        return;
+    }
     if (is_kept_back(from)) {
-        if (flow->rst_arrived && !to->closed && to->opened && !to->stopped) {
+        if (flow->rst_arrived && !to->closed && to->opened) {
             lr_sim_fail(to, LR_SIM_RESET);
         }
         return;
@@ -416,17 +419,18 @@ static void deliver(struct lr_sim_end *from, struct lr_sim_end *to) {
             lr_sim_fail(to, LR_SIM_RESET);
         }
     }
-    if (flow->rst_arrived && !to->closed && !to->reading && !to->stopped && to->unsent > 0) {
+    if (flow->rst_arrived && !to->closed && !to->reading && to->unsent > 0) {
         lr_sim_fail(to, flow->fin_arrived ? LR_SIM_BROKEN_PIPE : LR_SIM_RESET);
     }
 }
 
 static lr_time next_read(struct lr_sim_end *from, struct lr_sim_end *to) {
     const struct lr_sim_pair *pair = lr_sim_pair_of(from);
-    if (!is_readable(from, to) && !is_to_notice(from, to)) {
-        return LR_TIME_NEVER;
+    bool ready = !lr_sim_end_asleep(to) && (is_readable(from, to) || is_to_notice(from, to));
+    if (ready && from->shaped) {
+        return lr_sim_shape_next_read(from);
     }
-    return from->shaped ? lr_sim_shape_next_read(from) : pair->sim->now;
+    return ready ? pair->sim->now : LR_TIME_NEVER;
 }
 
 /* The sender hears that there is room again, if it waits for that. */
@@ -462,7 +466,7 @@ void lr_sim_tcp_room_again(struct lr_sim_end *end) {
         return;
     }
     launch(end);
-    if (!end->closed) {
+    if (!end->closed && !lr_sim_end_asleep(end)) {
         lr_sim_socket_flush(end);
     }
     try_fin(end);

@@ -112,60 +112,6 @@ void lr_sim_trouble_join(struct lr_sim_end *end) {
     }
 }
 
-/* ---- the process stands still ---- */
-
-static void freeze(struct lr_sim_host *host) {
-    host->frozen = true;
-    LR_LIST_EACH (node, &host->ends) {
-        struct lr_sim_end *end = LR_CONTAINER_OF(node, struct lr_sim_end, node);
-        end->stopped = true;
-        lr_sim_read(end, end->wants_read);
-    }
-}
-
-static void come_late(struct lr_sim_end *end) {
-    if (end->late) {
-        lr_sim_arm(lr_sim_pair_of(end)->sim, &end->timer, lr_sim_pair_of(end)->sim->now);
-    }
-}
-
-static void thaw_end(struct lr_sim_end *end) {
-    end->stopped = false;
-    come_late(end);
-    if (end->timer_for != LR_SIM_TIMER_ANSWER) {
-        end->late = false; /* that one tells a step that has been half done */
-    }
-    lr_sim_read(end, end->wants_read);
-    lr_sim_tcp_want(end);
-    if (end->unsent > 0) {
-        lr_sim_arm(lr_sim_pair_of(end)->sim, &end->out.room, lr_sim_pair_of(end)->sim->now);
-    }
-    if (end->closed) {
-        lr_sim_tend_later(lr_sim_pair_of(end));
-    }
-}
-
-/* Who waits at its listeners has stepped as far as its system goes. */
-static void thaw_listeners(struct lr_sim_host *host) {
-    LR_LIST_EACH (node, &host->sim->pairs) {
-        struct lr_sim_pair *pair = LR_CONTAINER_OF(node, struct lr_sim_pair, node);
-        if (pair->listener != NULL && pair->listener->numbered.host == host) {
-            come_late(&pair->ends[1]);
-        }
-    }
-}
-
-static void thaw(struct lr_sim_host *host) {
-    struct lr_sim *sim = host->sim;
-    host->frozen = false;
-    LR_LIST_EACH (node, &host->ends) {
-        thaw_end(LR_CONTAINER_OF(node, struct lr_sim_end, node));
-    }
-    thaw_listeners(host);
-    lr_sim_arm(sim, &host->event, sim->now);
-    host->busy = true; /* settled when its event comes, not within the call of whoever thaws it */
-}
-
 /* ---- partitions ---- */
 
 bool lr_sim_is_parted(const struct lr_sim_pair *pair, const struct lr_sim_host *host) {
@@ -229,7 +175,7 @@ static void change(struct lr_sim_host *host, enum lr_fault_kind kind) {
         host->troubles &= ~(1U << kind);
     }
     if (kind == LR_FAULT_FREEZE && on != host->frozen) {
-        (on ? freeze : thaw)(host);
+        (on ? lr_sim_freeze : lr_sim_thaw)(&host->base);
     } else if (kind == LR_FAULT_LOSE && on != host->lost) {
         (on ? lr_sim_lose : lr_sim_find)(&host->base);
     } else if (kind == LR_FAULT_PARTITION) {
@@ -276,15 +222,10 @@ void lr_sim_host_heal(struct lr_host_fault *fault) {
     lr_sim_tend(host->sim);
 }
 
-/* A process that stood still dies as others do; a host that was lost, or parted, stays so for its
- * peers. */
+/* A host that was lost, or parted, stays so for its peers. */
 void lr_sim_troubles_end(struct lr_sim_host *host) {
-    host->frozen = false;
     if (host->troubles == 0) {
         return;
-    }
-    LR_LIST_EACH (node, &host->ends) {
-        LR_CONTAINER_OF(node, struct lr_sim_end, node)->stopped = false;
     }
     LR_LIST_EACH (node, &host->sim->host_faults) {
         struct lr_host_fault *fault = LR_CONTAINER_OF(node, struct lr_host_fault, node);

@@ -194,6 +194,7 @@ void lr_sim_lose(struct lr_host *host) {
 
 static void hear_again(struct lr_sim_end *end) {
     if (end->timer_for == LR_SIM_TIMER_SILENCE && !end->frozen) {
+        end->parked = false;
         lr_sim_disarm(lr_sim_pair_of(end)->sim, &end->timer);
     }
 }

@@ -292,3 +292,101 @@ Test(world_sim_fault, no_cut_shifts_the_byte_at_which_a_fault_fires) {
         finish(&rig);
     }
 }
+
+/* ---- a frozen process, whose machine goes on ---- */
+
+Test(world_sim_fault, frozen_process_hears_nothing_until_it_goes_on) {
+    struct lr_world_rig rig;
+    start_connected(&rig);
+    rig.server.deadline = lr_world_now(rig.world) + LR_SECOND;
+    lr_world_drain(rig.server.host);
+    lr_sim_freeze(rig.server.host);
+    send(&rig, &rig.client, 100);
+    lr_world_rig_pass(&rig, 100 * LR_SECOND); /* keep-alive is answered */
+    cr_expect_str_eq(rig.server.heard, "L A");
+    cr_expect_str_eq(rig.client.heard, "C");
+    cr_expect_eq(rig.client.unsent, 0, "its system has taken it");
+    cr_expect_eq(rig.server.expired, 0);
+    close_teller(&rig, &rig.client);
+    cr_expect_str_eq(seen()->order, "");
+    rig.server.deadline = lr_world_now(rig.world);
+    lr_sim_thaw(rig.server.host);
+    pass(&rig);
+    cr_expect_str_eq(rig.server.heard, "L A R100 H");
+    cr_expect_gt(rig.server.expired, 0);
+    close_teller(&rig, &rig.server);
+    cr_expect_eq(lr_sim_count(rig.sim).connections, 0);
+    finish(&rig);
+}
+
+Test(world_sim_fault, frozen_process_fills_its_peers_buffers) {
+    struct lr_world_rig rig;
+    start_connected(&rig);
+    lr_sim_freeze(rig.server.host);
+    send(&rig, &rig.client, 2000000);
+    lr_world_rig_pass(&rig, 100 * LR_SECOND);
+    cr_expect_eq(rig.client.unsent, 2000000 - 2 * (256 << 10));
+    lr_sim_thaw(rig.server.host);
+    lr_world_rig_pass(&rig, LR_SECOND);
+    cr_expect_str_eq(rig.server.heard, "L A R2000000");
+    cr_expect_eq(rig.client.unsent, 0);
+    finish(&rig);
+}
+
+Test(world_sim_fault, frozen_service_takes_connections_into_its_backlog) {
+    for (int killed = 0; killed < 2; killed++) {
+        struct lr_world_rig rig;
+        start(&rig);
+        lr_sim_freeze(rig.server.host);
+        cr_assert(lr_teller_connect(&rig, &rig.client, "127.0.0.1", rig.server.port));
+        pass(&rig);
+        lr_world_rig_pass(&rig, 10 * LR_SECOND);
+        cr_expect_str_eq(rig.client.heard, "C");
+        cr_expect_str_eq(rig.server.heard, "L");
+        if (killed == 0) {
+            lr_sim_thaw(rig.server.host);
+            pass(&rig);
+            cr_expect_str_eq(rig.server.heard, "L A");
+        } else {
+            lr_teller_leave(&rig.server, false);
+            lr_world_rig_pass(&rig, LR_SECOND);
+            cr_expect_str_eq(rig.client.heard, "C !");
+        }
+        finish(&rig);
+    }
+}
+
+Test(world_sim_fault, frozen_client_is_connected_by_its_system_and_hears_of_it_later) {
+    for (int refused = 0; refused < 2; refused++) {
+        struct lr_world_rig rig;
+        start(&rig);
+        uint16_t port = refused != 0 ? 1 : rig.server.port;
+        cr_assert(lr_teller_connect(&rig, &rig.client, "127.0.0.1", port));
+        lr_world_drain(rig.client.host);
+        lr_sim_freeze(rig.client.host);
+        lr_world_rig_pass(&rig, 10 * LR_SECOND);
+        cr_expect_str_eq(rig.client.heard, "");
+        cr_expect_str_eq(rig.server.heard, refused != 0 ? "L" : "L A");
+        lr_sim_thaw(rig.client.host);
+        lr_sim_thaw(rig.client.host); /* once is enough */
+        lr_world_rig_pass(&rig, LR_SECOND);
+        cr_expect_str_eq(rig.client.heard, refused != 0 ? "F(refused)" : "C");
+        finish(&rig);
+    }
+}
+
+Test(world_sim_fault, frozen_process_that_is_killed_is_closed_by_its_system) {
+    for (int unread = 0; unread < 2; unread++) {
+        struct lr_world_rig rig;
+        start_connected(&rig);
+        lr_sim_freeze(rig.server.host);
+        if (unread != 0) {
+            send(&rig, &rig.client, 10);
+        }
+        lr_teller_leave(&rig.server, false);
+        lr_world_rig_pass(&rig, LR_SECOND);
+        cr_expect_str_eq(rig.client.heard, "C !");
+        cr_expect_eq(lr_sim_count(rig.sim).connections, 0);
+        finish(&rig);
+    }
+}
