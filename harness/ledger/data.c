@@ -229,7 +229,7 @@ static void see_answer(struct lr_ledger_link *link, lr_time at, struct lr_ledger
     if (session->questions == 0) {
         /* A server may say unasked that it ends a session. */
         if (code != LR_PACKET_EXCEPTION && !link->scripted[LR_FROM_SERVICE] &&
-            !link->scripted[LR_TO_SERVICE]) {
+            !link->scripted[LR_TO_SERVICE] && !link->spoiled) {
             lr_ledger_find(link->ledger, at, LR_FINDING_PROTOCOL, account->number,
                            "%s answers with %s what nobody asked", link->service,
                            lr_packet_name(code));
@@ -283,7 +283,7 @@ static void see_packet(struct lr_ledger_link *link, const struct lr_seen *seen) 
         see_question(session, code);
     } else if (!up && is_answer(code)) {
         see_answer(link, seen->at, session, code);
-    } else if (!link->scripted[up ? LR_TO_SERVICE : LR_FROM_SERVICE]) {
+    } else if (!link->scripted[up ? LR_TO_SERVICE : LR_FROM_SERVICE] && !link->spoiled) {
         lr_ledger_find(link->ledger, seen->at, LR_FINDING_PROTOCOL, account->number,
                        "%s from %s, whose side does not send it", lr_packet_name(code),
                        up ? link->client : link->service);

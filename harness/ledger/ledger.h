@@ -58,6 +58,10 @@ void lr_ledger_link_closed(struct lr_ledger *ledger, lr_time at, uint32_t number
 /* A fault of ours did something to a link. |what| is copied. What the fault itself sends towards
  * the client is not told as an end FROM_SERVICE: that would be the server's own. */
 void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number, const char *what);
+/* A fault of ours changes what passes on a link, either way: no finding is made of bytes on it that
+ * are not the protocol's, nor of what is answered to them. How its sessions end is judged as ever.
+ */
+void lr_ledger_link_spoiled(struct lr_ledger *ledger, uint32_t number);
 /* A foreign program started or ended. */
 void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, int64_t pid,
                        bool running);
@@ -152,6 +156,19 @@ uint32_t lr_ledger_find_link(const struct lr_ledger *ledger, const char *client,
 /* Bytes that have passed on the link |number|. */
 uint64_t lr_ledger_link_passed(const struct lr_ledger *ledger, uint32_t number,
                                enum lr_direction direction);
+/* Where in its messages a direction of a link is. */
+enum { LR_PLACE_FRONT_MAX = 16 };
+struct lr_ledger_place {
+    bool opened;           /* what comes first (magic; word and key) has passed, whole */
+    uint64_t message_size; /* how much of the message that is under way has passed; 0: none is */
+    size_t front_size;     /* of it, as far as it is known: all of it, or more than names it */
+    uint8_t front[LR_PLACE_FRONT_MAX];
+};
+/* False: it is not followed (any more). */
+bool lr_ledger_link_place(const struct lr_ledger *ledger, uint32_t number,
+                          enum lr_direction direction, struct lr_ledger_place *place);
+/* Whom it leads to; "" where there is no such link. Borrowed. */
+const char *lr_ledger_link_service(const struct lr_ledger *ledger, uint32_t number);
 /* Neither side has ended it. */
 bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number);
 

@@ -41,6 +41,7 @@ struct lr_ledger_link {
     bool fin[2];       /* likewise */
     bool broken[2];    /* a finding was made already */
     bool scripted[2];  /* what comes in this direction is a script's own: no finding */
+    bool spoiled;      /* a fault of ours changes what passes: no finding either */
     struct lr_ledger *ledger;
     /* control plane */
     struct lr_ledger_server *server; /* a server's: it has put matchkeys or told its info */

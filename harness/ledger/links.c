@@ -25,6 +25,11 @@ uint32_t lr_ledger_find_link(const struct lr_ledger *ledger, const char *client,
     return 0;
 }
 
+const char *lr_ledger_link_service(const struct lr_ledger *ledger, uint32_t number) {
+    const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    return link == NULL ? "" : link->service;
+}
+
 uint64_t lr_ledger_link_passed(const struct lr_ledger *ledger, uint32_t number,
                                enum lr_direction direction) {
     const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
@@ -260,6 +265,55 @@ void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number,
     }
 }
 
+void lr_ledger_link_spoiled(struct lr_ledger *ledger, uint32_t number) {
+    struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    if (link != NULL) {
+        link->spoiled = true;
+    }
+}
+
+static void add_front(struct lr_ledger_place *place, const void *bytes, size_t size) {
+    size_t room = sizeof place->front - place->front_size;
+    size = size < room ? size : room;
+    if (size > 0) {
+        memcpy(place->front + place->front_size, bytes, size);
+        place->front_size += size;
+    }
+}
+
+static void add_number(struct lr_ledger_place *place, uint64_t value, size_t size) {
+    uint8_t bytes[sizeof value];
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    }
+    add_front(place, bytes, size);
+}
+
+bool lr_ledger_link_place(const struct lr_ledger *ledger, uint32_t number,
+                          enum lr_direction direction, struct lr_ledger_place *place) {
+    const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    *place = (struct lr_ledger_place){.opened = false};
+    if (link == NULL || !link->open || link->observer == NULL ||
+        link->observer->stages[direction] >= LR_OBSERVER_REFUSED) {
+        return false;
+    }
+    const struct lr_framer *framer = &link->observer->framers[direction];
+    enum lr_observer_stage stage = link->observer->stages[direction];
+    place->opened = stage == LR_OBSERVER_MESSAGES;
+    if (stage == LR_OBSERVER_KEY) {
+        place->message_size = 4;
+        add_number(place, LR_MAGIC_RPC, 4);
+    }
+    if (lr_framer_inside(framer)) {
+        place->message_size += framer->offset - framer->frame_begin;
+        if (framer->in_body && framer->expect != LR_FRAME_WORD) {
+            add_number(place, framer->body_size, framer->expect == LR_FRAME_TEXT ? 4 : 8);
+        }
+        add_front(place, lr_buf_data(&framer->partial), lr_buf_size(&framer->partial));
+    }
+    return true;
+}
+
 void lr_ledger_broken(struct lr_ledger_link *link, const struct lr_seen *seen) {
     if (link->plane == LR_PLANE_DATA) {
         (void)lr_ledger_data_session(link, seen->at);
@@ -270,7 +324,7 @@ void lr_ledger_broken(struct lr_ledger_link *link, const struct lr_seen *seen) {
     link->broken[seen->direction] = true;
     /* What is said to a script that broke off, or never began rightly, is the script's to judge,
      * too. */
-    if (link->scripted[LR_TO_SERVICE] || link->scripted[LR_FROM_SERVICE]) {
+    if (link->scripted[LR_TO_SERVICE] || link->scripted[LR_FROM_SERVICE] || link->spoiled) {
         lr_ledger_tell(link->ledger, seen->at, link->session, link->number, "%s -> %s: %s",
                        sender(link, seen->direction), receiver(link, seen->direction),
                        seen->problem);

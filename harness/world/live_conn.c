@@ -128,6 +128,9 @@ static void apply(struct lr_host_conn *conn, enum lr_link_action action) {
     case LR_LINK_HALF_CLOSE:
         cut_ends(conn);
         break;
+    case LR_LINK_SHAPE: /* those need a relay */
+    case LR_LINK_SPOIL:
+        LR_UNREACHABLE();
     }
 }
 

@@ -98,6 +98,9 @@ static void act(struct lr_watched *watched, enum lr_link_action action) {
     case LR_LINK_RST:
         reset_both(pair, "fault");
         break;
+    case LR_LINK_SHAPE:
+    case LR_LINK_SPOIL:
+        break;
     case LR_LINK_FIN:
     case LR_LINK_HALF_CLOSE:
         for (int i = 0; i < 2; i++) {
@@ -195,7 +198,8 @@ static void watch_pair(struct lr_pair *pair) {
                                  .service_pid = lr_live_pid_of_ports(pair->live, target, &program),
                                  .service_address = &relay->target,
                                  .client_address = &client,
-                                 .reached_port = lr_relay_port(relay)};
+                                 .reached_port = lr_relay_port(relay),
+                                 .relayed = true};
     pair->watched = lr_watch_open(pair->live, &ends, pair, act);
     if (pair->watched == NULL) {
         reset_both(pair, "out of memory");

@@ -3,7 +3,7 @@
 #ifndef LR_WORLD_LIVE_SOCKET_H
 #define LR_WORLD_LIVE_SOCKET_H
 
-#include "world/live_internal.h"
+#include "world/live_watch.h"
 
 struct lr_socket;
 

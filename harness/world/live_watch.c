@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Watched links: who is at their ends, and the faults that are put on them. */
-#include "world/live_internal.h"
+#include "world/live_watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,12 +67,19 @@ static void find_client(struct lr_live *live, const struct lr_watch_ends *ends,
     }
 }
 
+/* Bytes are changed, and held back, where we pass them on. */
+static bool exists_on(const struct lr_watched *watched, const struct lr_fault *fault) {
+    enum lr_fault_live live = lr_fault_row(fault->kind)->live;
+    return live == LR_FAULT_LIVE || (live == LR_FAULT_LIVE_RELAYED && watched->relayed);
+}
+
 static void arm_waiting(struct lr_live *live, struct lr_watched *watched, const char *service) {
     LR_LIST_EACH (node, &live->next_faults) {
         struct lr_fault *fault = LR_CONTAINER_OF(node, struct lr_fault, node);
-        if (strcmp(fault->service, service) == 0) {
+        if (strcmp(fault->service, service) == 0 && exists_on(watched, fault)) {
             enum lr_link_action action = lr_link_arm(&watched->link, lr_live_clock(live), fault);
-            watched->at_opening = action != LR_LINK_PASS ? action : watched->at_opening;
+            bool keeps = action == LR_LINK_PASS || watched->at_opening == LR_LINK_RST;
+            watched->at_opening = keeps ? watched->at_opening : action;
         }
     }
 }
@@ -96,6 +103,7 @@ struct lr_watched *lr_watch_open(struct lr_live *live, const struct lr_watch_end
     watched->act = act;
     watched->user = user;
     watched->at_opening = LR_LINK_PASS;
+    watched->relayed = ends->relayed;
     lr_list_append(&live->links, &watched->link.node);
     arm_waiting(live, watched, ends->service);
     return watched;
@@ -124,6 +132,9 @@ enum lr_status lr_live_fault(struct lr_live *live, uint32_t number, struct lr_fa
         return LR_ENOTFOUND;
     }
     struct lr_watched *watched = link->owner;
+    if (!exists_on(watched, fault)) {
+        return LR_ENOTSUP;
+    }
     enum lr_link_action action = lr_link_arm(link, lr_live_clock(live), fault);
     if (action != LR_LINK_PASS) {
         watched->act(watched, action);
@@ -135,4 +146,36 @@ void lr_live_fault_next(struct lr_live *live, const char *host_name, struct lr_f
     lr_fault_disarm(fault);
     snprintf(fault->service, sizeof fault->service, "%s", host_name);
     lr_list_append(&live->next_faults, &fault->node);
+}
+
+void lr_live_undo(struct lr_live *live, struct lr_fault *fault) {
+    struct lr_link *link;
+    if (lr_link_undo(lr_live_clock(live), fault, &link) == LR_LINK_SHAPE) {
+        struct lr_watched *watched = link->owner;
+        watched->act(watched, LR_LINK_SHAPE);
+    }
+}
+
+static struct lr_link *find_open_to(struct lr_live *live, const char *service) {
+    LR_LIST_EACH (node, &live->links) {
+        struct lr_link *link = LR_CONTAINER_OF(node, struct lr_link, node);
+        if (!link->ended && !link->black_hole &&
+            strcmp(lr_ledger_link_service(live->ledger, link->number), service) == 0) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+/* Looked for anew each time, as the end of one may be that of others. */
+size_t lr_live_storm(struct lr_live *live, const char *service) {
+    struct lr_link *link;
+    size_t count = 0;
+    while ((link = find_open_to(live, service)) != NULL) {
+        struct lr_fault fault = {.kind = LR_FAULT_RST, .side = LR_SIDE_BOTH};
+        struct lr_watched *watched = link->owner;
+        watched->act(watched, lr_link_arm(link, lr_live_clock(live), &fault));
+        count++;
+    }
+    return count;
 }

@@ -2,6 +2,8 @@
 /* The live world behind the common face of all worlds. */
 #include "world/live_host.h"
 
+#include "base/assert.h"
+
 static struct lr_live *live_of(struct lr_world *world) {
     return LR_CONTAINER_OF(world, struct lr_live, world);
 }
@@ -69,6 +71,25 @@ static void fault_next(struct lr_world *world, const char *service, struct lr_fa
     lr_live_fault_next(live_of(world), service, fault);
 }
 
+static void undo(struct lr_world *world, struct lr_fault *fault) {
+    lr_live_undo(live_of(world), fault);
+}
+
+static enum lr_status host_fault(struct lr_host *host, struct lr_host_fault *fault) {
+    (void)host;
+    (void)fault;
+    return LR_ENOTSUP;
+}
+
+static void host_heal(struct lr_host_fault *fault) {
+    (void)fault;
+    LR_UNREACHABLE(); /* none is on any host */
+}
+
+static size_t storm(struct lr_world *world, const char *service) {
+    return lr_live_storm(live_of(world), service);
+}
+
 static void free_world(struct lr_world *world) {
     lr_live_free(live_of(world));
 }
@@ -87,6 +108,10 @@ const struct lr_world_ops lr_live_ops = {
     .free_port = free_port,
     .fault = fault,
     .fault_next = fault_next,
+    .undo = undo,
+    .storm = storm,
+    .host_fault = host_fault,
+    .host_heal = host_heal,
     .free = free_world,
 };
 

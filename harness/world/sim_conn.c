@@ -2,14 +2,17 @@
 /* Connections as roles and the ledger see them: what the socket and the link between them make of
  * bytes, ends and faults. The rules are those of world/live_conn.c; a link is watched at its
  * service's end. */
-#include "world/sim_conn.h"
+#include "world/sim_fault.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
 
-enum { LEAVE_LINGER_S = 1 }; /* for the peer to end, too, when a role leaves the world */
+enum {
+    LEAVE_LINGER_S = 1, /* for the peer to end, too, when a role leaves the world */
+    SPOILED_MAX = 64    /* bytes that a fault makes at once */
+};
 
 static lr_time now_of(const struct lr_sim_end *end) {
     return lr_sim_pair_of(end)->sim->now;
@@ -152,6 +155,8 @@ static void pend_half_closed(struct lr_sim_end *end) {
     }
 }
 
+static void spoil_both(struct lr_sim_end *end);
+
 /* Does what a fault wants at the service's end; what the role hears of it waits. */
 static void apply(struct lr_sim_end *end, enum lr_link_action action) {
     const struct lr_link *link = &lr_sim_pair_of(end)->link;
@@ -177,6 +182,14 @@ static void apply(struct lr_sim_end *end, enum lr_link_action action) {
             lr_sim_cut(end);
         }
         break;
+    case LR_LINK_SHAPE:
+        lr_sim_shape(lr_sim_pair_of(end), NULL);
+        break;
+    case LR_LINK_SPOIL:
+        if (!lr_sim_end_asleep(end)) { /* else with the next bytes */
+            spoil_both(end);
+        }
+        break;
     }
 }
 
@@ -188,27 +201,66 @@ void lr_sim_conn_act(struct lr_sim_pair *pair, enum lr_link_action action) {
 
 /* ---- what the socket tells ---- */
 
-/* The role hears of the bytes before a fault behind them is carried out, as that may drop them. */
-void lr_sim_conn_took(struct lr_sim_end *end, const uint8_t *bytes, size_t size) {
-    struct lr_link *link = watched_by(end);
-    enum lr_link_action action = LR_LINK_PASS;
-    size_t pass = size;
-    if (link != NULL) {
-        action = lr_link_bytes(link, now_of(end), LR_TO_SERVICE, bytes, size, &pass);
-    }
-    if (end->numbered.known && pass > 0) {
+static void hand_bytes(struct lr_sim_end *end, const uint8_t *bytes, size_t size) {
+    if (end->numbered.known && size > 0) {
         struct lr_sim_host *host = end->numbered.host;
         lr_trace_emit(&host->trace, now_of(end), LR_TRACE_SEGMENT, end->numbered.number,
-                      "%zu bytes", pass);
+                      "%zu bytes", size);
         lr_sim_host_tell(host, &(struct lr_event){.kind = LR_EVENT_RECEIVED,
                                                   .conn = end->numbered.number,
                                                   .data = bytes,
-                                                  .size = pass});
+                                                  .size = size});
     }
-    if (action != LR_LINK_PASS) {
-        apply(end, action);
+}
+
+/* What is due of faults that spoil the next bytes. Returns how many of |bytes| they took. */
+static size_t hand_spoiled(struct lr_sim_end *end, struct lr_link *link, const uint8_t *bytes,
+                           size_t size) {
+    uint8_t out[SPOILED_MAX];
+    size_t taken = 0;
+    struct lr_fault *fault;
+    while ((fault = lr_link_due(link, LR_TO_SERVICE, size - taken)) != NULL) {
+        size_t made;
+        taken += lr_link_spoil(link, now_of(end), LR_TO_SERVICE, fault, bytes + taken, size - taken,
+                               out, sizeof out, &made);
+        hand_bytes(end, out, made);
+    }
+    return taken;
+}
+
+/* The role hears of the bytes before a fault behind them is carried out, as that may drop them. */
+void lr_sim_conn_took(struct lr_sim_end *end, const uint8_t *bytes, size_t size) {
+    struct lr_link *link = watched_by(end);
+    size_t taken = 0;
+    while (taken < size) {
+        enum lr_link_action action = LR_LINK_PASS;
+        size_t pass = size - taken;
+        if (link != NULL) {
+            action = lr_link_bytes(link, now_of(end), LR_TO_SERVICE, bytes + taken, pass, &pass);
+        }
+        hand_bytes(end, bytes + taken, pass);
+        if (action != LR_LINK_PASS) {
+            apply(end, action);
+            break; /* the rest is dropped; before what shapes the link there is none */
+        }
+        taken += pass;
+        if (link != NULL && lr_link_has_faults(link)) {
+            taken += hand_spoiled(end, link, bytes + taken, size - taken);
+        }
     }
     settle(end);
+}
+
+size_t lr_sim_conn_readable(struct lr_sim_end *end, const uint8_t *bytes, size_t size) {
+    struct lr_link *link = &lr_sim_pair_of(end)->link;
+    enum lr_link_action action = lr_link_begin(link, now_of(end), LR_TO_SERVICE, bytes, size);
+    if (action != LR_LINK_PASS) {
+        apply(end, action);
+        settle(end);
+        return 0;
+    }
+    size_t stop = lr_link_stop(link, LR_TO_SERVICE);
+    return size < stop ? size : stop;
 }
 
 void lr_sim_conn_ended(struct lr_sim_end *end) {
@@ -244,16 +296,77 @@ void lr_sim_conn_progressed(struct lr_sim_end *end) {
     settle(end);
 }
 
-size_t lr_sim_conn_room(struct lr_sim_end *end) {
-    const struct lr_link *link = watched_by(end);
-    return link == NULL ? SIZE_MAX : lr_link_room(link, LR_FROM_SERVICE);
-}
-
 void lr_sim_conn_sent(struct lr_sim_end *end, const uint8_t *bytes, size_t size) {
     struct lr_link *link = watched_by(end);
     if (link != NULL) {
         size_t pass;
         apply(end, lr_link_bytes(link, now_of(end), LR_FROM_SERVICE, bytes, size, &pass));
+    }
+}
+
+/* Writes what is due of faults that spoil the next bytes, as far as the system takes it. */
+static bool write_spoiled(struct lr_sim_end *end, struct lr_link *link, const uint8_t *bytes,
+                          size_t size, size_t *taken, enum lr_sim_failure *failure) {
+    uint8_t out[SPOILED_MAX];
+    struct lr_fault *fault;
+    size_t room;
+    *taken = 0;
+    while ((fault = lr_link_due(link, LR_FROM_SERVICE, size - *taken)) != NULL &&
+           (room = lr_sim_tcp_room(end)) > 0) {
+        size_t made;
+        size_t written;
+        room = room < sizeof out ? room : sizeof out;
+        *taken += lr_link_spoil(link, now_of(end), LR_FROM_SERVICE, fault, bytes + *taken,
+                                size - *taken, out, room, &made);
+        if (made > 0 && !lr_sim_tcp_write(end, out, made, &written, failure)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool takes_more(const struct lr_sim_end *end) {
+    return !end->closed && !end->shut && !end->frozen;
+}
+
+bool lr_sim_conn_write(struct lr_sim_end *end, const uint8_t *bytes, size_t size, size_t *taken,
+                       enum lr_sim_failure *failure) {
+    struct lr_link *link = watched_by(end);
+    *taken = 0;
+    apply(end, lr_link_begin(link, now_of(end), LR_FROM_SERVICE, bytes, size));
+    if (!takes_more(end)) {
+        return true;
+    }
+    size_t spoiled;
+    if (!write_spoiled(end, link, bytes, size, taken, failure)) {
+        return false;
+    }
+    size_t room = lr_link_room(link, LR_FROM_SERVICE);
+    size_t part = size - *taken < room ? size - *taken : room;
+    if (part == 0 || lr_link_due(link, LR_FROM_SERVICE, part) != NULL) {
+        return true; /* or the system has no room */
+    }
+    size_t written;
+    bool fine = lr_sim_tcp_write(end, bytes + *taken, part, &written, failure);
+    if (written > 0) {
+        lr_sim_conn_sent(end, bytes + *taken, written);
+        *taken += written;
+    }
+    if (fine && takes_more(end)) {
+        fine = write_spoiled(end, link, NULL, 0, &spoiled, failure);
+    }
+    return fine;
+}
+
+/* A fault brings bytes of its own, and waits for no others. What the system has no room for comes
+ * with the next that are written. */
+static void spoil_both(struct lr_sim_end *end) {
+    struct lr_link *link = watched_by(end);
+    enum lr_sim_failure failure = LR_SIM_FINE;
+    size_t taken;
+    (void)hand_spoiled(end, link, NULL, 0);
+    if (takes_more(end) && !write_spoiled(end, link, NULL, 0, &taken, &failure)) {
+        lr_sim_fail(end, failure);
     }
 }
 
@@ -402,7 +515,11 @@ static void arm_waiting(struct lr_sim_pair *pair, const char *service) {
         struct lr_fault *fault = LR_CONTAINER_OF(node, struct lr_fault, node);
         if (strcmp(fault->service, service) == 0) {
             enum lr_link_action action = lr_link_arm(&pair->link, pair->sim->now, fault);
-            pair->at_opening = action != LR_LINK_PASS ? action : pair->at_opening;
+            if (action == LR_LINK_SHAPE) {
+                lr_sim_shape(pair, NULL);
+            } else if (action != LR_LINK_PASS && pair->at_opening != LR_LINK_RST) {
+                pair->at_opening = action;
+            }
         }
     }
 }

@@ -85,7 +85,13 @@ struct lr_sim_end {
     unsigned int released : 1; /* nobody speaks of it any more */
     unsigned int lost : 1;     /* its host is off the net */
     unsigned int peer_gone : 1;
-    unsigned int parked : 1; /* its timer has come while its host's process was stopped */
+    unsigned int parked : 1;      /* its timer has come while its host's process was stopped */
+    unsigned int parted : 1;      /* a partition lies between the two */
+    unsigned int troubled : 1;    /* its system reads or writes less than it could */
+    unsigned int spent : 1;       /* and has done so: the rest comes with the next event */
+    unsigned int again : 1;       /* the write that was interrupted is made again */
+    unsigned int heard_again : 1; /* the same of the read */
+    unsigned int shaped : 1;      /* a fault says when what this end sends passes (sim_shape.c) */
 };
 
 /* A connection. */
@@ -160,7 +166,7 @@ void lr_sim_tcp_resume(struct lr_sim_end *end);
 void lr_sim_tcp_free_flow(struct lr_sim_end *end);
 void lr_sim_chunks_free_spare(struct lr_sim *sim);
 static inline bool lr_sim_tcp_cut_off(struct lr_sim_end *end) {
-    return end->lost || lr_sim_peer(end)->lost;
+    return end->lost || end->parted || lr_sim_peer(end)->lost;
 }
 
 /* ---- sim_socket.c: what a world does with a socket; as world/live_socket.h ---- */
@@ -189,7 +195,6 @@ void lr_sim_conn_took(struct lr_sim_end *end, const uint8_t *bytes, size_t size)
 void lr_sim_conn_ended(struct lr_sim_end *end);
 void lr_sim_conn_failed(struct lr_sim_end *end, enum lr_sim_failure failure);
 void lr_sim_conn_progressed(struct lr_sim_end *end);
-size_t lr_sim_conn_room(struct lr_sim_end *end);
 void lr_sim_conn_sent(struct lr_sim_end *end, const uint8_t *bytes, size_t size);
 bool lr_sim_conn_finishing(struct lr_sim_end *end);
 void lr_sim_conn_peer_gone(struct lr_sim_end *end, bool reset);

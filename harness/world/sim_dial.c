@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How connections begin: SYN, its answer, the backlog, accept; and listeners. */
-#include "world/sim_conn.h"
+#include "world/sim_fault.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -131,6 +131,12 @@ static void try_later(struct lr_sim_pair *pair) {
     step_at(&pair->ends[0], LR_SIM_TIMER_SYN, delay);
 }
 
+/* By a fault of the service's host. */
+static bool is_unreachable(const struct lr_sim_pair *pair, struct lr_sim_host *host) {
+    return host->troubles != 0 &&
+           (lr_sim_is_parted(pair, host) || lr_sim_meet(host, LR_FAULT_FULL_BACKLOG) != NULL);
+}
+
 /* The SYN is at the service's host. */
 static void arrive_syn(struct lr_sim_pair *pair) {
     struct lr_sim *sim = pair->sim;
@@ -146,9 +152,13 @@ static void arrive_syn(struct lr_sim_pair *pair) {
         is_there = !listener->numbered.host->lost;
     }
     if (from->lost || !is_there ||
-        (listener != NULL && listener->waiting_count >= sim->options.backlog)) {
+        (listener != NULL && (listener->waiting_count >= sim->options.backlog ||
+                              is_unreachable(pair, listener->numbered.host)))) {
         try_later(pair);
         return;
+    }
+    if (listener != NULL && lr_sim_meet(listener->numbered.host, LR_FAULT_REFUSE) != NULL) {
+        listener = NULL;
     }
     pair->refused = listener == NULL;
     if (listener != NULL) {
@@ -233,6 +243,10 @@ static void arrive_ack(struct lr_sim_pair *pair) {
     if (host->frozen) {
         return; /* it stays in the backlog */
     }
+    if (lr_sim_lacks_descriptor(host)) {
+        step_at(end, LR_SIM_TIMER_ACCEPT, ACCEPT_RETRY_MS * LR_MS);
+        return;
+    }
     lr_conn number = listener->numbered.number;
     end->patience = listener->patience;
     leave_backlog(pair);
@@ -240,6 +254,7 @@ static void arrive_ack(struct lr_sim_pair *pair) {
     end->lost = host->lost;
     lr_list_append(&host->ends, &end->node);
     host->end_count++;
+    lr_sim_trouble_join(end);
     lr_sim_conn_watch(pair, host);
     lr_conn given = lr_outbox_accept(&host->role->outbox);
     if (given == 0) {
@@ -311,6 +326,7 @@ static struct lr_sim_patience patience_of(const struct lr_keepalive *keepalive) 
 }
 
 void lr_sim_dial(struct lr_sim_host *host, struct lr_command *command) {
+    bool lacks = lr_sim_lacks_descriptor(host);
     struct lr_sim_pair *pair = lr_sim_pair_new(host->sim);
     if (pair == NULL) {
         lr_sim_host_refuse(host, command);
@@ -326,7 +342,8 @@ void lr_sim_dial(struct lr_sim_host *host, struct lr_command *command) {
     host->end_count++;
     lr_sim_host_number(host, &end->numbered, command->conn);
     give_chance(pair, host, command->conn);
-    enum lr_sim_failure failure = set_out(pair, host, command);
+    lr_sim_trouble_join(end);
+    enum lr_sim_failure failure = lacks ? LR_SIM_NO_DESCRIPTORS : set_out(pair, host, command);
     if (failure != LR_SIM_FINE) {
         fail_dial(pair, failure);
     } else {

@@ -131,6 +131,7 @@ static const struct {
     [LR_SIM_PORT_TAKEN] = {LR_EEXISTS, "address already in use"},
     [LR_SIM_NOT_OURS] = {LR_EIO, "address not available"},
     [LR_SIM_NO_PORT] = {LR_EIO, "address not available"},
+    [LR_SIM_NO_DESCRIPTORS] = {LR_ELIMIT, "too many open files"},
 };
 
 static enum lr_event_kind kind_of(unsigned int pending) {
@@ -380,7 +381,7 @@ static void wake_ends(struct lr_sim_host *host) {
 
 static void wake_listeners(struct lr_sim_host *host) {
     for (size_t i = 0; i < host->numbers.bucket_count; i++) {
-        for (struct lr_sim_node *node = host->numbers.buckets[i]; node != NULL; node = node->next) {
+        for (struct lr_table_node *node = host->numbers.buckets[i]; node != NULL; node = node->next) {
             struct lr_sim_numbered *numbered = LR_CONTAINER_OF(node, struct lr_sim_numbered, node);
             if (numbered->is_listener) {
                 lr_sim_listen_wake(LR_CONTAINER_OF(numbered, struct lr_sim_listener, numbered));
@@ -458,6 +459,7 @@ void lr_sim_remove(struct lr_host *base, bool graceful) {
     if (host->frozen) { /* its sockets are the system's now */
         wake_ends(host);
     }
+    lr_sim_troubles_end(host);
     forget_all(host); /* the order of the table is not seen: nothing is told of it */
     while (host->refused != NULL) {
         struct lr_sim_refused *refused = host->refused;

@@ -39,6 +39,7 @@ struct lr_sim {
     struct lr_list tended; /* pairs with an end that was closed since */
     struct lr_list links;
     struct lr_list next_faults;
+    struct lr_list host_faults;
     struct lr_sim_chunk *spare_chunks;
     struct lr_sim_name *localhost;
     struct lr_sim_name *localhost6;
@@ -103,7 +104,8 @@ enum lr_sim_failure {
     LR_SIM_UNKNOWN_NAME,
     LR_SIM_PORT_TAKEN,
     LR_SIM_NOT_OURS,
-    LR_SIM_NO_PORT
+    LR_SIM_NO_PORT,
+    LR_SIM_NO_DESCRIPTORS
 };
 
 struct lr_sim_numbered {
@@ -141,6 +143,8 @@ struct lr_sim_host {
     struct lr_sim_refused *refused;
     struct lr_sim_event event;
     lr_time expired_at; /* the last time */
+    uint32_t troubles;  /* the kinds of faults that are on it, a bit each (sim_trouble.c) */
+    uint32_t group;     /* of a partition; 0: none */
     struct lr_trace trace;
 };
 
@@ -159,5 +163,20 @@ void lr_sim_host_pend(struct lr_sim_numbered *numbered, enum lr_sim_pending even
 /* Takes the block of |command|'s address for the record: what is left when there is no memory. */
 void lr_sim_host_refuse(struct lr_sim_host *host, struct lr_command *command);
 struct lr_sim_end *lr_sim_host_find_end(struct lr_sim_host *host, lr_conn number);
+
+/* ---- sim_trouble.c: faults of hosts ---- */
+
+static inline bool lr_sim_has_trouble(const struct lr_sim_host *host, enum lr_fault_kind kind) {
+    return (host->troubles & (1U << kind)) != 0;
+}
+_Static_assert(LR_FAULT_KINDS <= 32, "a bit for each kind of fault");
+/* The fault of |kind| that |host| meets now: it is signed. NULL: none, or not this time. */
+struct lr_host_fault *lr_sim_meet(struct lr_sim_host *host, enum lr_fault_kind kind);
+/* |host| is about to get one socket more, and may not. */
+bool lr_sim_lacks_descriptor(struct lr_sim_host *host);
+enum lr_status lr_sim_host_fault(struct lr_host *base, struct lr_host_fault *fault);
+void lr_sim_host_heal(struct lr_host_fault *fault);
+/* |host| goes, and its faults with it. */
+void lr_sim_troubles_end(struct lr_sim_host *host);
 
 #endif

@@ -2,7 +2,7 @@
 /* What a world does with a socket for a role: reading, the queue of what the system has no room
  * for, and orderly ends. The rules are those of world/live_socket.c, word for word where it could
  * be. */
-#include "world/sim_conn.h"
+#include "world/sim_fault.h"
 
 #include "base/assert.h"
 
@@ -82,18 +82,23 @@ void lr_sim_read(struct lr_sim_end *end, bool on) {
 
 /* ---- writing ---- */
 
-static size_t limit_to_room(struct lr_sim_end *end, size_t size) {
-    size_t room = lr_sim_conn_room(end);
-    return size < room ? size : room;
-}
-
 /* One write. False: the connection has failed. */
 static bool write_some(struct lr_sim_end *end, struct lr_buf *bytes, size_t *taken) {
     enum lr_sim_failure failure = LR_SIM_FINE;
-    size_t size = limit_to_room(end, lr_buf_size(bytes));
-    bool fine = lr_sim_tcp_write(end, lr_buf_data(bytes), size, taken, &failure);
-    if (*taken > 0) {
-        lr_sim_conn_sent(end, lr_buf_data(bytes), *taken);
+    const uint8_t *data = lr_buf_data(bytes);
+    size_t size = lr_buf_size(bytes);
+    bool fine;
+    *taken = 0;
+    if (end->troubled && (size = lr_sim_trouble_write(end, size)) == 0) {
+        return true;
+    }
+    if (lr_sim_conn_has_faults(end)) {
+        fine = lr_sim_conn_write(end, data, size, taken, &failure);
+    } else {
+        fine = lr_sim_tcp_write(end, data, size, taken, &failure);
+        if (*taken > 0) {
+            lr_sim_conn_sent(end, data, *taken);
+        }
     }
     if (!fine && failure == LR_SIM_NO_MEMORY) {
         lr_sim_reset(end);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the systems at both ends of a connection do: buffers, windows, FIN, and RST where a kernel
  * sends one. Sequence numbers, retransmission and congestion are not what applications see. */
-#include "world/sim_conn.h"
+#include "world/sim_fault.h"
 
 #include <string.h>
 
@@ -148,6 +148,9 @@ static void arm_by(struct lr_sim_end *from, lr_time at) {
 static void launch(struct lr_sim_end *from) {
     struct lr_sim_flow *flow = &from->out;
     size_t window = sim_of(from)->options.receive_buffer;
+    if (from->shaped && flow->held != NULL && lr_sim_shape_holds(from)) {
+        return;
+    }
     while (flow->held != NULL) {
         struct lr_sim_chunk *chunk = flow->held;
         size_t size = bytes_of(chunk);
@@ -360,6 +363,13 @@ static void read_some(struct lr_sim_end *from, struct lr_sim_end *to) {
     struct lr_sim_chunk *chunk = flow->first;
     size_t size = cut(to, bytes_of(chunk));
     const uint8_t *bytes = chunk->bytes + chunk->begin;
+    if (to->troubled && (size = lr_sim_trouble_read(to, size)) == 0) {
+        return;
+    }
+    if (lr_sim_conn_has_faults(to) && (size = lr_sim_conn_readable(to, bytes, size)) == 0) {
+        return;
+    }
+    size = from->shaped ? lr_sim_shape_piece(from, size) : size;
     bool is_whole = size == bytes_of(chunk);
     chunk->begin += (uint32_t)size;
     flow->arrived_bytes -= size;
@@ -372,10 +382,21 @@ static void read_some(struct lr_sim_end *from, struct lr_sim_end *to) {
     }
 }
 
+/* A fault lets nothing be read now. */
+static bool is_kept_back(const struct lr_sim_end *from) {
+    return from->shaped && lr_sim_shape_next_read(from) > sim_of(from)->now;
+}
+
 /* Reads what is there; then its end, if that is there. */
 static void deliver(struct lr_sim_end *from, struct lr_sim_end *to) {
     const struct lr_sim_flow *flow = &from->out;
     if (lr_sim_end_asleep(to)) {
+        return;
+    }
+    if (is_kept_back(from)) {
+        if (flow->rst_arrived && !to->closed && to->opened) {
+            lr_sim_fail(to, LR_SIM_RESET);
+        }
         return;
     }
     if (is_to_notice(from, to)) {
@@ -384,6 +405,9 @@ static void deliver(struct lr_sim_end *from, struct lr_sim_end *to) {
     bool cuts = lr_sim_pair_of(to)->profile.segments != LR_SIM_WHOLE;
     while (to->reading && flow->arrived_bytes > 0) {
         read_some(from, to);
+        if (is_kept_back(from) || to->troubled) {
+            return;
+        }
         if (cuts && !to->lingering) {
             return; /* the others have their turn between two pieces */
         }
@@ -403,6 +427,9 @@ static void deliver(struct lr_sim_end *from, struct lr_sim_end *to) {
 static lr_time next_read(struct lr_sim_end *from, struct lr_sim_end *to) {
     const struct lr_sim_pair *pair = lr_sim_pair_of(from);
     bool ready = !lr_sim_end_asleep(to) && (is_readable(from, to) || is_to_notice(from, to));
+    if (ready && from->shaped) {
+        return lr_sim_shape_next_read(from);
+    }
     return ready ? pair->sim->now : LR_TIME_NEVER;
 }
 
@@ -434,6 +461,7 @@ void lr_sim_tcp_arrive(struct lr_sim_end *from) {
 }
 
 void lr_sim_tcp_room_again(struct lr_sim_end *end) {
+    end->spent = false;
     if (lr_sim_tcp_cut_off(end)) {
         return;
     }

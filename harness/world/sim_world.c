@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The simulated world: its beginning and end, its face, its faults, and hosts that are lost. */
-#include "world/sim_conn.h"
+#include "world/sim_fault.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +83,39 @@ static void fault_next(struct lr_world *world, const char *service, struct lr_fa
     lr_list_append(&sim_of(world)->next_faults, &fault->node);
 }
 
+static void undo(struct lr_world *world, struct lr_fault *fault) {
+    struct lr_sim *sim = sim_of(world);
+    struct lr_link *link;
+    if (lr_link_undo(sim->now, fault, &link) == LR_LINK_SHAPE) {
+        lr_sim_shape(link->owner, fault);
+    }
+}
+
+static struct lr_link *find_open_to(struct lr_sim *sim, const char *service) {
+    LR_LIST_EACH (node, &sim->links) {
+        struct lr_link *link = LR_CONTAINER_OF(node, struct lr_link, node);
+        if (!link->ended && !link->black_hole &&
+            strcmp(lr_ledger_link_service(sim->ledger, link->number), service) == 0) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+/* Looked for anew each time, as the end of one may be that of others. Who comes back takes a round
+ * trip, so there is an end to it. */
+static size_t storm(struct lr_world *world, const char *service) {
+    struct lr_sim *sim = sim_of(world);
+    struct lr_link *link;
+    size_t count = 0;
+    while ((link = find_open_to(sim, service)) != NULL) {
+        struct lr_fault fault = {.kind = LR_FAULT_RST, .side = LR_SIDE_BOTH};
+        lr_sim_conn_act(link->owner, lr_link_arm(link, sim->now, &fault));
+        count++;
+    }
+    return count;
+}
+
 static void free_world(struct lr_world *world) {
     lr_sim_free(sim_of(world));
 }
@@ -100,6 +133,10 @@ static const struct lr_world_ops sim_ops = {
     .free_port = free_port,
     .fault = fault,
     .fault_next = fault_next,
+    .undo = undo,
+    .storm = storm,
+    .host_fault = lr_sim_host_fault,
+    .host_heal = lr_sim_host_heal,
     .free = free_world,
 };
 
@@ -209,8 +246,8 @@ enum lr_status lr_sim_new(struct lr_sim **out, const struct lr_sim_options *opti
     struct lr_prng seed;
     lr_prng_init(&seed, options->seed);
     sim->random = lr_prng_fork(&seed, "sim");
-    struct lr_list *lists[] = {&sim->hosts,  &sim->heard, &sim->pairs,      &sim->spare_pairs,
-                               &sim->tended, &sim->links, &sim->next_faults};
+    struct lr_list *lists[] = {&sim->hosts,  &sim->heard, &sim->pairs,       &sim->spare_pairs,
+                               &sim->tended, &sim->links, &sim->next_faults, &sim->host_faults};
     for (size_t i = 0; i < LR_COUNT_OF(lists); i++) {
         lr_list_init(lists[i]);
     }

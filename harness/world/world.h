@@ -9,6 +9,7 @@
 
 #include "ledger/ledger.h"
 #include "rpc/role.h"
+#include "world/host_fault.h"
 #include "world/link.h"
 
 struct lr_world;
@@ -35,6 +36,10 @@ struct lr_world_ops {
     uint16_t (*free_port)(struct lr_world *world, const char *address);
     enum lr_status (*fault)(struct lr_world *world, uint32_t number, struct lr_fault *fault);
     void (*fault_next)(struct lr_world *world, const char *service, struct lr_fault *fault);
+    void (*undo)(struct lr_world *world, struct lr_fault *fault);
+    size_t (*storm)(struct lr_world *world, const char *service);
+    enum lr_status (*host_fault)(struct lr_host *host, struct lr_host_fault *fault);
+    void (*host_heal)(struct lr_host_fault *fault);
     void (*free)(struct lr_world *world);
 };
 
@@ -105,7 +110,7 @@ static inline uint16_t lr_world_free_port(struct lr_world *world, const char *ad
 }
 
 /* Arms |fault| on the live link with this number in the ledger, doing at once what it does at once.
- * LR_ENOTFOUND. */
+ * LR_ENOTFOUND. LR_ENOTSUP: not on this link, in this world (world/fault.h says where it is). */
 static inline enum lr_status lr_world_fault(struct lr_world *world, uint32_t number,
                                             struct lr_fault *fault) {
     return world->ops->fault(world, number, fault);
@@ -116,6 +121,29 @@ static inline enum lr_status lr_world_fault(struct lr_world *world, uint32_t num
 static inline void lr_world_fault_next(struct lr_world *world, const char *service,
                                        struct lr_fault *fault) {
     world->ops->fault_next(world, service, fault);
+}
+
+/* Disarms it; what it has done to a link and lasts ends. */
+static inline void lr_world_undo(struct lr_world *world, struct lr_fault *fault) {
+    world->ops->undo(world, fault);
+}
+
+/* Resets all links to the service |service| that are open, as one fault: how many they were. */
+static inline size_t lr_world_storm(struct lr_world *world, const char *service) {
+    return world->ops->storm(world, service);
+}
+
+/* Puts |fault| on |host|. Of one kind the newest counts. LR_ENOTSUP: not in this world. */
+static inline enum lr_status lr_world_host_fault(struct lr_host *host,
+                                                 struct lr_host_fault *fault) {
+    return host->world->ops->host_fault(host, fault);
+}
+
+/* Takes it off, if it is on one; its receipt stays. */
+static inline void lr_world_host_heal(struct lr_host_fault *fault) {
+    if (fault->host != NULL) {
+        fault->host->world->ops->host_heal(fault);
+    }
 }
 
 /* Ends everything in it, and frees it. NULL is fine. */

@@ -11,7 +11,7 @@ if(CRITERION_FOUND)
     PRIVATE lr_warnings lr_sanitizers)
 
   # The recorder stands before the ledger's library, so that its functions are the ones that are linked.
-  foreach(name link live faults relay program storage)
+  foreach(name fault link live faults relay program storage)
     lr_add_unit_test(world_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/world_${name}_test.c
       LINKS lr_test_live)
@@ -27,7 +27,7 @@ if(CRITERION_FOUND)
   target_link_libraries(lr_test_world
     PUBLIC lr_world PkgConfig::CRITERION
     PRIVATE lr_warnings lr_sanitizers)
-  foreach(name sim sim_clock sim_kernel)
+  foreach(name point sim sim_clock sim_kernel sim_trouble)
     lr_add_unit_test(world_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/world_${name}_test.c
       LINKS lr_test_world)
@@ -38,6 +38,11 @@ if(CRITERION_FOUND)
   lr_add_unit_test(world_sim_fault
     SOURCES
       ${CMAKE_CURRENT_LIST_DIR}/world_sim_fault_test.c
+      ${CMAKE_CURRENT_LIST_DIR}/support/link_recorder.c
+    LINKS lr_test_world)
+  lr_add_unit_test(world_sim_shape
+    SOURCES
+      ${CMAKE_CURRENT_LIST_DIR}/world_sim_shape_test.c
       ${CMAKE_CURRENT_LIST_DIR}/support/link_recorder.c
     LINKS lr_test_world)
 endif()

@@ -16,6 +16,7 @@ struct lr_recorded_link {
     uint64_t bytes[2];
     unsigned int fins[2];
     unsigned int resets[2];
+    unsigned int spoiled;
     unsigned int closed;
     char fault[LR_RECORDED_TEXT_MAX];
     char reason[LR_RECORDED_TEXT_MAX];
