@@ -9,13 +9,17 @@
 static struct ledger_rig rig;
 static uint32_t server, client, data;
 
-static void open_session(const char *options) {
-    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+static void tell_of_session(const char *options) {
     server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
     client = lr_rig_request(&rig, "c1", 5001, 1);
     lr_rig_grant(&rig, client, "test:0.1");
     data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", options);
     lr_rig_accept(&rig, data);
+}
+
+static void open_session(const char *options) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    tell_of_session(options);
 }
 
 static void expect_findings(enum lr_finding_kind kind, size_t count, const char *text) {
@@ -197,4 +201,21 @@ Test(ledger_audit, causes_and_findings_have_names) {
     enum lr_cause none;
     cr_assert_not(lr_cause_of(lr_text_of("magic"), &none));
     cr_assert_str_eq(lr_finding_name(LR_FINDING_TWICE), "released twice");
+}
+
+static void hold_and_grant_twice(void) {
+    tell_of_session("");
+    lr_rig_text(&rig, client, LR_TO_SERVICE, "[4, \"test\", \"\", 1]");
+    lr_rig_grant(&rig, client, "test:0.1");
+    rig.now += 5 * LR_SECOND;
+}
+
+static void expect_both_findings(void) {
+    cr_assert_eq(rig.finding_count, 2U);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LEAKED), 1U);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
+}
+
+Test(ledger_audit, says_so_where_memory_was_missing_for_what_it_would_find) {
+    lr_rig_each_failure(&rig, hold_and_grant_twice, expect_both_findings);
 }

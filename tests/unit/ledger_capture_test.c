@@ -4,7 +4,6 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "support/failing.h"
 #include "support/files.h"
 #include "support/ledger_rig.h"
 
@@ -271,26 +270,23 @@ Test(ledger_capture, sees_the_same_in_pieces_of_thirteen_bytes) {
     }
 }
 
-static void play_failing(struct lr_alloc *alloc, void *context) {
-    struct ledger_rig rig;
-    if (!lr_rig_init(&rig, alloc)) {
-        return;
-    }
-    lr_rig_play(&rig, context);
-    lr_rig_audit(&rig);
-    if (lr_test_must_succeed(alloc)) {
-        cr_assert_eq(lr_ledger_health(rig.ledger), LR_OK);
-    }
-    lr_rig_deinit(&rig);
+static struct ledger_rig poor;
+static struct lr_capture recorded;
+
+static void play_recorded(void) {
+    lr_rig_play(&poor, &recorded);
+}
+
+static void expect_followed(void) {
+    cr_assert_gt(lr_ledger_timeline_count(poor.ledger), 5U);
 }
 
 Test(ledger_capture, survives_each_allocation_failure_in_a_recorded_session, .timeout = 100) {
     static const char *const files[] = {FFI "03_session_clean", LEGACY "09_pending_priority",
                                         LEGACY "13_tracker_bad_clients"};
     for (size_t i = 0; i < LR_COUNT_OF(files); i++) {
-        struct lr_capture capture;
-        cr_assert(load(files[i], &capture));
-        lr_test_each_failure(play_failing, &capture);
-        lr_capture_deinit(&capture);
+        cr_assert(load(files[i], &recorded));
+        lr_rig_each_failure(&poor, play_recorded, expect_followed);
+        lr_capture_deinit(&recorded);
     }
 }

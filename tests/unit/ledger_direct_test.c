@@ -141,3 +141,20 @@ Test(ledger_direct, key_with_a_wrong_option_still_says_which_session_is_meant) {
     cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
     end();
 }
+
+static void come_and_go(void) {
+    uint32_t link = open_session(5001);
+    lr_rig_initialise(&rig, link, LR_DIALECT_FFI);
+    lr_ledger_link_reset(rig.ledger, rig.now, link, LR_TO_SERVICE);
+    rig.now += LR_MS;
+    lr_rig_accept(&rig, lr_rig_hello(&rig, "c2", 5002, "s1", "test", ""));
+}
+
+static void expect_answered(void) {
+    cr_assert_eq(account(1)->requestable_at, rig.now, "the second one was answered");
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LEAKED), 1U, "and is held");
+}
+
+Test(ledger_direct, says_so_where_memory_was_missing) {
+    lr_rig_each_failure(&rig, come_and_go, expect_answered);
+}

@@ -10,8 +10,7 @@ static struct ledger_rig rig;
 static uint32_t server, client, data;
 static char text[LR_HELD_TEXT_MAX];
 
-static void open_session(const char *options) {
-    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+static void tell_of_session(const char *options) {
     server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
     client = lr_rig_request(&rig, "c1", 5001, 1);
     lr_rig_grant(&rig, client, "test:0.1");
@@ -20,6 +19,11 @@ static void open_session(const char *options) {
     lr_ledger_link_client(rig.ledger, data, &known);
     lr_rig_accept(&rig, data);
     lr_rig_initialise(&rig, data, LR_DIALECT_FFI);
+}
+
+static void open_session(const char *options) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    tell_of_session(options);
 }
 
 static const char *describe(void) {
@@ -102,4 +106,22 @@ Test(ledger_held, is_cut_where_its_room_ends) {
         cr_assert_eq(text[size], 'x');
     }
     lr_rig_deinit(&rig);
+}
+
+/* Whatever is known of an account is told. */
+static void hold_and_tell(void) {
+    tell_of_session(" -timeout=20");
+    for (uint32_t i = 1; i <= lr_ledger_account_count(rig.ledger); i++) {
+        const struct lr_account *account = lr_ledger_account(rig.ledger, i);
+        cr_assert_gt(strlen(lr_held_describe(text, sizeof text, account, rig.now)), 0U);
+        cr_assert_gt(strlen(lr_held_summary(text, sizeof text, account, rig.now)), 0U);
+    }
+}
+
+static void expect_sentence(void) {
+    cr_assert(strstr(describe(), "its timeout would release it in 20.00 s"), "%s", text);
+}
+
+Test(ledger_held, has_a_sentence_on_what_is_known_where_memory_was_missing) {
+    lr_rig_each_failure(&rig, hold_and_tell, expect_sentence);
 }

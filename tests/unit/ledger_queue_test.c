@@ -220,3 +220,24 @@ Test(ledger_queue, replaced_matchkey_is_free_no_more) {
     cr_assert_eq(lr_rig_count(&rig, LR_FINDING_ORPHAN), 1U);
     end();
 }
+
+static void wait_and_be_granted(void) {
+    uint32_t first = lr_rig_request(&rig, "c1", 5001, 5);
+    lr_rig_request(&rig, "c2", 5002, 5);
+    rig.now += LR_SECOND;
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
+    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[\"test:0.1\"]");
+    lr_rig_grant(&rig, first, "test:0.1");
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    summary(1, 1);
+}
+
+static void expect_counts(void) {
+    expect_queue(1, 1);
+    cr_assert_eq(rig.finding_count, 0U);
+}
+
+Test(ledger_queue, says_so_where_memory_was_missing_for_what_it_counts) {
+    lr_rig_each_failure(&rig, wait_and_be_granted, expect_counts);
+}

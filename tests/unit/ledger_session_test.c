@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "rpc/handshake.h"
-#include "support/failing.h"
 #include "support/ledger_rig.h"
 
 static struct ledger_rig rig;
@@ -439,37 +438,27 @@ Test(ledger_session, large_packets_are_followed_and_not_kept) {
     end();
 }
 
-static void live_and_die(struct lr_alloc *alloc, void *context) {
-    (void)context;
-    struct ledger_rig own;
-    if (!lr_rig_init(&own, alloc)) {
-        return;
-    }
-    uint32_t link = lr_rig_server(&own, "s1", 9091, "test:0.1");
-    uint32_t asker = lr_rig_request(&own, "c1", 5001, 1);
-    lr_rig_grant(&own, asker, "test:0.1");
-    uint32_t carrier = lr_rig_hello(&own, "c1", 5002, "s1", "test:0.1", "");
-    lr_rig_accept(&own, carrier);
-    lr_rig_initialise(&own, carrier, LR_DIALECT_FFI);
-    lr_ledger_process(own.ledger, own.now, "s1", 1, true);
-    lr_ledger_link_reset(own.ledger, own.now, carrier, LR_TO_SERVICE);
-    lr_rig_put(&own, link, 9091, "test:0.2", "test:0.1");
-    lr_rig_text(&own, asker, LR_TO_SERVICE, "[6]");
-    lr_rig_text(&own, asker, LR_FROM_SERVICE,
+static void live_and_die(void) {
+    uint32_t link = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    uint32_t asker = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, asker, "test:0.1");
+    uint32_t carrier = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
+    lr_rig_accept(&rig, carrier);
+    lr_rig_initialise(&rig, carrier, LR_DIALECT_FFI);
+    lr_ledger_process(rig.ledger, rig.now, "s1", 1, true);
+    lr_ledger_link_reset(rig.ledger, rig.now, carrier, LR_TO_SERVICE);
+    lr_rig_put(&rig, link, 9091, "test:0.2", "test:0.1");
+    lr_rig_text(&rig, asker, LR_TO_SERVICE, "[6]");
+    lr_rig_text(&rig, asker, LR_FROM_SERVICE,
                 "[0, {\"queue_info\": {\"test\": {\"free\": 1, \"pending\": 0}}, "
                 "\"server_info\": []}]");
-    lr_ledger_link_closed(own.ledger, own.now, link, "gone");
-    lr_rig_audit(&own);
-    if (lr_test_must_succeed(alloc)) {
-        cr_assert_eq(lr_ledger_health(own.ledger), LR_OK);
-        cr_assert_eq(lr_ledger_account(own.ledger, 1)->requestable_at, own.now);
-    } else {
-        cr_assert(own.out_of_memory || lr_ledger_health(own.ledger) == LR_ENOMEM,
-                  "what is missing is said");
-    }
-    lr_rig_deinit(&own);
+    lr_ledger_link_closed(rig.ledger, rig.now, link, "gone");
+}
+
+static void expect_requestable(void) {
+    cr_assert_eq(lr_ledger_account(rig.ledger, 1)->requestable_at, rig.now);
 }
 
 Test(ledger_session, survives_each_allocation_failure_and_says_so) {
-    lr_test_each_failure(live_and_die, NULL);
+    lr_rig_each_failure(&rig, live_and_die, expect_requestable);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/ledger_rig.h"
 
+#include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "rpc/handshake.h"
 #include "rpc/wire.h"
+#include "support/failing.h"
 
 bool lr_rig_init(struct ledger_rig *rig, struct lr_alloc *alloc) {
     *rig = (struct ledger_rig){.alloc = alloc, .chunk = SIZE_MAX, .now = LR_SECOND};
@@ -228,4 +230,49 @@ void lr_rig_play(struct ledger_rig *rig, const struct lr_capture *capture) {
             break;
         }
     }
+}
+
+/* ---- without memory ---- */
+
+struct story {
+    struct ledger_rig *rig;
+    void (*tell)(void);
+    void (*judge)(void);
+};
+
+/* A session without a tracker, of which nobody has heard before. */
+static void follow_newcomer(struct ledger_rig *rig) {
+    rig->now += LR_SECOND;
+    rig->out_of_memory = false;
+    uint32_t link = lr_rig_hello(rig, "newcomer", 9, "another server", "none", "");
+    lr_rig_accept(rig, link);
+    lr_ledger_link_fin(rig->ledger, rig->now, link, LR_FROM_SERVICE);
+    const struct lr_account *account = lr_ledger_account_of_link(rig->ledger, link);
+    cr_assert(!rig->out_of_memory && account != NULL, "a newcomer is not followed");
+    cr_assert_eq(account->accepted_at, rig->now);
+    cr_assert_eq(account->released_at, rig->now);
+    cr_assert(lr_rig_said(rig, "newcomer connects to another server"));
+}
+
+static void tell_story(struct lr_alloc *alloc, void *context) {
+    const struct story *story = context;
+    if (!lr_rig_init(story->rig, alloc)) {
+        cr_assert_not(lr_test_must_succeed(alloc));
+        return;
+    }
+    story->tell();
+    lr_rig_audit(story->rig);
+    bool whole = !story->rig->out_of_memory && lr_ledger_health(story->rig->ledger) == LR_OK;
+    cr_assert_eq(whole, lr_test_must_succeed(alloc), "what is missing is said");
+    if (whole) {
+        story->judge();
+    } else {
+        follow_newcomer(story->rig);
+    }
+    lr_rig_deinit(story->rig);
+}
+
+void lr_rig_each_failure(struct ledger_rig *rig, void (*tell)(void), void (*judge)(void)) {
+    struct story story = {rig, tell, judge};
+    lr_test_each_failure(tell_story, &story);
 }

@@ -24,6 +24,11 @@ struct ledger_rig {
 bool lr_rig_init(struct ledger_rig *rig, struct lr_alloc *alloc);
 void lr_rig_deinit(struct ledger_rig *rig);
 
+/* Has |tell| tell |rig|'s ledger of a world, with no allocation failing and then with each in turn.
+ * With none |judge| says what the ledger must know. With one the ledger must say that it could not
+ * keep all of it, or have been told less, and follow whoever comes after as if nothing had been. */
+void lr_rig_each_failure(struct ledger_rig *rig, void (*tell)(void), void (*judge)(void));
+
 /* A connection from |client| ("c1", at 127.0.0.1:|port|) to |service| ("tracker", "s1"). */
 uint32_t lr_rig_connect(struct ledger_rig *rig, const char *client, unsigned int port,
                         const char *service);
