@@ -4,6 +4,7 @@
 
 #include "mocks/heap/collector.h"
 #include "mocks/heap/run.h"
+#include "support/failing.h"
 
 static struct lr_heap *new_heap(const char *version) {
     struct lr_heap *heap;
@@ -258,4 +259,69 @@ Test(heap_collector, a_large_cycle_goes_without_a_stack) {
     lr_heap_drop(heap, link);
     cr_assert(lr_heap_collect(heap, 0) == length);
     lr_heap_free(heap);
+}
+
+static void count_end(void *context, const struct lr_heap_release *release) {
+    (void)release;
+    ++*(int *)context;
+}
+
+/* In the frame of |generator|: it refers to itself, and to a traceback that refers to it. */
+static bool tie_frame(struct lr_heap *heap, struct lr_object *generator) {
+    if (lr_heap_resume(heap, generator) != LR_OK) {
+        return false;
+    }
+    bool tied = lr_heap_set_local(heap, "me", generator) == LR_OK;
+    if (lr_heap_raise_new(heap, "ValueError", "x") != LR_OK) {
+        tied = false;
+    } else if (lr_heap_catch(heap, "e") == LR_OK) {
+        tied = lr_heap_set_local(heap, "saved", lr_heap_local(heap, "e")) == LR_OK && tied;
+    } else { /* it is in flight still, and there is memory again */
+        cr_assert(lr_heap_catch(heap, NULL) == LR_OK);
+        tied = false;
+    }
+    lr_heap_yield(heap);
+    return tied;
+}
+
+/* A session in a cycle through a generator's frame: as much of it as could be made is garbage when
+ * it is let go of, and a collection, which has no memory to ask for, takes all of it. */
+static void collect_poorly(struct lr_alloc *alloc, void *context) {
+    struct lr_heap *heap;
+    struct lr_object *session;
+    struct lr_object *generator;
+    int made = 0;
+    int ended = 0;
+    if (lr_heap_new(&heap, alloc, lr_heap_profile_find(context), NULL) != LR_OK) {
+        cr_assert_not(lr_test_must_succeed(alloc));
+        return;
+    }
+    bool whole = lr_heap_new_session(heap, NULL, "s", count_end, &ended, &session) == LR_OK;
+    made += whole;
+    if (lr_heap_new_generator(heap, "gen", &generator) == LR_OK) {
+        whole = whole && lr_heap_set(heap, session, "gen", generator) == LR_OK;
+        whole = tie_frame(heap, generator) && whole;
+        struct lr_object *frame = lr_heap_generator_frame(generator);
+        if (made > 0 && frame != NULL) {
+            whole = lr_heap_set(heap, frame, "session", session) == LR_OK && whole;
+        }
+        lr_heap_drop(heap, generator);
+    } else {
+        whole = false;
+    }
+    if (made > 0) {
+        lr_heap_drop(heap, session);
+    }
+    cr_assert_eq(whole, lr_test_must_succeed(alloc), "what is missing is said");
+    cr_assert(!whole || ended == 0);
+    (void)lr_heap_collect(heap, 2);
+    cr_assert_eq(ended, made);
+    lr_heap_free(heap);
+}
+
+Test(heap_collector, what_was_made_before_memory_ran_out_is_collected) {
+    static char versions[][8] = {"3.7.2", "3.8.8", "3.11", "3.13"};
+    for (size_t i = 0; i < LR_COUNT_OF(versions); i++) {
+        lr_test_each_failure(collect_poorly, versions[i]);
+    }
 }

@@ -7,6 +7,7 @@
 #include "mocks/heap/collector.h"
 #include "mocks/heap/heap.h"
 #include "mocks/heap/run.h"
+#include "support/failing.h"
 
 enum { ORDER_MAX = 128 };
 
@@ -137,4 +138,70 @@ Test(heap_exit, a_frame_lets_its_locals_go_before_its_caller) {
     lr_heap_drop(heap, kept);
     cr_expect_str_eq(order, "own caller's");
     lr_heap_free(heap);
+}
+
+/* ---- without memory ---- */
+
+static struct lr_heap *poor;
+static int ended;
+
+static void count_end(void *context, const struct lr_heap_release *release) {
+    (void)release;
+    (void)context;
+    ended++;
+}
+
+/* A session that is bound to "s" of the running frame, if all goes well. */
+static bool bind_session(int *made) {
+    struct lr_object *session;
+    if (lr_heap_new_session(poor, NULL, "s", count_end, NULL, &session) != LR_OK) {
+        return false;
+    }
+    ++*made;
+    return lr_heap_take_local(poor, "s", session) == LR_OK;
+}
+
+/* A session each in __main__, in a frame of a traceback, with atexit and in a cycle. */
+static bool live_and_fail(int *made) {
+    bool whole = bind_session(made);
+    struct lr_object *held;
+    if (lr_heap_new_session(poor, NULL, "held", count_end, NULL, &held) == LR_OK) {
+        ++*made;
+        whole = lr_heap_set(poor, held, "me", held) == LR_OK && whole;
+        whole = lr_heap_atexit(poor, NULL, NULL, held) == LR_OK && whole;
+        lr_heap_drop(poor, held);
+    } else {
+        whole = false;
+    }
+    if (lr_heap_push_frame(poor, "f") != LR_OK) {
+        return false;
+    }
+    whole = bind_session(made) && whole;
+    if (lr_heap_raise_new(poor, "ValueError", "x") != LR_OK) {
+        lr_heap_pop_frame(poor);
+        return false;
+    }
+    return lr_heap_uncaught(poor) == LR_OK && whole;
+}
+
+static void exit_poorly(struct lr_alloc *alloc, void *context) {
+    int made = 0;
+    ended = 0;
+    if (lr_heap_new(&poor, alloc, lr_heap_profile_find(context), NULL) != LR_OK) {
+        cr_assert_not(lr_test_must_succeed(alloc));
+        return;
+    }
+    bool whole = live_and_fail(&made);
+    cr_assert_eq(whole, lr_test_must_succeed(alloc), "what is missing is said");
+    cr_assert(!whole || (made == 3 && ended == 0));
+    lr_heap_exit(poor);
+    cr_assert_eq(ended, made, "%d of %d", ended, made);
+    lr_heap_free(poor);
+}
+
+Test(heap_exit, ends_every_session_whichever_allocation_fails) {
+    static char versions[][8] = {"3.7.2", "3.8.8", "3.11", "3.13"};
+    for (size_t i = 0; i < LR_COUNT_OF(versions); i++) {
+        lr_test_each_failure(exit_poorly, versions[i]);
+    }
 }

@@ -10,8 +10,9 @@
 #include "mocks/heap/collector.h"
 #include "mocks/heap/path.h"
 #include "mocks/heap/run.h"
+#include "support/failing.h"
 
-enum { OWNED = 24, WATCHED = 4096, STEPS = 600, SEEDS = 200 };
+enum { OWNED = 24, WATCHED = 4096, STEPS = 600, SEEDS = 200, FEW_STEPS = 60, POOR_SEEDS = 8 };
 
 struct world {
     struct lr_heap *heap;
@@ -20,6 +21,7 @@ struct world {
     struct lr_heap_watch watches[WATCHED];
     bool reached[WATCHED];
     size_t made;
+    bool poor;                            /* an allocation may fail */
     size_t remedies[LR_HEAP_GENERATIONS]; /* that were tried */
 };
 
@@ -157,8 +159,11 @@ static void check_remedy(struct world *world) {
             continue;
         }
         struct lr_heap_path path;
-        cr_assert(lr_heap_find_path(world->heap, world->watches[i].object, &path) == LR_OK);
-        cr_assert(path.held);
+        enum lr_status status = lr_heap_find_path(world->heap, world->watches[i].object, &path);
+        if (status == LR_ENOMEM && world->poor) {
+            return;
+        }
+        cr_assert(status == LR_OK && path.held);
         cr_assert((path.generation < 0) == world->reached[i]);
         if (!world->reached[i]) {
             if (path.generation > 0) {
@@ -189,11 +194,15 @@ static void check_collected(struct world *world) {
     }
 }
 
-static void run_steps(struct world *world) {
+static void take_step(struct world *world) {
     static void (*const steps[])(struct world * world) = {step_make,  step_make,   step_store,
                                                           step_store, step_remove, step_drop};
+    steps[lr_prng_below(&world->prng, LR_COUNT_OF(steps))](world);
+}
+
+static void run_steps(struct world *world) {
     for (size_t i = 0; i < STEPS; i++) {
-        steps[lr_prng_below(&world->prng, LR_COUNT_OF(steps))](world);
+        take_step(world);
         if (lr_prng_chance(&world->prng, 1, 40)) {
             find_reached(world);
             if (lr_prng_chance(&world->prng, 1, 2)) {
@@ -230,5 +239,37 @@ Test(heap_property, random_programs_keep_what_is_reachable_and_nothing_else) {
     for (size_t i = 0; i < LR_HEAP_GENERATIONS; i++) {
         cr_assert(world.remedies[i] >= 20, "generation %zu: %zu garbage objects were tried", i,
                   world.remedies[i]);
+    }
+}
+
+/* A short program: what holds of any holds of one for which an allocation failed. */
+static void run_poorly(struct lr_alloc *alloc, void *context) {
+    static const char *const versions[] = {"3.7.2", "3.8.10", "3.11", "3.13"};
+    const uint64_t *seed = context;
+    world.made = 0;
+    world.poor = true;
+    memset(world.owned, 0, sizeof world.owned);
+    lr_prng_init(&world.prng, *seed);
+    const struct lr_heap_profile *profile =
+        lr_heap_profile_find(versions[*seed % LR_COUNT_OF(versions)]);
+    if (lr_heap_new(&world.heap, alloc, profile, NULL) != LR_OK) {
+        cr_assert_not(lr_test_must_succeed(alloc));
+        return;
+    }
+    for (size_t i = 0; i < FEW_STEPS; i++) {
+        take_step(&world);
+    }
+    find_reached(&world);
+    check_reachable_alive(&world);
+    check_counts(&world);
+    check_remedy(&world);
+    check_collected(&world);
+    cr_assert(!lr_test_must_succeed(alloc) || world.made > FEW_STEPS / 6, "%zu made", world.made);
+    lr_heap_free(world.heap);
+}
+
+Test(heap_property, what_holds_of_any_program_holds_whichever_allocation_fails) {
+    for (uint64_t seed = 0; seed < POOR_SEEDS; seed++) {
+        lr_test_each_failure(run_poorly, &seed);
     }
 }
