@@ -4,7 +4,6 @@
  * JSON once, when it ends. */
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "reports/reports.h"
@@ -17,8 +16,9 @@ struct json_report {
     char *path;
     struct lr_buf cases; /* the objects so far, with commas between them */
     size_t planned;
-    size_t ended;
+    size_t ended;          /* that are in |cases| */
     struct lr_error error; /* the first; told by finish */
+    bool broken;           /* what is being put together misses something, and is not to be used */
 };
 
 static struct json_report *report_of(struct lr_reporter *reporter) {
@@ -26,6 +26,7 @@ static struct json_report *report_of(struct lr_reporter *reporter) {
 }
 
 static void note(struct json_report *report, bool done) {
+    report->broken = report->broken || !done;
     if (!done && report->error.code == LR_OK) {
         lr_error_set(&report->error, LR_ENOMEM, "%s: no memory", report->path);
     }
@@ -219,28 +220,45 @@ static void set_summary(struct json_report *report, json_t *document,
     set(report, document, "calibration", calibration_of(report, summary));
 }
 
-static bool append(struct lr_buf *out, const char *text) {
-    return lr_buf_append(out, text, strlen(text)) == LR_OK;
+static void append(struct json_report *report, struct lr_buf *out, const char *text) {
+    note(report, lr_buf_append(out, text, strlen(text)) == LR_OK);
 }
 
-/* The head's object, with the cases as its last member. */
-static bool append_document(struct json_report *report, struct lr_buf *out, const char *head) {
-    size_t size = strlen(head) - strlen("\n}");
-    return lr_buf_append(out, head, size) == LR_OK && append(out, ",\n \"cases\": [") &&
-           (lr_buf_size(&report->cases) == 0 ||
-            lr_buf_append(out, lr_buf_data(&report->cases), lr_buf_size(&report->cases)) ==
-                LR_OK) &&
-           append(out, "]\n}\n");
+struct sink {
+    struct json_report *report;
+    struct lr_buf *out;
+};
+
+/* The library does not always look at what this returns (seen in 2.14): it is noted here. */
+static int append_piece(const char *text, size_t size, void *context) {
+    const struct sink *sink = context;
+    bool done = lr_buf_append(sink->out, text, size) == LR_OK;
+    note(sink->report, done);
+    return done ? 0 : -1;
 }
 
-static void write_text(struct json_report *report, const char *head) {
+static void append_value(struct json_report *report, struct lr_buf *out, const json_t *value) {
+    struct sink sink = {report, out};
+    note(report, json_dump_callback(value, append_piece, &sink, JSON_INDENT(1)) == 0);
+}
+
+/* The head's object, with the cases as its last member. What would not be whole is not written: the
+ * file keeps what it has. */
+static void write_text(struct json_report *report, const json_t *head) {
     struct lr_buf out;
     struct lr_error error = {.code = LR_OK};
     lr_buf_init(&out, report->alloc);
-    if (!append_document(report, &out, head)) {
-        note(report, false);
-    } else if (lr_write_file(report->path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
-               report->error.code == LR_OK) {
+    append_value(report, &out, head);
+    if (!report->broken) {
+        lr_buf_truncate(&out, lr_buf_size(&out) - strlen("\n}"));
+        append(report, &out, ",\n \"cases\": [");
+        note(report, lr_buf_append(&out, lr_buf_data(&report->cases),
+                                   lr_buf_size(&report->cases)) == LR_OK);
+        append(report, &out, "]\n}\n");
+    }
+    if (!report->broken &&
+        lr_write_file(report->path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
+        report->error.code == LR_OK) {
         report->error = error;
     }
     lr_buf_deinit(&out);
@@ -248,6 +266,7 @@ static void write_text(struct json_report *report, const char *head) {
 
 /* |summary| NULL: the run goes on. */
 static void write_document(struct json_report *report, const struct lr_run_summary *summary) {
+    report->broken = false;
     json_t *document = json_object();
     bool complete = summary != NULL && !summary->interrupted && report->ended == report->planned;
     set_number(report, document, "lastref", 1); /* the schema's version */
@@ -256,12 +275,7 @@ static void write_document(struct json_report *report, const struct lr_run_summa
     if (summary != NULL) {
         set_summary(report, document, summary);
     }
-    char *head = json_dumps(document, JSON_INDENT(1));
-    note(report, head != NULL);
-    if (head != NULL) {
-        write_text(report, head);
-    }
-    free(head); /* jansson's */
+    write_text(report, document);
     json_decref(document);
 }
 
@@ -276,14 +290,17 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     struct json_report *report = report_of(reporter);
     (void)index;
     (void)count;
-    report->ended++;
+    size_t before = lr_buf_size(&report->cases);
+    report->broken = false;
     json_t *one = case_of(report, result);
-    char *text = json_dumps(one, JSON_INDENT(1));
-    bool first = lr_buf_size(&report->cases) == 0;
-    note(report, text != NULL && append(&report->cases, first ? "\n" : ",\n") &&
-                     append(&report->cases, text));
-    free(text); /* jansson's */
+    append(report, &report->cases, before == 0 ? "\n" : ",\n");
+    append_value(report, &report->cases, one);
     json_decref(one);
+    if (report->broken) {
+        lr_buf_truncate(&report->cases, before);
+    } else {
+        report->ended++;
+    }
 }
 
 static void flush(struct lr_reporter *reporter) {

@@ -127,6 +127,7 @@ static void put_unfinished(struct junit_report *report, struct lr_buf *out) {
 static void write_document(struct junit_report *report) {
     struct lr_buf out;
     lr_buf_init(&out, report->alloc);
+    lr_report_begin(&report->text);
     size_t failures =
         report->counts[LR_CASE_UNEXPECTED] + report->counts[LR_CASE_STALE_KNOWN_FAILURE];
     size_t unfinished = report->complete ? 0 : 1;
@@ -144,7 +145,8 @@ static void write_document(struct junit_report *report) {
     }
     lr_report_put(&report->text, &out, "</testsuite>\n");
     struct lr_error error = {.code = LR_OK};
-    if (lr_write_file(report->text.path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
+    if (!report->text.broken &&
+        lr_write_file(report->text.path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
         report->text.error.code == LR_OK) {
         report->text.error = error;
     }
@@ -155,10 +157,10 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
                   size_t count) {
     struct junit_report *report = report_of(reporter);
     struct lr_buf *out = &report->cases;
+    size_t before = lr_buf_size(out);
     (void)index;
     (void)count;
-    report->count++;
-    report->counts[result->outcome]++;
+    lr_report_begin(&report->text);
     lr_report_put(&report->text, out, "  <testcase classname=\"");
     put_escaped(report, out, result->file);
     lr_report_put(&report->text, out, "\" name=\"");
@@ -177,6 +179,12 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     }
     put_output(report, result);
     lr_report_put(&report->text, out, "  </testcase>\n");
+    if (report->text.broken) {
+        lr_buf_truncate(out, before);
+    } else {
+        report->count++;
+        report->counts[result->outcome]++;
+    }
 }
 
 static void flush(struct lr_reporter *reporter) {

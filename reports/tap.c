@@ -125,11 +125,12 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
                   size_t count) {
     struct tap_report *report = report_of(reporter);
     struct lr_buf *out = &report->points;
+    size_t before = lr_buf_size(out);
     (void)index;
     (void)count;
-    report->count++;
+    lr_report_begin(&report->text);
     lr_report_format(&report->text, out, "%s %zu - ", forms[result->outcome].ok ? "ok" : "not ok",
-                     report->count);
+                     report->count + 1);
     put_description(report, out, result->name);
     if (result->world != NULL) {
         lr_report_format(&report->text, out, " (%s)", result->world);
@@ -142,6 +143,11 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     if (forms[result->outcome].explained) {
         put_diagnostics(report, result);
     }
+    if (report->text.broken) {
+        lr_buf_truncate(out, before);
+    } else {
+        report->count++;
+    }
 }
 
 /* |summary| NULL: the run goes on. */
@@ -149,6 +155,7 @@ static void write_document(struct tap_report *report, const struct lr_run_summar
     struct lr_buf out;
     struct lr_error error = {.code = LR_OK};
     lr_buf_init(&out, report->alloc);
+    lr_report_begin(&report->text);
     lr_report_format(&report->text, &out, "TAP version 14\n1..%zu\n", report->planned);
     if (lr_buf_size(&report->points) > 0) {
         lr_report_note(&report->text, lr_buf_append(&out, lr_buf_data(&report->points),
@@ -159,7 +166,8 @@ static void write_document(struct tap_report *report, const struct lr_run_summar
                          summary->interrupted ? "interrupted" : "lastref itself failed",
                          report->count, report->planned);
     }
-    if (lr_write_file(report->text.path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
+    if (!report->text.broken &&
+        lr_write_file(report->text.path, lr_buf_data(&out), lr_buf_size(&out), &error) != LR_OK &&
         report->text.error.code == LR_OK) {
         report->text.error = error;
     }

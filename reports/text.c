@@ -5,7 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+void lr_report_begin(struct lr_report_text *report) {
+    report->broken = false;
+}
+
 void lr_report_note(struct lr_report_text *report, enum lr_status status) {
+    report->broken = report->broken || status != LR_OK;
     if (status != LR_OK && report->error.code == LR_OK) {
         lr_error_set(&report->error, status, "%s: %s", report->path, lr_status_text(status));
     }

@@ -85,3 +85,8 @@ void lr_buf_consume(struct lr_buf *buf, size_t size) {
         }
     }
 }
+
+void lr_buf_truncate(struct lr_buf *buf, size_t size) {
+    LR_ASSERT(size <= lr_buf_size(buf));
+    buf->end = buf->begin + size;
+}

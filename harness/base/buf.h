@@ -39,5 +39,7 @@ void lr_buf_commit(struct lr_buf *buf, size_t size);
 LR_NODISCARD enum lr_status lr_buf_append(struct lr_buf *buf, const void *bytes, size_t size);
 /* Drops |size| bytes from the front; the block is given back when none remain and it is large. */
 void lr_buf_consume(struct lr_buf *buf, size_t size);
+/* Drops what is behind the first |size| bytes, of which there are at least so many. */
+void lr_buf_truncate(struct lr_buf *buf, size_t size);
 
 #endif

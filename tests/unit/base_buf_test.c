@@ -56,6 +56,19 @@ Test(base_buf, gives_back_the_bytes_in_the_order_in_which_they_came) {
     cr_expect_eq(counting.live_blocks, 0);
 }
 
+Test(base_buf, what_was_put_last_can_be_dropped) {
+    struct lr_buf buf;
+    lr_buf_init(&buf, lr_alloc_system());
+    lr_buf_truncate(&buf, 0);
+    cr_assert_eq(lr_buf_append(&buf, "0123456789", 10), LR_OK);
+    lr_buf_consume(&buf, 2);
+    lr_buf_truncate(&buf, 3);
+    cr_assert_eq(lr_buf_append(&buf, "x", 1), LR_OK);
+    cr_assert_eq(lr_buf_size(&buf), 4);
+    cr_expect_eq(memcmp(lr_buf_data(&buf), "234x", 4), 0);
+    lr_buf_deinit(&buf);
+}
+
 Test(base_buf, an_empty_large_block_is_given_back) {
     struct lr_counting_alloc counting;
     struct lr_buf buf;

@@ -2,6 +2,7 @@
 /* The JSON report: valid whenever it is looked at, whole at the end only. */
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,4 +232,63 @@ Test(reports_json, a_reporter_that_cannot_be_made_leaves_nothing) {
         cr_expect_eq(lr_junit_reporter(&reporter, &counting.base, "/tmp/x", &error), LR_ENOMEM);
         cr_expect_eq(counting.live_blocks, 0);
     }
+}
+
+/* ---- without memory ---- */
+
+/* The library's memory fails with the report's. Each block remembers where it came from, as it may
+ * be one of the test's own, which does not fail. */
+union block_head {
+    struct {
+        struct lr_alloc *alloc;
+        size_t size; /* with the head */
+    } of;
+    max_align_t align;
+};
+
+static struct lr_alloc *library_memory;
+
+static void *allocate_block(size_t size) {
+    union block_head *head = lr_alloc_bytes(library_memory, sizeof *head + size);
+    if (head == NULL) {
+        return NULL;
+    }
+    head->of.alloc = library_memory;
+    head->of.size = sizeof *head + size;
+    return head + 1;
+}
+
+static void free_block(void *block) {
+    if (block != NULL) {
+        union block_head *head = (union block_head *)block - 1;
+        lr_alloc_free(head->of.alloc, head, head->of.size);
+    }
+}
+
+static enum lr_status make_with_library(struct lr_reporter **reporter, struct lr_alloc *alloc,
+                                        const char *path, struct lr_error *error) {
+    library_memory = alloc;
+    json_set_alloc_funcs(allocate_block, free_block);
+    return lr_json_reporter(reporter, alloc, path, error);
+}
+
+static void expect_readable(const char *path, bool whole) {
+    struct lr_alloc *failing = library_memory;
+    library_memory = lr_alloc_system();
+    json_error_t error;
+    json_t *document = json_load_file(path, 0, &error);
+    cr_assert_not_null(document, "line %d: %s", error.line, error.text);
+    const json_t *cases = json_object_get(document, "cases");
+    cr_assert(json_is_array(cases));
+    cr_assert(!whole || is_complete(document));
+    cr_assert(!is_complete(document) || json_array_size(cases) == 2);
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        cr_assert_eq(json_object_size(json_array_get(cases, i)), 22, "a case has all its fields");
+    }
+    json_decref(document);
+    library_memory = failing;
+}
+
+Test(reports_json, is_valid_and_not_complete_where_memory_is_missing) {
+    lr_test_report_each_failure(make_with_library, expect_readable);
 }

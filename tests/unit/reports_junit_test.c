@@ -226,3 +226,17 @@ Test(reports_junit, a_path_that_cannot_be_written_is_told_at_the_end) {
     cr_expect(strstr(error.text, "/nonexistent/r.xml") != NULL, "%s", error.text);
     reporter->free(reporter);
 }
+
+static void expect_readable(const char *path, bool whole) {
+    static struct reader reader;
+    read_report(&reader, path);
+    bool complete = !has(path, "the run has ended");
+    cr_assert(!whole || complete);
+    cr_assert(!complete ||
+              (has(path, "tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"1\"") &&
+               has(path, "name=\"first (live)\"") && has(path, "name=\"second (live)\"")));
+}
+
+Test(reports_junit, is_well_formed_and_red_where_memory_is_missing) {
+    lr_test_report_each_failure(lr_junit_reporter, expect_readable);
+}

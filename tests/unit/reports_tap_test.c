@@ -122,3 +122,19 @@ Test(reports_tap, a_path_that_cannot_be_written_is_told_at_the_end) {
     cr_expect_eq(reporter->finish(reporter, &summary, &error), LR_EIO);
     reporter->free(reporter);
 }
+
+static void expect_readable(const char *path, bool whole) {
+    char *text = lr_rig_read(path);
+    cr_assert_eq(strncmp(text, "TAP version 14\n1..2\n", 20), 0, "%s", text);
+    cr_assert_eq(text[strlen(text) - 1], '\n', "%s", text);
+    cr_assert_eq(count(text, "\n  ---\n"), count(text, "\n  ...\n"), "%s", text);
+    size_t points = count(text, "\nnot ok ");
+    cr_assert_eq(points, count(text, "\nnot ok 1 - ") + count(text, "\nnot ok 2 - "), "%s", text);
+    cr_assert(!whole || (points == 2 && count(text, "Bail out!") == 0), "%s", text);
+    free(text);
+}
+
+/* A point that could not be put whole is missing, and whoever counts them sees it. */
+Test(reports_tap, misses_whole_points_where_memory_is_missing) {
+    lr_test_report_each_failure(lr_tap_reporter, expect_readable);
+}

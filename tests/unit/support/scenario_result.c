@@ -4,7 +4,9 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "support/failing.h"
 #include "support/scenario_rig.h"
 
 static char *copy(struct lr_alloc *alloc, const char *text) {
@@ -73,4 +75,71 @@ void lr_test_report_init(struct lr_test_report *report, const char *name) {
 
 void lr_test_report_deinit(struct lr_test_report *report) {
     lr_rig_remove_folder(report->folder);
+}
+
+/* ---- without memory ---- */
+
+struct report_plan {
+    lr_test_make_reporter make;
+    void (*judge)(const char *path, bool whole);
+    struct lr_test_report file;
+};
+
+/* What was looked at goes: to replace a file may mean to wait for the disk. */
+static void look(const struct report_plan *plan, bool whole) {
+    bool there = access(plan->file.path, F_OK) == 0;
+    if (plan->judge != NULL && there) {
+        plan->judge(plan->file.path, whole);
+        cr_assert_eq(unlink(plan->file.path), 0);
+    }
+    cr_assert(there || !whole || plan->judge == NULL);
+}
+
+/* The first has something in every field, the second little to say. */
+static void tell_case(struct lr_reporter *reporter, size_t index) {
+    struct lr_case_result result;
+    struct lr_alloc *alloc = lr_alloc_system();
+    if (index == 0) {
+        lr_test_result_init(&result, alloc, "first", LR_CASE_UNEXPECTED, LR_HOSTILE_TEXT);
+    } else {
+        cr_assert_eq(lr_case_result_init(&result, alloc, "second", "words", "f"), LR_OK);
+        result.outcome = LR_CASE_KNOWN_FAILURE;
+        result.world = "live";
+    }
+    reporter->ended(reporter, &result, index, 2);
+    if (reporter->flush != NULL) {
+        reporter->flush(reporter);
+    }
+    lr_case_result_deinit(&result);
+}
+
+static void report_poorly(struct lr_alloc *alloc, void *context) {
+    const struct report_plan *plan = context;
+    struct lr_reporter *reporter;
+    struct lr_error error = {.code = LR_OK};
+    enum lr_status status = plan->make(&reporter, alloc, plan->file.path, &error);
+    if (status == LR_OK) {
+        if (reporter->begin != NULL) {
+            reporter->begin(reporter, 2);
+        }
+        look(plan, false);
+        for (size_t i = 0; i < 2; i++) {
+            tell_case(reporter, i);
+            look(plan, false);
+        }
+        struct lr_run_summary summary = lr_test_summary(2, 1);
+        status = reporter->finish(reporter, &summary, &error);
+        look(plan, status == LR_OK);
+        reporter->free(reporter);
+    }
+    cr_assert_eq(status, lr_test_must_succeed(alloc) ? LR_OK : LR_ENOMEM, "%s", error.text);
+    cr_assert_eq(error.code, status);
+}
+
+void lr_test_report_each_failure(lr_test_make_reporter make,
+                                 void (*judge)(const char *path, bool whole)) {
+    struct report_plan plan = {.make = make, .judge = judge};
+    lr_test_report_init(&plan.file, "report");
+    lr_test_each_failure(report_poorly, &plan);
+    lr_test_report_deinit(&plan.file);
 }

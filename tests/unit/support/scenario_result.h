@@ -25,4 +25,16 @@ struct lr_test_report {
 void lr_test_report_init(struct lr_test_report *report, const char *name);
 void lr_test_report_deinit(struct lr_test_report *report);
 
+/* What makes a writer of reports; |path| is a file that is not there yet. */
+typedef enum lr_status (*lr_test_make_reporter)(struct lr_reporter **reporter,
+                                                struct lr_alloc *alloc, const char *path,
+                                                struct lr_error *error);
+/* Tells a run of two cases to what |make| makes, with no allocation failing and then with each in
+ * turn: a report from which something is missing has to say so at the end. |judge| looks at the
+ * file, where there is one, after the beginning, each case and the end: |whole| says that the run
+ * has ended and the report misses nothing. It must be one that can be read at each moment, and not
+ * look whole where it is not. NULL where no file is written. */
+void lr_test_report_each_failure(lr_test_make_reporter make,
+                                 void (*judge)(const char *path, bool whole));
+
 #endif
