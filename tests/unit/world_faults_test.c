@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/failing.h"
 #include "support/live_rig.h"
 
 static struct lr_counting_alloc memory;
@@ -354,4 +355,50 @@ Test(world_faults, a_fault_on_a_link_that_is_gone_is_refused) {
     cr_expect_eq(lr_live_fault(rig.live, 1, &fault), LR_ENOTFOUND);
     cr_expect(!fault.armed && fault.fired == 0);
     finish(&rig);
+}
+
+/* ---- without memory ---- */
+
+/* As lr_live_rig_wait, for what may never come: only a hang fails. */
+static void wait_for(struct lr_live_rig *rig, bool (*over)(struct lr_live_rig *rig)) {
+    lr_time limit = lr_live_now(rig->live) + 20 * LR_SECOND;
+    while (!over(rig) && lr_live_now(rig->live) < limit) {
+        (void)lr_live_turn(rig->live, lr_live_now(rig->live) + 50 * LR_MS);
+    }
+    cr_assert_lt(lr_live_now(rig->live), limit, "it must end, one way or the other");
+}
+
+static bool client_is_told(struct lr_live_rig *rig) {
+    return lr_live_rig_client(rig)->gone || rig->client.failed || rig->server.failed;
+}
+
+/* Two connections to one service, the second of which a fault breaks inside what is sent on it. */
+static void break_poorly(struct lr_alloc *alloc, void *context) {
+    struct lr_live_rig rig;
+    struct lr_fault fault = {.kind = LR_FAULT_RST, .side = LR_SIDE_TO_SERVICE, .after_bytes = 70};
+    struct lr_address nowhere = {.host = "127.0.0.1", .port = 9};
+    (void)context;
+    bool fine = lr_live_rig_init(&rig, alloc, "127.0.0.1", true);
+    if (rig.live != NULL) {
+        lr_live_fault_next(rig.live, "server", &fault);
+        fine =
+            fine && lr_live_foreign_service(rig.live, "theirs", LR_PLANE_DATA, &nowhere) == LR_OK;
+    }
+    fine = fine && lr_live_rig_connect(&rig, 0);
+    if (fine && lr_probe_send(&rig.client, rig.conn, 0, 100)) {
+        lr_live_drain(rig.client.host);
+        wait_for(&rig, client_is_told);
+    }
+    if (lr_test_must_succeed(alloc)) {
+        cr_expect(fault.fired == 1 && fault.fired_at_byte == 70);
+        cr_expect_eq(lr_live_rig_client(&rig)->reset, 1);
+        cr_expect_str_eq(link_seen()->order, "X R> ");
+    }
+    cr_expect_leq(lr_live_rig_server(&rig)->received, 70, "nothing passes a fault");
+    lr_live_rig_deinit(&rig);
+    lr_fault_disarm(&fault);
+}
+
+Test(world_faults, a_broken_link_survives_the_failure_of_any_allocation) {
+    lr_test_each_failure(break_poorly, NULL);
 }

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "support/failing.h"
 #include "support/live_rig.h"
 
 enum { BIG = 24 * 1024 * 1024, MORE = 4 * BIG, HELD = 2 * 1024 * 1024 };
@@ -247,4 +248,43 @@ Test(world_relay, a_relay_can_be_made_and_closed_without_a_turn) {
     start(&bench, 0);
     lr_relay_close(bench.relay);
     finish(&bench);
+}
+
+/* ---- without memory ---- */
+
+static bool is_over(struct bench *bench) {
+    const struct lr_probe_conn *conn = lr_live_rig_client(&bench->rig);
+    return conn->received == 300 || conn->gone || bench->rig.server.failed;
+}
+
+/* The two ends have memory; it is the relay's that fails. */
+static void pass_poorly(struct lr_alloc *alloc, void *context) {
+    struct bench bench = {.live = NULL};
+    struct lr_live_options options = {.alloc = alloc, .ledger = lr_link_recorder_start()};
+    (void)context;
+    lr_counting_alloc_init(&memory, lr_alloc_system());
+    cr_assert(lr_live_rig_init(&bench.rig, &memory.base, "127.0.0.1", false));
+    options.ledger = lr_link_recorder_start();
+    struct lr_address target = {.host = "127.0.0.1",
+                                .port = bench.rig.server.conns[bench.rig.listener].port};
+    bool fine = lr_live_new(&bench.live, &options, NULL) == LR_OK &&
+                lr_live_relay(bench.live, "service", LR_PLANE_DATA, "127.0.0.1", 0, &target,
+                              &bench.relay, NULL) == LR_OK;
+    if (fine) {
+        begin_connect(&bench);
+        send_from_client(&bench, 0, 300);
+        lr_time limit = lr_live_now(bench.live) + 20 * LR_SECOND;
+        while (!is_over(&bench) && lr_live_now(bench.live) < limit) {
+            pump(&bench);
+        }
+        cr_assert_lt(lr_live_now(bench.live), limit, "whole, or reset: never neither");
+    }
+    bool whole = fine && lr_live_rig_client(&bench.rig)->received == 300;
+    cr_assert(whole || !lr_test_must_succeed(alloc));
+    cr_assert(!whole || link_seen()->bytes[LR_TO_SERVICE] == 300, "all that passes is seen");
+    finish(&bench);
+}
+
+Test(world_relay, what_passes_is_whole_or_reset_whichever_allocation_fails) {
+    lr_test_each_failure(pass_poorly, NULL);
 }

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "support/failing.h"
 #include "support/link_recorder.h"
 #include "support/world_rig.h"
 
@@ -291,4 +292,42 @@ Test(world_sim_fault, no_cut_shifts_the_byte_at_which_a_fault_fires) {
         cr_expect_str_eq(rig.server.heard, "L A R77 H");
         finish(&rig);
     }
+}
+
+/* ---- without memory ---- */
+
+static void break_poorly(struct lr_alloc *alloc, void *context) {
+    struct lr_world_rig rig;
+    struct lr_fault fault = {.kind = LR_FAULT_RST, .side = LR_SIDE_TO_SERVICE, .after_bytes = 1700};
+    struct lr_sim_options options = lr_sim_options_default;
+    (void)context;
+    options.send_buffer = options.receive_buffer = 700;
+    if (!lr_world_rig_init(&rig, alloc, &options, lr_link_recorder_start())) {
+        cr_assert_not(lr_test_must_succeed(alloc));
+        lr_world_rig_deinit(&rig);
+        return;
+    }
+    lr_world_fault_next(rig.world, "server", &fault);
+    bool connected = lr_world_rig_connect(&rig);
+    if (connected) {
+        send(&rig, &rig.client, 3000);
+        lr_world_rig_pass(&rig, LR_SECOND);
+    }
+    bool told = strpbrk(rig.client.heard, "XF!") != NULL || rig.client.failed ||
+                strpbrk(rig.server.heard, "XN!") != NULL || rig.server.failed;
+    cr_assert(told || !connected, "%s / %s", rig.client.heard, rig.server.heard);
+    cr_assert_leq(rig.server.received, 1700, "nothing passes a fault");
+    if (lr_test_must_succeed(alloc)) {
+        cr_assert(fault.fired == 1 && fault.fired_at_byte == 1700);
+        cr_assert_str_eq(rig.client.heard, "C !");
+        cr_assert_str_eq(seen()->order, "X R> ");
+    }
+    cr_assert(rig.client.after_end == 0 && rig.server.after_end == 0);
+    cr_assert(rig.client.wrong == 0 && rig.server.wrong == 0);
+    lr_world_rig_deinit(&rig);
+    lr_fault_disarm(&fault);
+}
+
+Test(world_sim_fault, a_broken_link_survives_the_failure_of_any_allocation) {
+    lr_test_each_failure(break_poorly, NULL);
 }
