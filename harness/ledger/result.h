@@ -20,7 +20,7 @@ enum lr_case_outcome {
     LR_CASE_NOT_RUN,             /* a prerequisite is missing */
     LR_CASE_CONTENTION,          /* late once, on time when tried again alone */
     LR_CASE_INVALID, /* it proves nothing: a fault that never fired, a subject that did not start,
-                        an expectation never reached, the time limit */
+                        an expectation never reached, the time limit, memory that was refused */
     LR_CASE_OUTCOME_COUNT
 };
 const char *lr_case_outcome_name(enum lr_case_outcome outcome); /* "as expected", .. */

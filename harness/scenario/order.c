@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "scenario/play.h"
@@ -71,6 +72,10 @@ enum lr_status lr_order_result(const struct lr_order *order, struct lr_alloc *al
         result->tries = 1;
         result->repeat = lr_order_command(order, alloc);
     }
+    if (status == LR_OK && result->repeat == NULL) {
+        lr_case_result_deinit(result);
+        status = LR_ENOMEM;
+    }
     return status;
 }
 
@@ -82,15 +87,29 @@ void lr_order_invalidate(struct lr_case_result *result, const char *reason) {
     result->reason = lr_alloc_string(result->alloc, reason, strlen(reason));
 }
 
+/* Whoever was refused memory has gone another way than it would have, and no report is needed of it
+ * for the case to prove nothing: neither that the subjects are right nor that they are wrong. */
+static void judge_memory(struct lr_case_result *result, const struct lr_counting_alloc *memory) {
+    char reason[LR_ERROR_TEXT_MAX];
+    if (memory->failed > 0) {
+        (void)snprintf(reason, sizeof reason,
+                       "out of memory: %" PRIu64 " of %" PRIu64 " allocations were refused",
+                       memory->failed, memory->calls);
+        lr_order_invalidate(result, reason);
+    }
+}
+
 enum lr_status lr_order_play(const struct lr_order *order, const struct lr_order_means *means,
                              struct lr_case_result *result, bool *interrupted,
                              struct lr_error *error) {
     *interrupted = false;
-    if (lr_order_result(order, means->alloc, result) != LR_OK) {
+    struct lr_counting_alloc memory; /* what is refused here no limit of a script's or role's is */
+    lr_counting_alloc_init(&memory, means->alloc);
+    if (lr_order_result(order, &memory.base, result) != LR_OK) {
         return lr_error_set(error, LR_ENOMEM, "no memory for a result");
     }
     const struct lr_stage_options stage = {
-        .alloc = means->alloc,
+        .alloc = &memory.base,
         .world = order->world,
         .seed = order->seed,
         .result = result,
@@ -106,5 +125,7 @@ enum lr_status lr_order_play(const struct lr_order *order, const struct lr_order
     if (status != LR_OK) {
         lr_order_invalidate(result, why.text);
     }
+    judge_memory(result, &memory);
+    result->alloc = means->alloc; /* whose blocks they are */
     return LR_OK;
 }

@@ -140,8 +140,12 @@ static enum lr_status read_file(const char *path, char **text, size_t *size, str
         return lr_error_set(error, LR_ENOTFOUND, "%s: cannot be opened", path);
     }
     *text = lr_alloc_bytes(alloc, FILE_BYTES_MAX);
-    *size = *text == NULL ? 0 : fread(*text, 1, FILE_BYTES_MAX, file);
-    bool whole = *text != NULL && *size < FILE_BYTES_MAX && !ferror(file);
+    if (*text == NULL) {
+        (void)fclose(file);
+        return lr_error_set(error, LR_ENOMEM, "%s: no memory to read it", path);
+    }
+    *size = fread(*text, 1, FILE_BYTES_MAX, file);
+    bool whole = *size < FILE_BYTES_MAX && !ferror(file);
     (void)fclose(file);
     if (!whole) {
         lr_alloc_free(alloc, *text, FILE_BYTES_MAX);

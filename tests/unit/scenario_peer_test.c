@@ -73,3 +73,11 @@ Test(scenario_peer, measures_and_breaks_any_link, .timeout = 60) {
                 "w:link(c, t)",
                 "client1 has no connection to tracker1");
 }
+
+Test(scenario_peer, proves_nothing_without_memory, .timeout = 600) {
+    lr_rig_each_failure(&(struct lr_rig_story){
+        .body = JOINED "l:tell('[1]') expect(l:answer()):is('0')\n"
+                       "local p = w:peer { serves = 'server' }\n"
+                       "local q = w:peer():open(p) local a = p:accept()\n"
+                       "q:send('abc') expect(a:read(3)):is('abc') a:finish() q:reset()"});
+}

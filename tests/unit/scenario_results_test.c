@@ -314,3 +314,16 @@ Test(scenario_results, a_repeated_case_has_the_seeds_that_follow) {
     cr_expect_eq(run.cases[2].seed, 42);
     cr_expect_eq(run.summary.seed, 40);
 }
+
+/* Neither right nor wrong: memory that is refused makes nobody's case unexpected. */
+Test(scenario_results, want_of_memory_is_invalid_whatever_else_there_is, .timeout = 600) {
+    static const struct lr_rig_story stories[] = {
+        {.body = "expect(1):is(2)", .outcome = LR_CASE_UNEXPECTED},
+        {.body = "expect(1):is(1) error('words')", .outcome = LR_CASE_UNEXPECTED},
+        {.body = "expect(1):is(1) w:fault { on = w:server { key = 'k' }, kind = 'rst' }",
+         .outcome = LR_CASE_INVALID},
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(stories); i++) {
+        lr_rig_each_failure(&stories[i]);
+    }
+}

@@ -198,3 +198,12 @@ Test(scenario_words, places_have_the_whole_name_of_the_file) {
     seen = lr_rig_run_body(&run, "\nw:trakcer()", &options);
     cr_expect(strncmp(seen->reason, "/tmp/lastref-scenario-", 22) == 0, "%s", seen->reason);
 }
+
+/* Also the error that a word was about to raise may be refused its memory. */
+Test(scenario_words, no_word_is_believed_whose_memory_was_refused, .timeout = 600) {
+    lr_rig_each_failure(&(struct lr_rig_story){
+        .body = "expect(function() w:trackr() end):fails('did you mean \"tracker\"')\n"
+                "expect(function() w:tracker { hots = 1 } end):fails('did you mean \"host\"')\n"
+                "expect(function() w:pass('x') end):fails('is no duration')\n"
+                "for name, value in pairs { b = 1, a = 2 } do w:note(name .. value) end"});
+}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "scenario/runner.h"
+#include "support/failing.h"
 
 /* Hears of every case and keeps it. */
 struct keeper {
@@ -170,6 +171,77 @@ const struct lr_seen_case *lr_rig_run_body(struct lr_seen_run *run, const char *
     cr_assert_eq(run->count, 1, "%s", run->error.text);
     return &run->cases[0];
 }
+
+/* ---- without memory ---- */
+
+struct poor_case {
+    const struct lr_rig_story *story;
+    struct lr_order order;
+    struct lr_test_calm calm;
+    struct lr_trace_sink sink;
+};
+
+/* The script's first line says that it begins. */
+static void end_calm(struct lr_trace_sink *sink, const struct lr_trace_event *event) {
+    if (strstr(event->text, "the story begins") != NULL) {
+        lr_test_end_calm(&LR_CONTAINER_OF(sink, struct poor_case, sink)->calm);
+    }
+}
+
+static void judge_poor_case(const struct lr_rig_story *story, const struct lr_case_result *result,
+                            bool must_succeed) {
+    const char *reason = result->reason != NULL ? result->reason : "";
+    cr_assert_eq(result->outcome, must_succeed ? story->outcome : LR_CASE_INVALID, "%s, %s",
+                 lr_case_outcome_name(result->outcome), reason);
+    cr_assert(must_succeed || result->reason == NULL || strstr(reason, "out of memory") != NULL,
+              "%s", reason);
+    cr_assert(!must_succeed || result->expectations != NULL);
+}
+
+static void play_poorly(struct lr_alloc *alloc, void *context) {
+    struct poor_case *poor = context;
+    const struct lr_order_means means = {.alloc = alloc, .trace = &poor->sink};
+    struct lr_case_result result;
+    struct lr_error error = {.code = LR_OK};
+    bool interrupted;
+    if (!poor->story->whole) {
+        poor->calm = lr_test_begin_calm(alloc);
+    }
+    enum lr_status status = lr_order_play(&poor->order, &means, &result, &interrupted, &error);
+    cr_assert_null(poor->calm.alloc, "the story has not begun");
+    cr_assert_not(interrupted);
+    bool must_succeed = !lr_test_has_failed(alloc);
+    if (status == LR_OK) {
+        judge_poor_case(poor->story, &result, must_succeed);
+        lr_case_result_deinit(&result);
+    } else {
+        cr_assert(status == LR_ENOMEM && !must_succeed);
+    }
+}
+
+void lr_rig_each_failure(const struct lr_rig_story *story) {
+    char folder[64];
+    char path[128];
+    char text[8192];
+    lr_rig_make_folder(folder, sizeof folder);
+    int size = snprintf(text, sizeof text,
+                        "scenario \"a case\" { limit = \"20s\", run = function(w)\n%s%s\nend }\n",
+                        story->whole ? "" : "w:note(\"the story begins\")\n", story->body);
+    cr_assert(size > 0 && (size_t)size < sizeof text);
+    (void)snprintf(path, sizeof path, "%s/case.lua", folder);
+    lr_rig_write(folder, "case.lua", text);
+    struct poor_case poor = {.story = story,
+                             .order = {.file = path,
+                                       .name = "case",
+                                       .title = "a case",
+                                       .world = story->world != NULL ? story->world : "sim",
+                                       .seed = 1},
+                             .sink = {.emit = end_calm}};
+    lr_test_each_failure_of_lua(play_poorly, &poor);
+    lr_rig_remove_folder(folder);
+}
+
+/* ---- files ---- */
 
 void lr_rig_make_folder(char *out, size_t size) {
     (void)snprintf(out, size, "/tmp/lastref-scenario-XXXXXX");

@@ -71,6 +71,18 @@ void lr_rig_run_text(struct lr_seen_run *run, const char *text,
 const struct lr_seen_case *lr_rig_run_body(struct lr_seen_run *run, const char *body,
                                            const struct lr_rig_options *options);
 
+/* A case to be played without memory. */
+struct lr_rig_story {
+    const char *body;             /* all that the case does */
+    const char *world;            /* "sim" unless said */
+    enum lr_case_outcome outcome; /* of the case where nothing fails */
+    bool whole; /* fails from the beginning on: the stage, Lua's libraries, the words. Unless said,
+                   from the first line of |body| on */
+};
+/* Plays it with no allocation failing and then with each in turn, Lua's included. With one it must
+ * say that memory was refused and prove nothing, and nothing may be left. */
+void lr_rig_each_failure(const struct lr_rig_story *story);
+
 /* A folder of its own for files of a test; |out| of at least 64 bytes. */
 void lr_rig_make_folder(char *out, size_t size);
 void lr_rig_remove_folder(const char *folder);
