@@ -8,12 +8,17 @@
 #include "scenario/stage_internal.h"
 #include "world/sim.h"
 
+void lr_stage_drop_result(struct lr_stage *stage, struct lr_result *result) {
+    if (result->session != NULL) {
+        lr_session_unref(result->session, lr_world_now(stage->world), "result nobody took");
+        result->session = NULL;
+    }
+    lr_result_deinit(result);
+}
+
 static void free_arrived(struct lr_stage *stage, struct lr_arrived *arrived) {
     lr_list_remove(&arrived->node);
-    if (arrived->result.session != NULL) {
-        lr_session_unref(arrived->result.session, lr_world_now(stage->world), "result nobody took");
-    }
-    lr_result_deinit(&arrived->result);
+    lr_stage_drop_result(stage, &arrived->result);
     LR_FREE(stage->alloc, arrived);
 }
 

@@ -152,6 +152,9 @@ void lr_party_end(struct lr_party *party, bool graceful);
 bool lr_stage_take_result(struct lr_stage *stage, struct lr_party *client, lr_op op,
                           struct lr_result *out);
 
+/* Lets go of a result that nobody hands on, of its session, too. */
+void lr_stage_drop_result(struct lr_stage *stage, struct lr_result *result);
+
 /* Arms a fault; |link| 0: on the next link towards |service|. The stage keeps the receipt. */
 struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,
                                       uint32_t link, const struct lr_party *service);

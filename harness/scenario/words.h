@@ -21,6 +21,7 @@
 #define LR_PEER_LINK_TYPE "peer_link" /* one of a raw peer's */
 #define LR_TASK_TYPE "task"
 #define LR_EXPECT_TYPE "expectation"
+#define LR_PENDING_TYPE "pending" /* what a word that waits for an operation has on its stack */
 
 /* Each registers its metatables and globals in the play's state. */
 void lr_words_world(lua_State *lua);
@@ -76,6 +77,22 @@ uint32_t lr_check_account(lua_State *lua, int index);
 void lr_push_account(lua_State *lua, uint32_t number);
 /* The ledger's number of a session of |client|, found by its connection; 0: not seen yet. */
 uint32_t lr_account_of_session(const struct lr_party *client, const struct lr_session *session);
+
+/* An operation of |client| under way, and its result on the way to the word that waits for it. A
+ * word has it on its stack as the beginning of a userdata of its own, so that the result is let go
+ * of where Lua's memory ends before the word has handed it on. */
+struct lr_pending {
+    struct lr_party *client;
+    lr_op op;
+    bool done; /* |result| is there */
+    struct lr_result result;
+};
+/* Pushes a userdata of |size| bytes that begins with one; the rest is zero. */
+void *lr_push_pending(lua_State *lua, size_t size, struct lr_party *client);
+/* Takes the result, if it is there. Returns |done|. */
+bool lr_pending_done(struct lr_pending *pending);
+/* Lets go of the result, as far as it has not been taken out. */
+void lr_pending_drop(struct lr_pending *pending);
 
 /* The ledger's number of the link at |index|; 0: it is none. */
 uint32_t lr_test_link(lua_State *lua, int index);

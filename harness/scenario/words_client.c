@@ -9,24 +9,43 @@
 #include "scenario/words.h"
 #include "scenario/words_methods.h"
 
-/* An operation under way, on the stack of the word that waits for it. */
-struct waiting {
-    struct lr_party *client;
-    lr_op op;
-    bool done;
-    bool gone; /* its client */
-    struct lr_result result;
-};
+/* ---- operations under way ---- */
+
+void *lr_push_pending(lua_State *lua, size_t size, struct lr_party *client) {
+    struct lr_pending *pending = lua_newuserdatauv(lua, size, 0);
+    memset(pending, 0, size);
+    pending->client = client;
+    luaL_setmetatable(lua, LR_PENDING_TYPE);
+    return pending;
+}
+
+bool lr_pending_done(struct lr_pending *pending) {
+    if (!pending->done) {
+        pending->done = lr_stage_take_result(pending->client->stage, pending->client, pending->op,
+                                             &pending->result);
+    }
+    return pending->done;
+}
+
+void lr_pending_drop(struct lr_pending *pending) {
+    if (pending->done) {
+        pending->done = false;
+        lr_stage_drop_result(pending->client->stage, &pending->result);
+    }
+}
+
+static int pending_collect(lua_State *lua) {
+    lr_pending_drop(luaL_checkudata(lua, 1, LR_PENDING_TYPE));
+    return 0;
+}
 
 static bool result_there(void *context) {
-    struct waiting *waiting = context;
-    if (!waiting->done) {
-        waiting->gone = waiting->client->host == NULL; /* killed: its results come no more */
-        waiting->done = lr_stage_take_result(waiting->client->stage, waiting->client, waiting->op,
-                                             &waiting->result);
-    }
-    return waiting->done || waiting->gone;
+    struct lr_pending *pending = context;
+    bool gone = pending->client->host == NULL; /* killed: its results come no more */
+    return lr_pending_done(pending) || gone;
 }
+
+/* ---- sessions ---- */
 
 static struct lr_held_session *push_session(lua_State *lua, struct lr_party *client,
                                             struct lr_session *session) {
@@ -49,7 +68,7 @@ static void drain(const struct lr_party *client) {
 /* Pushes the result's values; protected, as the result has to be freed whatever Lua says. Stack:
  * the waiting as light userdata, the session or nil. */
 static int push_result(lua_State *lua) {
-    struct waiting *waiting = lua_touserdata(lua, 1);
+    struct lr_pending *waiting = lua_touserdata(lua, 1);
     if (waiting->result.kind == LR_ANSWER_SESSION && waiting->result.session != NULL) {
         struct lr_held_session *held = push_session(lua, waiting->client, NULL);
         held->session = waiting->result.session;
@@ -61,7 +80,7 @@ static int push_result(lua_State *lua) {
     return lr_result_to_lua(lua, &waiting->result, 2);
 }
 
-static void check_done(lua_State *lua, const struct waiting *waiting) {
+static void check_done(lua_State *lua, const struct lr_pending *waiting) {
     if (!waiting->done) {
         luaL_error(lua, "%s has ended", waiting->client->name);
     }
@@ -71,7 +90,7 @@ static int result_arrived(lua_State *lua, int status, lua_KContext kcontext) {
     (void)status;
     (void)kcontext;
     int base = lua_gettop(lua);
-    struct waiting *waiting = lua_touserdata(lua, base);
+    struct lr_pending *waiting = lua_touserdata(lua, base);
     check_done(lua, waiting);
     lua_pushcfunction(lua, push_result);
     lua_pushlightuserdata(lua, waiting);
@@ -84,7 +103,7 @@ static int result_arrived(lua_State *lua, int status, lua_KContext kcontext) {
         lua_pushnil(lua);
     }
     int failed = lua_pcall(lua, 2, LUA_MULTRET, 0);
-    lr_result_deinit(&waiting->result);
+    lr_pending_drop(waiting);
     if (failed != LUA_OK) {
         char where[LR_WHERE_MAX];
         lua_pushfstring(lua, "%s: %s", lr_words_where(lua, where, sizeof where),
@@ -113,8 +132,8 @@ static int await_op(lua_State *lua, struct lr_party *client, enum lr_status stat
                           status == LR_ECLOSED ? closed_text(lua) : lr_status_text(status));
     }
     drain(client);
-    struct waiting *waiting = lua_newuserdatauv(lua, sizeof *waiting, 0);
-    *waiting = (struct waiting){.client = client, .op = op};
+    struct lr_pending *waiting = lr_push_pending(lua, sizeof *waiting, client);
+    waiting->op = op;
     if (result_there(waiting)) {
         return result_arrived(lua, LUA_OK, 0);
     }
@@ -325,12 +344,12 @@ static int array_made(lua_State *lua, int status, lua_KContext kcontext) {
     (void)status;
     (void)kcontext;
     struct lr_held_session *held = lr_check_session(lua, 1);
-    struct waiting *waiting = lua_touserdata(lua, -1);
+    struct lr_pending *waiting = lua_touserdata(lua, -1);
     check_done(lua, waiting);
     struct lr_result *result = &waiting->result;
     struct lr_error error = result->error;
     struct lr_tensor tensor = result->value.as.tensor;
-    lr_result_deinit(result);
+    lr_pending_drop(waiting);
     if (error.code != LR_OK) {
         return lr_words_raise(lua, &error);
     }
@@ -352,8 +371,8 @@ static int session_array(lua_State *lua) {
         return await_op(lua, held->client, status, op);
     }
     drain(held->client);
-    struct waiting *waiting = lua_newuserdatauv(lua, sizeof *waiting, 0);
-    *waiting = (struct waiting){.client = held->client, .op = op};
+    struct lr_pending *waiting = lr_push_pending(lua, sizeof *waiting, held->client);
+    waiting->op = op;
     if (result_there(waiting)) {
         return array_made(lua, LUA_OK, 0);
     }
@@ -438,6 +457,8 @@ void lr_words_client(lua_State *lua) {
         {"write", array_write}, {"read", array_read}, {"free", array_free}, {NULL, NULL}};
     static const luaL_Reg function_methods[] = {
         {"free", function_free}, {"__call", function_call}, {NULL, NULL}};
+    static const luaL_Reg pending_methods[] = {{"__gc", pending_collect}, {NULL, NULL}};
+    lr_words_type(lua, LR_PENDING_TYPE, pending_methods);
     lr_words_type(lua, LR_SESSION_TYPE, session_methods);
     lr_words_type(lua, LR_ARRAY_TYPE, array_methods);
     lr_words_type(lua, LR_FUNCTION_TYPE, function_methods);

@@ -12,22 +12,16 @@
 
 /* An operation of our client that a function of the program waits for. */
 struct asking {
+    struct lr_pending pending; /* first */
     struct lr_runtime *runtime;
     struct lr_runtime_session *session; /* of a remote operation */
-    lr_op op;
-    uint64_t frame;      /* the running one's serial */
-    unsigned int frames; /* that the word pushed, and pops */
-    bool done;
-    struct lr_result result;
+    uint64_t frame;                     /* the running one's serial */
+    unsigned int frames;                /* that the word pushed, and pops */
 };
 
 static bool answered(void *context) {
     struct asking *asking = context;
-    struct lr_party *client = asking->runtime->client;
-    if (!asking->done) {
-        asking->done = lr_stage_take_result(client->stage, client, asking->op, &asking->result);
-    }
-    return asking->done || client->host == NULL;
+    return lr_pending_done(&asking->pending) || asking->runtime->client->host == NULL;
 }
 
 static lr_time now_of(const struct lr_runtime *runtime) {
@@ -59,8 +53,10 @@ static int await(lua_State *lua, struct asking *asking, enum lr_status status, l
 
 static struct asking *push_asking(lua_State *lua, struct lr_runtime *runtime,
                                   struct lr_runtime_session *session, unsigned int frames) {
-    struct asking *asking = lua_newuserdatauv(lua, sizeof *asking, 0);
-    *asking = (struct asking){.runtime = runtime, .session = session, .frames = frames};
+    struct asking *asking = lr_push_pending(lua, sizeof *asking, runtime->client);
+    asking->runtime = runtime;
+    asking->session = session;
+    asking->frames = frames;
     return asking;
 }
 
@@ -69,18 +65,18 @@ static struct asking *push_asking(lua_State *lua, struct lr_runtime *runtime,
 static struct asking *come_back(lua_State *lua) {
     struct asking *asking = lua_touserdata(lua, -1);
     struct lr_runtime *runtime = asking->runtime;
-    if (!asking->done) {
+    if (!asking->pending.done) {
         luaL_error(lua, "%s has ended", runtime->client->name);
     }
     lr_python_enter(lua, runtime);
     if (lr_object_serial(lr_heap_frame(runtime->heap)) != asking->frame) {
-        lr_result_deinit(&asking->result);
+        lr_pending_drop(&asking->pending);
         luaL_error(lua, "two actors run functions in one thread of %s; use thread()",
                    runtime->client->name);
     }
-    if (asking->result.error.code != LR_OK) {
-        struct lr_error error = asking->result.error;
-        lr_result_deinit(&asking->result);
+    if (asking->pending.result.error.code != LR_OK) {
+        struct lr_error error = asking->pending.result.error;
+        lr_pending_drop(&asking->pending);
         lr_python_raise(lua, runtime, "RPCError", error.text, asking->frames);
     }
     return asking;
@@ -120,7 +116,7 @@ static int connected(lua_State *lua, int status, lua_KContext kcontext) {
     (void)kcontext;
     struct asking *asking = come_back(lua);
     struct lr_runtime *runtime = asking->runtime;
-    lr_result_deinit(&asking->result);
+    lr_pending_drop(&asking->pending);
     lr_heap_pop_frame(runtime->heap); /* connect_with_retry */
     struct lr_object *self = lr_heap_hold(lr_heap_local(runtime->heap, "self"));
     asking->frames--;
@@ -147,7 +143,7 @@ int lr_python_word_connect_tracker(lua_State *lua) {
     lr_python_check(lua, status);
     lr_heap_pop_frame(runtime->heap); /* get_addr_family knows now; connect_with_retry connects */
     struct asking *asking = push_asking(lua, runtime, NULL, LR_COUNT_OF(connecting) - 1);
-    status = lr_client_summary(client->role.client, now_of(runtime), true, &asking->op);
+    status = lr_client_summary(client->role.client, now_of(runtime), true, &asking->pending.op);
     return await(lua, asking, status, connected);
 }
 
@@ -163,9 +159,9 @@ static int requested(lua_State *lua, int status, lua_KContext kcontext) {
     (void)kcontext;
     struct asking *asking = come_back(lua);
     struct lr_runtime *runtime = asking->runtime;
-    struct lr_session *session = asking->result.session;
-    asking->result.session = NULL;
-    lr_result_deinit(&asking->result);
+    struct lr_session *session = asking->pending.result.session;
+    asking->pending.result.session = NULL;
+    lr_pending_drop(&asking->pending);
     struct lr_runtime_session *held;
     lr_python_check(lua, lr_runtime_session_new(runtime, session, &held));
     struct lr_object *object;
@@ -195,7 +191,7 @@ int lr_object_word_request(lua_State *lua) {
     lr_python_check(lua, lr_heap_set_local(runtime->heap, "self", tracker->object.object));
     struct asking *asking = push_asking(lua, runtime, NULL, 1);
     enum lr_status status = lr_client_request(runtime->client->role.client, now_of(runtime), key,
-                                              &options, &asking->op);
+                                              &options, &asking->pending.op);
     return await(lua, asking, status, requested);
 }
 
@@ -232,20 +228,20 @@ static struct lr_text check_text(lua_State *lua, int index) {
 
 static int push_plain(lua_State *lua) {
     struct asking *asking = lua_touserdata(lua, 1);
-    return lr_result_to_lua(lua, &asking->result, 0);
+    return lr_result_to_lua(lua, &asking->pending.result, 0);
 }
 
 /* A value of the answer; a remote object, if it is one, is a Python object that holds the session,
  * and frees the remote one when it goes. */
 static int push_answer(lua_State *lua, struct asking *asking) {
-    struct lr_result *result = &asking->result;
+    struct lr_result *result = &asking->pending.result;
     bool function = result->kind == LR_ANSWER_FUNCTION || result->kind == LR_ANSWER_MODULE;
     if (!function && result->kind != LR_ANSWER_ARRAY) {
         int base = lua_gettop(lua);
         lua_pushcfunction(lua, push_plain);
         lua_pushlightuserdata(lua, asking);
         int failed = lua_pcall(lua, 1, LUA_MULTRET, 0);
-        lr_result_deinit(result);
+        lr_pending_drop(&asking->pending);
         return failed != LUA_OK ? lua_error(lua) : lua_gettop(lua) - base;
     }
     struct lr_value value = result->value;
@@ -253,7 +249,7 @@ static int push_answer(lua_State *lua, struct asking *asking) {
     enum lr_result_kind kind = result->kind == LR_ANSWER_MODULE ? LR_RESULT_MODULE
                                : function                       ? LR_RESULT_FUNCTION
                                                                 : LR_RESULT_ARRAY;
-    lr_result_deinit(result);
+    lr_pending_drop(&asking->pending);
     if (function && value.as.handle == 0) {
         lua_pushnil(lua);
         return 1;
@@ -292,7 +288,7 @@ int lr_object_word_call(lua_State *lua) {
     struct asking *asking = ask_session(lua, session);
     return await(lua, asking,
                  lr_session_call_name(session->session, now_of(session->runtime), name, values,
-                                      count, &asking->op),
+                                      count, &asking->pending.op),
                  operated);
 }
 
@@ -301,18 +297,18 @@ int lr_object_word_get_function(lua_State *lua) {
     struct lr_runtime_session *session = check_session(lua);
     struct lr_text name = check_text(lua, 2);
     struct asking *asking = ask_session(lua, session);
-    return await(
-        lua, asking,
-        lr_session_get_function(session->session, now_of(session->runtime), name, &asking->op),
-        operated);
+    return await(lua, asking,
+                 lr_session_get_function(session->session, now_of(session->runtime), name,
+                                         &asking->pending.op),
+                 operated);
 }
 
 static int allocated(lua_State *lua, int status, lua_KContext kcontext) {
     (void)status;
     (void)kcontext;
     struct asking *asking = come_back(lua);
-    struct lr_tensor tensor = asking->result.value.as.tensor;
-    lr_result_deinit(&asking->result);
+    struct lr_tensor tensor = asking->pending.result.value.as.tensor;
+    lr_pending_drop(&asking->pending);
     struct lr_runtime_remote *remote;
     lr_python_check(lua, lr_runtime_remote_new(asking->session, &remote));
     remote->kind = LR_RESULT_NULL;
@@ -326,10 +322,10 @@ int lr_object_word_array(lua_State *lua) {
     struct lr_tensor tensor = {
         .device = {1, 0}, .ndim = 1, .dtype = {1, 8, 1}, .shape = {luaL_checkinteger(lua, 2)}};
     struct asking *asking = ask_session(lua, session);
-    return await(
-        lua, asking,
-        lr_session_allocate(session->session, now_of(session->runtime), &tensor, &asking->op),
-        allocated);
+    return await(lua, asking,
+                 lr_session_allocate(session->session, now_of(session->runtime), &tensor,
+                                     &asking->pending.op),
+                 allocated);
 }
 
 /* ---- remote objects ---- */
@@ -393,7 +389,7 @@ int lr_object_word_write(lua_State *lua) {
     struct asking *asking = ask_session(lua, remote->session);
     return await(lua, asking,
                  lr_session_copy_in(remote->session->session, now_of(asking->runtime),
-                                    &remote->tensor, bytes.data, bytes.size, &asking->op),
+                                    &remote->tensor, bytes.data, bytes.size, &asking->pending.op),
                  operated);
 }
 
@@ -402,7 +398,7 @@ int lr_object_word_read(lua_State *lua) {
     struct asking *asking = ask_session(lua, remote->session);
     return await(lua, asking,
                  lr_session_copy_out(remote->session->session, now_of(asking->runtime),
-                                     &remote->tensor, &asking->op),
+                                     &remote->tensor, &asking->pending.op),
                  operated);
 }
 
@@ -414,6 +410,6 @@ int lr_object_word_invoke(lua_State *lua) {
     struct asking *asking = ask_session(lua, remote->session);
     return await(lua, asking,
                  lr_session_call(remote->session->session, now_of(asking->runtime), remote->handle,
-                                 values, count, &asking->op),
+                                 values, count, &asking->pending.op),
                  operated);
 }

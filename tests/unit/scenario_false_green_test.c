@@ -199,3 +199,16 @@ Test(false_green, a_recording_with_nothing_to_play) {
               run.cases[0].reason);
     lr_rig_remove_folder(folder);
 }
+
+/* A script that looks away from every error looks away from that of memory, too. */
+Test(false_green, a_script_that_swallows_want_of_memory, .timeout = 600) {
+    lr_rig_each_failure(&(struct lr_rig_story){
+        .body =
+            "expect(1):is(1)\n"
+            "pcall(function() local t = w:tracker() local v = w:server { key = 'k', tracker = t }\n"
+            "local s = w:client { tracker = t }:request('k')\n"
+            "pcall(s.call, s, 'rpc.test.addone', 1) pcall(s.close, s) end)"});
+    lr_rig_each_failure(
+        &(struct lr_rig_story){.body = "expect(1):is(1) pcall(function() expect(1):is(2) end)",
+                               .outcome = LR_CASE_UNEXPECTED});
+}

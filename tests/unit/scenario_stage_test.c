@@ -182,3 +182,14 @@ Test(scenario_stage, nothing_is_lost_whatever_allocation_fails, .timeout = 300) 
     cr_expect_eq(lr_rig_descriptors(), descriptors);
     lr_rig_remove_folder(folder);
 }
+
+Test(scenario_stage, nothing_of_a_case_is_left_whichever_allocation_fails, .timeout = 600) {
+    lr_rig_each_failure(&(struct lr_rig_story){
+        .whole = true,
+        .body = STAGE "w:fault { on = v, kind = 'rst', after = 5 }\n"
+                      "w:spawn(function() s:upload('x', 'y') end)\n"
+                      "local a = s:array(16) a:write('0123456789abcdef')\n"
+                      "s:close() expect(s):released() c:kill() t:stop()\n"
+                      "pcall(w.peer, w, 'wrong') local p = w:peer():open(v) p:send('12345678')\n"
+                      "expect(p:ended()):is('rst')"});
+}
