@@ -117,6 +117,7 @@ static enum lr_status begin(struct lr_player *player, const struct lr_order *ord
     lr_line_writer_init(&writer, crew->options.alloc);
     lr_order_write(&writer, order);
     if (say(worker, &writer) != LR_OK) {
+        drop(worker); /* half an order may have reached it */
         return lr_error_set(error, LR_ENOMEM, "no memory for an order");
     }
     uint64_t limit = strcmp(order->world, "sim") == 0 ? SIM_LIMIT_NS : order->limit_ns;
@@ -152,8 +153,8 @@ static bool is_wanted(const struct worker *worker, enum lr_answer_kind kind) {
 static bool hear(struct lr_crew *crew, struct worker *worker, enum lr_status *status) {
     char *line;
     enum lr_answer_kind kind = LR_ANSWER_PART;
-    *status = LR_OK;
-    while (lr_program_next_line(worker->program, &line, NULL)) {
+    *status = lr_program_health(worker->program); /* of what is lost the rest makes no sense */
+    while (*status == LR_OK && lr_program_next_line(worker->program, &line, NULL)) {
         *status = lr_answer_read(&worker->answer, line, &kind);
         lr_alloc_free_string(crew->options.alloc, line);
         if (*status != LR_OK) {
@@ -198,7 +199,9 @@ static void judge(const struct lr_crew *crew, const struct worker *worker, enum 
     int number;
     char text[32];
     how[0] = '\0';
-    if (status != LR_OK) {
+    if (status == LR_ENOMEM) {
+        (void)snprintf(how, size, "no memory for what its worker said");
+    } else if (status != LR_OK) {
         (void)snprintf(how, size, "its worker wrote what no worker writes (%s)",
                        lr_status_text(status));
     } else if (lr_program_ended(worker->program, &exit_status, &number, NULL)) {
@@ -291,6 +294,7 @@ static enum lr_status calibrate(struct lr_player *player, struct lr_calibration 
     lr_line_writer_init(&writer, crew->options.alloc);
     lr_order_write_calibrate(&writer);
     if (say(worker, &writer) != LR_OK) {
+        drop(worker);
         return lr_error_set(error, LR_ENOMEM, "no memory for an order");
     }
     worker->doing = DOING_CALIBRATION;
@@ -356,11 +360,15 @@ static enum lr_status see_off(struct lr_crew *crew, struct worker *worker, lr_ti
                               struct lr_error *error) {
     int exit_status = 0;
     int number = 0;
-    while (!lr_program_ended(worker->program, &exit_status, &number, NULL)) {
+    while (!lr_program_ended(worker->program, &exit_status, &number, NULL) &&
+           lr_program_health(worker->program) == LR_OK) {
         if (lr_live_now(crew->live) >= until) {
             return lr_error_set(error, LR_ETIMEOUT, "a worker does not leave");
         }
         turn(crew, until);
+    }
+    if (lr_program_health(worker->program) != LR_OK) {
+        return lr_error_set(error, LR_ENOMEM, "no memory for how a worker left");
     }
     if (exit_status == 0 && number == 0) {
         return LR_OK;
@@ -373,7 +381,8 @@ static enum lr_status see_off(struct lr_crew *crew, struct worker *worker, lr_ti
                         words[0] != '\0' ? ": " : "", words);
 }
 
-enum lr_status lr_crew_dismiss(struct lr_crew *crew, struct lr_error *error) {
+/* Tells the idle ones to leave; one that cannot be told is ended. */
+static enum lr_status send_off(struct lr_crew *crew, struct lr_error *error) {
     enum lr_status status = LR_OK;
     for (size_t i = 0; i < LR_CREW_MAX; i++) {
         struct worker *worker = &crew->workers[i];
@@ -381,9 +390,17 @@ enum lr_status lr_crew_dismiss(struct lr_crew *crew, struct lr_error *error) {
             struct lr_line_writer writer;
             lr_line_writer_init(&writer, crew->options.alloc);
             lr_order_write_end(&writer);
-            (void)say(worker, &writer);
+            if (say(worker, &writer) != LR_OK) {
+                drop(worker);
+                status = lr_error_set(error, LR_ENOMEM, "no memory to tell a worker to leave");
+            }
         }
     }
+    return status;
+}
+
+enum lr_status lr_crew_dismiss(struct lr_crew *crew, struct lr_error *error) {
+    enum lr_status status = send_off(crew, error);
     lr_time until = lr_time_add(lr_live_now(crew->live), DISMISS_LIMIT_NS);
     for (size_t i = 0; i < LR_CREW_MAX && !crew->interrupted; i++) {
         struct worker *worker = &crew->workers[i];

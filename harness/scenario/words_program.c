@@ -12,12 +12,15 @@
 
 enum { ARGUMENTS_MAX = 64, ARGUMENT_BYTES_MAX = 4096, ANSWER_SECONDS = 30 };
 
+#define STEP_TYPE "step"
+
 /* A step under way, on the stack of the word that waits for its answer. */
 struct step {
     struct lr_party *party;
     lr_time sent_at;
     lr_time answered_at;
     char *line; /* of the world's allocator */
+    bool lost;  /* what it says: out of memory */
     bool ended;
     bool expects_ok;
 };
@@ -27,11 +30,25 @@ static bool step_answered(void *context) {
     if (step->line == NULL) {
         (void)lr_program_next_line(step->party->program, &step->line, &step->answered_at);
     }
+    step->lost = lr_program_health(step->party->program) != LR_OK;
     int exit_status;
     int signal_number;
     step->ended = step->line == NULL &&
                   lr_program_ended(step->party->program, &exit_status, &signal_number, NULL);
-    return step->line != NULL || step->ended;
+    return step->line != NULL || step->ended || step->lost;
+}
+
+static void drop_line(struct step *step) {
+    if (step->line != NULL) {
+        lr_alloc_free_string(step->party->stage->alloc, step->line);
+        step->line = NULL;
+    }
+}
+
+/* Of one that Lua had no memory to go on with. */
+static int step_collect(lua_State *lua) {
+    drop_line(luaL_checkudata(lua, 1, STEP_TYPE));
+    return 0;
 }
 
 static struct lr_party *check_program(lua_State *lua) {
@@ -74,6 +91,9 @@ static int step_over(lua_State *lua, int status, lua_KContext kcontext) {
     struct step *step = lua_touserdata(lua, -1);
     struct lr_play *play = lr_play_of(lua);
     const char *words = lua_tostring(lua, -2);
+    if (step->lost) { /* the line, if there is one, may not be the answer to this step */
+        return fail_step(lua, step, "has said more than there was memory for");
+    }
     if (step->line == NULL) {
         if (step->ended && !step->expects_ok) {
             lua_pushnil(lua);
@@ -85,8 +105,7 @@ static int step_over(lua_State *lua, int status, lua_KContext kcontext) {
         return fail_step(lua, step, lua_tostring(lua, -1));
     }
     (void)lua_pushstring(lua, step->line);
-    lr_alloc_free_string(play->stage->alloc, step->line);
-    step->line = NULL;
+    drop_line(step);
     const char *answer = lua_tostring(lua, -1);
     lr_words_mark(play, cause_of_step(words), step->sent_at, step->answered_at, "%s: %s -> %s",
                   step->party->name, words, answer);
@@ -106,6 +125,7 @@ static int wait_step(lua_State *lua, struct lr_party *party, bool expects_ok, ui
     struct step *step = lua_newuserdatauv(lua, sizeof *step, 0);
     *step = (struct step){
         .party = party, .sent_at = lr_world_now(play->stage->world), .expects_ok = expects_ok};
+    luaL_setmetatable(lua, STEP_TYPE);
     return lr_play_wait(lua, step_answered, step, lr_time_add(step->sent_at, within), 0, step_over);
 }
 
@@ -244,5 +264,6 @@ int lr_world_word_program(lua_State *lua) {
 }
 
 void lr_words_program(lua_State *lua) {
-    (void)lua; /* its words are methods of a party */
+    static const luaL_Reg methods[] = {{"__gc", step_collect}, {NULL, NULL}};
+    lr_words_type(lua, STEP_TYPE, methods); /* its words are methods of a party */
 }

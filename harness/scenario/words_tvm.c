@@ -76,7 +76,8 @@ static bool service_up(void *context) {
     struct lr_party *party = starting->party;
     int exit_status;
     int signal_number;
-    starting->ended = lr_program_ended(party->program, &exit_status, &signal_number, NULL);
+    starting->ended = lr_program_ended(party->program, &exit_status, &signal_number, NULL) ||
+                      lr_program_health(party->program) != LR_OK;
     if (starting->registers) {
         struct lr_queue_account queue =
             lr_ledger_queue(party->stage->ledger, lr_text_of(party->key));

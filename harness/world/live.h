@@ -120,6 +120,9 @@ LR_NODISCARD enum lr_status lr_program_send(struct lr_program *program, const ch
 bool lr_program_next_line(struct lr_program *program, char **line, lr_time *at);
 /* True when it has ended; then how: exit status, or the signal that ended it. */
 bool lr_program_ended(const struct lr_program *program, int *exit_status, int *signal, lr_time *at);
+/* LR_ENOMEM: a line of it, a piece of its log or how it ended is lost. Whoever waits for what it
+ * says waits in vain, and what it has said is not all. */
+enum lr_status lr_program_health(const struct lr_program *program);
 /* A signal to the program alone or to its whole group. */
 enum lr_status lr_program_signal(struct lr_program *program, int number, bool group);
 /* The end of what it wrote to its log, for a report. Borrowed until the next turn. */

@@ -19,9 +19,14 @@ struct line {
 
 static void read_outlet(struct lr_outlet *outlet, bool on);
 
-static void complain(struct lr_program *program, const char *what) {
+static void lose(struct lr_program *program, const char *what) {
+    program->health = LR_ENOMEM;
     lr_trace_emit(&program->live->trace, lr_live_clock(program->live), LR_TRACE_FAILURE, 0,
-                  "%s: %s", program->name, what);
+                  "%s: %s is lost, out of memory", program->name, what);
+}
+
+enum lr_status lr_program_health(const struct lr_program *program) {
+    return program->health;
 }
 
 static void add_line(struct lr_program *program, const uint8_t *bytes, size_t size) {
@@ -33,7 +38,7 @@ static void add_line(struct lr_program *program, const uint8_t *bytes, size_t si
     char *text = line == NULL ? NULL : lr_alloc_string(alloc, bytes, size);
     if (text == NULL) {
         lr_alloc_free(alloc, line, line == NULL ? 0 : sizeof *line);
-        complain(program, "a line is lost, out of memory");
+        lose(program, "a line");
         return;
     }
     line->text = text;
@@ -87,6 +92,7 @@ const char *lr_program_log(struct lr_program *program) {
     struct lr_buf *bytes = &program->log.bytes;
     uint8_t *room;
     if (lr_buf_reserve(bytes, 1, &room) != LR_OK) {
+        lose(program, "its log");
         return "";
     }
     *room = '\0';
@@ -194,7 +200,7 @@ static void take_bytes(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer
     struct lr_outlet *outlet = stream->data;
     if (size > 0) {
         if (lr_buf_append(&outlet->bytes, buffer->base, (size_t)size) != LR_OK) {
-            complain(outlet->program, "output is lost, out of memory");
+            lose(outlet->program, "output");
         }
         digest(outlet, false);
     } else if (size < 0) {
@@ -223,7 +229,11 @@ static void drain_now(struct lr_outlet *outlet) {
     }
     for (size_t i = 0; i < 64; i++) { /* a program that never stops writing must not stop us */
         long size = lr_system_read(descriptor, buffer, LR_READ_SIZE);
-        if (size <= 0 || lr_buf_append(&outlet->bytes, buffer, (size_t)size) != LR_OK) {
+        if (size <= 0) {
+            return;
+        }
+        if (lr_buf_append(&outlet->bytes, buffer, (size_t)size) != LR_OK) {
+            lose(outlet->program, "output");
             return;
         }
         digest(outlet, false);

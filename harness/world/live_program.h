@@ -36,6 +36,7 @@ struct lr_program {
     bool input_opened;
     struct lr_list lines;
     size_t line_count;
+    enum lr_status health;
     bool ended;
     int exit_status;
     int signal;

@@ -9,6 +9,7 @@
 
 #include "scenario/crew.h"
 #include "scenario/crew_words.h"
+#include "support/failing.h"
 #include "support/scenario_rig.h"
 
 static struct lr_seen_run run;
@@ -213,4 +214,58 @@ Test(scenario_crew, last_words_are_those_that_say_what_was_wrong) {
         lr_crew_last_words(words, sizeof words, "==1==ERROR: AddressSanitizer: x\n #0 main\n"),
         "==1==ERROR: AddressSanitizer: x");
     cr_expect_str_eq(lr_crew_last_words(words, 5, "a long line"), "a lo");
+}
+
+/* ---- without memory ---- */
+
+/* One order, played by a worker. True: its result is there, whole and as expected. Whatever else
+ * comes of it says that memory was refused. */
+static bool play_one(struct lr_player *player) {
+    const struct lr_order order = {.file = "a.lua",
+                                   .name = "a case",
+                                   .title = "t",
+                                   .world = "live",
+                                   .seed = 5,
+                                   .limit_ns = LR_SECOND};
+    struct lr_error error = {.code = LR_OK};
+    struct lr_played played;
+    enum lr_status status = player->begin(player, &order, 7, &error);
+    cr_assert(status == LR_OK || status == LR_ENOMEM, "%s", error.text);
+    if (status != LR_OK) {
+        return false;
+    }
+    cr_assert(player->next(player, LR_TIME_NEVER, &played));
+    cr_assert_eq(played.ticket, 7);
+    if (played.result.alloc == NULL) { /* not even for that */
+        return false;
+    }
+    bool whole = played.result.outcome == LR_CASE_AS_EXPECTED;
+    const char *reason = played.result.reason;
+    cr_assert_str_eq(played.result.name, "a case");
+    cr_assert(whole || played.result.outcome == LR_CASE_INVALID);
+    cr_assert(!whole || strcmp(played.result.release_verdict, "on time") == 0);
+    cr_assert(whole || reason == NULL || strstr(reason, "memory") != NULL, "%s", reason);
+    lr_case_result_deinit(&played.result);
+    return whole;
+}
+
+static void work_poorly(struct lr_alloc *alloc, void *context) {
+    const char *const argv[] = {"/bin/sh", "-c", WORKER(ANSWER), NULL};
+    const struct lr_crew_options options = {
+        .alloc = alloc, .argv = argv, .grace_ns = 60 * LR_SECOND};
+    struct lr_crew *crew;
+    struct lr_error error = {.code = LR_OK};
+    bool whole = false;
+    (void)context;
+    if (lr_crew_new(&crew, &options, &error) == LR_OK) {
+        whole = play_one(lr_crew_player(crew));
+        whole = lr_crew_dismiss(crew, &error) == LR_OK && whole;
+        lr_crew_free(crew);
+    }
+    cr_assert(error.code == LR_OK || error.code == LR_ENOMEM, "%s", error.text);
+    cr_assert(whole || !lr_test_must_succeed(alloc), "%s", error.text);
+}
+
+Test(scenario_crew, a_case_is_played_or_invalid_whichever_allocation_fails) {
+    lr_test_each_failure(work_poorly, NULL);
 }

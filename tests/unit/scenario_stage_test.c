@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "scenario/calibrate.h"
-#include "scenario/play.h"
+#include "scenario/stage.h"
 #include "support/scenario_rig.h"
 
 #define STAGE                                                                                      \
@@ -130,60 +130,8 @@ Test(scenario_stage, calibration_measures_each_round) {
     cr_expect_eq(counting.live_blocks, 0);
 }
 
-static const char short_case[] =
-    "scenario 't' { limit = '5s', run = function(w)\n"
-    "local t = w:tracker() w:server { key = 'k', tracker = t }\n"
-    "local c = w:client { tracker = t } local s = c:request('k', { wait = '1s', tries = 1 })\n"
-    "expect(s:call('rpc.test.addone', 1)):is(2) s:close()\n"
-    "expect(s):released { within = '20s', requestable = '20s' }\n"
-    "end }";
-
-/* One play with allocation |fail_at| refused; returns how many there were. */
-static uint64_t play_failing(const char *path, uint64_t fail_at) {
-    struct lr_counting_alloc counting;
-    struct lr_case_result result;
-    struct lr_calibration calibration = {.rounds = 1};
-    struct lr_error error = {.code = LR_OK};
-    bool interrupted = false;
-    struct lr_tvm tvm = {.programs = ""};
-    lr_counting_alloc_init(&counting, lr_alloc_system());
-    counting.fail_at = fail_at;
-    if (lr_case_result_init(&result, &counting.base, "n", "t", path) == LR_OK) {
-        struct lr_stage_options options = {.alloc = &counting.base,
-                                           .seed = 1,
-                                           .result = &result,
-                                           .calibration = &calibration,
-                                           .tvm = &tvm};
-        enum lr_status status = lr_play_case(path, 0, 0, &options, &interrupted, &error);
-        cr_expect(fail_at != 0 || (status == LR_OK && result.outcome == LR_CASE_AS_EXPECTED),
-                  "%s %s", error.text, result.reason != NULL ? result.reason : "");
-        lr_case_result_deinit(&result);
-    }
-    cr_expect(counting.live_blocks == 0 && counting.live_bytes == 0,
-              "%zu blocks of %zu bytes are lost after the failure of allocation %llu",
-              counting.live_blocks, counting.live_bytes, (unsigned long long)fail_at);
-    return counting.calls;
-}
-
-/* Each place of a whole case would take minutes: every twentieth or so does, from another start
- * each time by the prime step. */
-Test(scenario_stage, nothing_is_lost_whatever_allocation_fails, .timeout = 300) {
-    char folder[64];
-    char path[96];
-    lr_rig_make_folder(folder, sizeof folder);
-    lr_rig_write(folder, "case.lua", short_case);
-    (void)snprintf(path, sizeof path, "%s/case.lua", folder);
-    uint64_t calls = play_failing(path, 0);
-    size_t descriptors = lr_rig_descriptors();
-    cr_expect_gt(calls, 100);
-    for (uint64_t n = 1; n <= calls; n += 1 + calls / 150) {
-        (void)play_failing(path, n);
-    }
-    cr_expect_eq(lr_rig_descriptors(), descriptors);
-    lr_rig_remove_folder(folder);
-}
-
 Test(scenario_stage, nothing_of_a_case_is_left_whichever_allocation_fails, .timeout = 600) {
+    size_t descriptors = lr_rig_descriptors();
     lr_rig_each_failure(&(struct lr_rig_story){
         .whole = true,
         .body = STAGE "w:fault { on = v, kind = 'rst', after = 5 }\n"
@@ -192,4 +140,28 @@ Test(scenario_stage, nothing_of_a_case_is_left_whichever_allocation_fails, .time
                       "s:close() expect(s):released() c:kill() t:stop()\n"
                       "pcall(w.peer, w, 'wrong') local p = w:peer():open(v) p:send('12345678')\n"
                       "expect(p:ended()):is('rst')"});
+    cr_expect_eq(lr_rig_descriptors(), descriptors);
+}
+
+/* A step, its answer and the end of a foreign program, in the live world. */
+Test(scenario_stage, no_answer_of_a_program_is_left_whichever_allocation_fails, .timeout = 600) {
+    lr_rig_each_failure(&(struct lr_rig_story){
+        .world = "live",
+        .body = "local p = w:program { command = { 'sh', '-c', 'read x; echo ok $x; exit 3' } }\n"
+                "expect(p:step('one')):is('one')\n"
+                "w:await(function() return p:ended() end)"});
+}
+
+Test(scenario_stage, nothing_of_a_live_case_is_left_whichever_allocation_fails, .timeout = 600) {
+    (void)lr_rig_run_body(&run, "expect(1):is(1)", NULL); /* libuv keeps a pipe from then on */
+    size_t descriptors = lr_rig_descriptors();
+    lr_rig_each_failure(&(struct lr_rig_story){
+        .world = "live",
+        .whole = true,
+        .body = "local t = w:tracker() local l = w:peer():open(t, '1s')\n"
+                "l:send(string.pack('<i4', 0x2f271)) l:read(4, '1s')\n"
+                "l:tell('[1]') expect(l:answer('1s')):is('0')\n"
+                "w:fault { on = t, kind = 'rst' }\n"
+                "local broken = w:peer():open(t, '1s') expect(broken:ended('1s')):is('rst')"});
+    cr_expect_eq(lr_rig_descriptors(), descriptors);
 }

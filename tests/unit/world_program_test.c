@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #endif
 
+#include "support/failing.h"
 #include "support/live_rig.h"
 
 enum { LOG_MAX = 64 * 1024, LOG_MIN = 60 * 1024 };
@@ -325,4 +326,72 @@ Test(world_program, no_descriptor_stays) {
     lr_program_free(start_shell("sleep 1000", false));
     finish_world();
     cr_expect_eq(lr_open_descriptors(), before);
+}
+
+/* ---- without memory ---- */
+
+/* Turns until |program| has answered, has ended where |end|, or has lost something. */
+static void wait_poorly(struct lr_program *program, char **line, bool end) {
+    int exit_status;
+    int signal_number;
+    lr_time limit = lr_live_now(live) + 20 * LR_SECOND;
+    while ((end ? !ended(program, &exit_status, &signal_number)
+                : !lr_program_next_line(program, line, NULL)) &&
+           lr_program_health(program) == LR_OK && lr_live_now(live) < limit) {
+        (void)lr_live_turn(live, lr_live_now(live) + 10 * LR_MS);
+    }
+    cr_assert_lt(lr_live_now(live), limit, "it must end, one way or the other");
+}
+
+/* A step, its answer and the end; false: something was refused, or is lost, and that is said. */
+static bool step_poorly(struct lr_alloc *alloc, struct lr_program *program) {
+    int exit_status = 0;
+    int signal_number = 0;
+    char *line = NULL;
+    enum lr_status status = lr_program_send(program, "one");
+    cr_assert(status == LR_OK || status == LR_ENOMEM);
+    if (status != LR_OK) {
+        return false;
+    }
+    wait_poorly(program, &line, false);
+    if (line != NULL) {
+        cr_assert_str_eq(line, "got one");
+        lr_alloc_free_string(alloc, line);
+    }
+    if (lr_program_health(program) != LR_OK) {
+        return false;
+    }
+    cr_assert_not_null(line);
+    wait_poorly(program, &line, true);
+    if (lr_program_health(program) != LR_OK) {
+        return false;
+    }
+    cr_assert(ended(program, &exit_status, &signal_number));
+    cr_assert_eq(exit_status, 7);
+    bool logged = strcmp(lr_program_log(program), "over\n") == 0;
+    return logged && lr_program_health(program) == LR_OK;
+}
+
+static void run_poorly(struct lr_alloc *alloc, void *context) {
+    struct lr_program *program;
+    struct lr_error error = {.code = LR_OK};
+    const char *argv[] = {"/bin/sh", "-c",
+                          "read -r line; echo \"got $line\"; echo over >&2; exit 7", NULL};
+    struct lr_program_options program_options = {.name = "shell", .argv = argv, .stepped = true};
+    struct lr_live_options options = {.alloc = alloc, .ledger = lr_link_recorder_start()};
+    bool whole = false;
+    (void)context;
+    if (lr_live_new(&live, &options, &error) == LR_OK) {
+        if (lr_program_start(live, &program_options, &program, &error) == LR_OK) {
+            whole = step_poorly(alloc, program);
+            lr_program_free(program);
+        }
+        lr_live_free(live);
+    }
+    cr_assert_eq(whole, lr_test_must_succeed(alloc), "%s", error.text);
+    cr_assert(error.code == LR_OK || error.code == LR_ENOMEM, "%s", error.text);
+}
+
+Test(world_program, what_is_lost_of_it_is_said_whichever_allocation_fails) {
+    lr_test_each_failure(run_poorly, NULL);
 }
