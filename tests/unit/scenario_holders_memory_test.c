@@ -2,15 +2,10 @@
 /* A program in the heap model whose memory runs out: wherever that is, the case ends, and nothing
  * is lost. */
 #include <criterion/criterion.h>
-#include <stdio.h>
 
-#include "scenario/play.h"
 #include "support/scenario_rig.h"
 
-enum { RUNS = 600 };
-
-static const char script[] =
-    "scenario 'a program of all holders' { run = function(w)\n"
+static const char story[] =
     "  local tracker = w:tracker()\n"
     "  w:server { key = 'k', tracker = tracker, sessions = 3 }\n"
     "  local py = w:client { runtime = cpython('3.8.8') }\n"
@@ -40,45 +35,8 @@ static const char script[] =
     "  node:reset()\n"
     "  expect(shared):held_by('cycle')\n"
     "  py:exit()\n"
-    "  expect(r):released()\n"
-    "end }\n";
-
-/* Plays it with the allocation |fail_at| refused (0: none); returns how many were asked for. */
-static uint64_t play(const char *path, uint64_t fail_at, enum lr_case_outcome *outcome) {
-    struct lr_counting_alloc counting;
-    struct lr_case_result result;
-    struct lr_error error = {.code = LR_OK};
-    bool interrupted = false;
-    lr_counting_alloc_init(&counting, lr_alloc_system());
-    counting.fail_at = fail_at;
-    cr_assert_eq(lr_case_result_init(&result, lr_alloc_system(), "n", "t", path), LR_OK);
-    const struct lr_stage_options options = {
-        .alloc = &counting.base, .world = "sim", .seed = 1, .result = &result};
-    enum lr_status status = lr_play_case(path, 0, 0, &options, &interrupted, &error);
-    *outcome = status == LR_OK ? result.outcome : LR_CASE_INVALID;
-    cr_assert(fail_at > 0 || status == LR_OK, "%s", error.text);
-    cr_assert(fail_at > 0 || result.outcome == LR_CASE_AS_EXPECTED, "%s: %s",
-              lr_case_outcome_name(result.outcome), result.reason == NULL ? "" : result.reason);
-    cr_assert_eq(counting.live_blocks, 0U, "%zu blocks are lost after the failure of %llu",
-                 counting.live_blocks, (unsigned long long)fail_at);
-    lr_case_result_deinit(&result);
-    return counting.calls;
-}
+    "  expect(r):released()\n";
 
 Test(scenario_holders_memory, nothing_is_lost_wherever_memory_runs_out, .timeout = 600) {
-    char folder[64];
-    char path[128];
-    enum lr_case_outcome outcome;
-    size_t as_expected = 0;
-    lr_rig_make_folder(folder, sizeof folder);
-    lr_rig_write(folder, "case.lua", script);
-    (void)snprintf(path, sizeof path, "%s/case.lua", folder);
-    uint64_t calls = play(path, 0, &outcome);
-    uint64_t step = calls / RUNS + 1;
-    for (uint64_t n = 1; n <= calls; n += step) {
-        (void)play(path, n, &outcome);
-        as_expected += outcome == LR_CASE_AS_EXPECTED;
-    }
-    cr_expect_lt(as_expected, (size_t)RUNS / 2, "want of memory is no success");
-    lr_rig_remove_folder(folder);
+    lr_rig_each_failure(&(struct lr_rig_story){.body = story});
 }
