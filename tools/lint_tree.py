@@ -74,6 +74,13 @@ BANNED = [
     for names, where, but, instead in BANNED
 ]
 
+# Each unit suite has a loop that fails the n-th allocation, for every n: lr_test_each_failure itself, or
+# what a rig of tests/unit/support/ makes of it (what it runs once only is not here).
+SUITE = re.compile(r"tests/(unit|cli)/[^/]*_test\.c")
+LOOPS = re.compile(
+    r"\b(lr_test_each_failure(_of_lua)?|lr_rig_each_failure|lr_test_report_each_failure|rig_each"
+    r"|(RIG|CLIENT)_CASE(_WITH|_ROWS)?)\s*\(")
+
 # Split, so that this file does not find itself.
 PROMISES = re.compile(
     r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK|TB" r"D|st" r"ub|place" r"holder|coming so" r"on"
@@ -187,6 +194,9 @@ def check_source(path, text):
         if last - first + 1 > FUNCTION_LINES_MAX:
             yield first, "function-length", (
                 f"{name}: {last - first + 1} lines, at most {FUNCTION_LINES_MAX}: split it by step")
+    if SUITE.fullmatch(path) and not LOOPS.search(code):
+        yield 1, "failing-allocation", (
+            "no loop fails its allocations: hand a short story to lr_test_each_failure (support/failing.h)")
     for pattern, where, but, instead in BANNED:
         if where.match(path) and not but.match(path):
             for found in pattern.finditer(code):

@@ -102,6 +102,12 @@ static int complain(const struct lr_error *error) {
     return LR_EXIT_HARNESS;
 }
 
+/* What the command was given cannot be read: its user's mistake, or no memory of ours. */
+static int refuse(const struct lr_error *error) {
+    return error->code == LR_ENOMEM ? complain(error)
+                                    : lr_options_refuse(&run_line, "%s", error->text);
+}
+
 static int add_reporters(struct running *running, const struct run_settings *settings) {
     struct lr_alloc *alloc = lr_alloc_system();
     struct lr_error error = {.code = LR_OK};
@@ -253,11 +259,11 @@ static int run_paths(struct running *running, const struct run_settings *setting
     struct lr_error error = {.code = LR_OK};
     if (settings->known != NULL &&
         lr_known_read(&running->known, alloc, settings->known, &error) != LR_OK) {
-        return lr_options_refuse(&run_line, "%s", error.text);
+        return refuse(&error);
     }
     if (lr_suite_gather(&running->suite, alloc, paths, path_count, settings->filter,
                         world_sets[settings->world], &error) != LR_OK) {
-        return lr_options_refuse(&run_line, "%s", error.text);
+        return refuse(&error);
     }
     if (running->suite.count == 0) {
         return refuse_empty(settings, &running->suite, paths, path_count);

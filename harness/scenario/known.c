@@ -93,18 +93,20 @@ static enum lr_status add_line(struct lr_known *known, const char *text, int num
     enum lr_status status = parse_line(known->alloc, text, &line);
     size_t size = known->count * sizeof line;
     struct lr_known_line *lines = NULL;
+    if (status == LR_OK && known->count == LINES_MAX) {
+        status = LR_ELIMIT;
+    }
     if (status == LR_OK) {
-        lines = known->count < LINES_MAX
-                    ? lr_alloc_resize(known->alloc, known->lines, size, size + sizeof line)
-                    : NULL;
+        lines = lr_alloc_resize(known->alloc, known->lines, size, size + sizeof line);
         status = lines == NULL ? LR_ENOMEM : LR_OK;
     }
     if (status != LR_OK) {
         free_line(known->alloc, &line);
         return lr_error_set(error, status, "%s:%d: %s", known->path, number,
-                            status == LR_ENOMEM
-                                ? "no memory, or over 1000 known failures"
-                                : "a known failure is `CASE | VERDICT | REASON | LINK`");
+                            status == LR_ENOMEM   ? "no memory for a known failure"
+                            : status == LR_ELIMIT ? "over 1000 known failures"
+                                                  : "a known failure is `CASE | VERDICT | REASON "
+                                                    "| LINK`");
     }
     known->lines = lines;
     known->lines[known->count++] = line;
@@ -115,11 +117,14 @@ enum lr_status lr_known_read(struct lr_known *known, struct lr_alloc *alloc, con
                              struct lr_error *error) {
     *known = (struct lr_known){.alloc = alloc};
     known->path = lr_alloc_string(alloc, path, strlen(path));
+    if (known->path == NULL) {
+        return lr_error_set(error, LR_ENOMEM, "no memory for the known failures");
+    }
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
         return lr_error_set(error, LR_ENOTFOUND, "%s: cannot be opened", path);
     }
-    enum lr_status status = known->path == NULL ? LR_ENOMEM : LR_OK;
+    enum lr_status status = LR_OK;
     char text[LINE_MAX_BYTES];
     for (int number = 1; status == LR_OK && fgets(text, sizeof text, file) != NULL; number++) {
         if (strlen(text) + 1 == sizeof text && text[sizeof text - 2] != '\n') {

@@ -30,8 +30,8 @@ struct lr_known {
     size_t count;
 };
 
-/* LR_ENOTFOUND, LR_EIO, LR_EINVAL with file and line, LR_ENOMEM. Free with lr_known_deinit in any
- * case. */
+/* LR_ENOTFOUND, LR_EIO, LR_EINVAL with file and line, LR_ELIMIT, LR_ENOMEM. Free with
+ * lr_known_deinit in any case. */
 LR_NODISCARD enum lr_status lr_known_read(struct lr_known *known, struct lr_alloc *alloc,
                                           const char *path, struct lr_error *error);
 void lr_known_deinit(struct lr_known *known);

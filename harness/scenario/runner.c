@@ -69,12 +69,22 @@ static bool late_alone(const struct lr_case_result *result) {
     return late;
 }
 
-static void set_reason(struct lr_case_result *result, const struct lr_known_line *line) {
+static void fail_for_memory(struct run *run, const char *what) {
+    lr_error_set(run->error, LR_ENOMEM, "no memory for %s", what);
+    run->harness_failed = true;
+    run->stopped = true;
+}
+
+static void set_reason(struct run *run, struct lr_case_result *result,
+                       const struct lr_known_line *line) {
     char text[1024];
     (void)snprintf(text, sizeof text, "%s (%s)", line->reason,
                    line->link[0] != '\0' ? line->link : "no link");
     lr_alloc_free_string(result->alloc, result->reason);
     result->reason = lr_alloc_string(result->alloc, text, strlen(text));
+    if (result->reason == NULL) {
+        fail_for_memory(run, "the reason of a known failure");
+    }
 }
 
 static void apply_known(struct run *run, struct lr_case_result *result) {
@@ -86,10 +96,10 @@ static void apply_known(struct run *run, struct lr_case_result *result) {
     if (result->outcome == LR_CASE_UNEXPECTED &&
         lr_known_agrees(line, result->release_verdict, result->protocol_verdict)) {
         result->outcome = LR_CASE_KNOWN_FAILURE;
-        set_reason(result, line);
+        set_reason(run, result, line);
     } else if (result->outcome == LR_CASE_AS_EXPECTED) {
         result->outcome = LR_CASE_STALE_KNOWN_FAILURE;
-        set_reason(result, line);
+        set_reason(run, result, line);
     }
 }
 
@@ -205,9 +215,7 @@ static void settle(struct run *run, struct lr_played *played) {
     struct slot *slot = slot_of(run, played->ticket);
     run->playing--;
     if (played->result.alloc == NULL) { /* no memory to tell what became of it */
-        lr_error_set(run->error, LR_ENOMEM, "no memory for a result");
-        run->harness_failed = true;
-        run->stopped = true;
+        fail_for_memory(run, "a result");
         return;
     }
     if (slot->stand == STAND_PLAYING_AGAIN) {

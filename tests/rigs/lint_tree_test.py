@@ -16,13 +16,16 @@ def function(lines):
     return "int f(void) {\n" + "    g();\n" * (lines - 2) + "}\n"
 
 
+LOOP = "Test(c, d) {\n    lr_test_each_failure(f, NULL);\n}\n"
+
+
 # rule, file, text, line of the finding, part of the message
 BREACHES = [
     ("file-length", "harness/rpc/a.c", C + "int x;\n" * 600, 600, "601 lines"),
     ("file-length", "harness/rpc/a.h", C + "int x;\n" * 250, 250, "251 lines"),
     ("function-length", "harness/rpc/a.c", C + function(71), 2, "f: 71 lines"),
-    ("function-length", "tests/unit/a_test.c", C + function(80).replace("int f(void)", "Test(a, b)"), 2,
-     "Test(a, b): 80 lines"),
+    ("function-length", "tests/unit/a_test.c", C + function(80).replace("int f(void)", "Test(a, b)") + LOOP,
+     2, "Test(a, b): 80 lines"),
     ("columns", "harness/rpc/a.c", C + "/* " + "x" * 98 + " */\n", 2, "104 columns"),
     ("blanks", "harness/rpc/a.c", C + "int x; \n", 2, "blanks"),
     ("newline", "docs/a.md", "text", 1, "end the last line"),
@@ -53,7 +56,12 @@ BREACHES = [
     ("banned-call", "harness/scenario/a.c", C + "int f(void) {\n    free(x);\n}\n", 3, "lr_alloc"),
     ("banned-call", "harness/rpc/a.c", C + "int x = printf(a);\n", 2, "trace event"),
     ("banned-call", "harness/rpc/a.c", C + "int f(void) {\n    exit(1);\n}\n", 3, "lr_status"),
-    ("banned-call", "tests/unit/a_test.c", C + "int x = usleep(3);\n", 2, "timer"),
+    ("banned-call", "tests/unit/a_test.c", C + "int x = usleep(3);\n" + LOOP, 2, "timer"),
+    ("failing-allocation", "tests/unit/a_test.c", C + "Test(a, b) {\n    f();\n}\n", 1, "hand a short story"),
+    ("failing-allocation", "tests/cli/a_test.c", C + "/* lr_test_each_failure(f, NULL) */\n", 1, "no loop"),
+    ("failing-allocation", "tests/unit/a_test.c", C + "RIG_CASE_ONCE(a, b, NULL) {\n    f();\n}\n", 1,
+     "no loop"),
+    ("failing-allocation", "tests/unit/a_test.c", C + "const char *s = \"rig_each(f)\";\n", 1, "no loop"),
 ]
 
 # Nothing to find here, though it looks like it.
@@ -66,6 +74,11 @@ INNOCENT = {
     "harness/world/live_loop.c": C + "#include <time.h>\n#include <uv.h>\n",
     "harness/scenario/a.c": C + '#include <lua.h>\n#include "mocks/heap/heap.h"\n',
     "harness/cli/main.c": C + '#include "reports/console.h"\nint f(void) {\n    exit(1);\n}\n',
+    "tests/unit/a_test.c": C + LOOP,
+    "tests/unit/b_test.c": C + "CLIENT_CASE_ROWS(a, b, 3) {\n    f();\n}\n",
+    "tests/unit/c_test.c": C + "#define CASE(name) \\\n    rig_each(name, NULL)\n",
+    "tests/unit/support/failing.c": C + "int f(void) {\n    return 0;\n}\n",
+    "tests/rigs/clean_test.c": C + "Test(a, b) {\n    f();\n}\n",
     "docs/a.md": "Set TMPDIR, else ${TMPDIR:-/tmp}/x is used; " + "x" * 200 + "\n",
 }
 

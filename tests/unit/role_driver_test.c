@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "support/failing.h"
 #include "support/role_driver.h"
 
 struct recorder {
@@ -14,6 +15,8 @@ struct recorder {
     lr_time deadline;
     size_t unsent;
     bool echo;
+    struct lr_alloc *alloc; /* what it echoes with; NULL: the system's, which does not fail */
+    bool failed;            /* .. and this one did */
 };
 
 static void record(struct lr_role *role, const struct lr_event *event) {
@@ -31,9 +34,11 @@ static void record(struct lr_role *role, const struct lr_event *event) {
     recorder->unsent = event->kind == LR_EVENT_WRITABLE ? event->unsent : recorder->unsent;
     if (event->kind == LR_EVENT_RECEIVED && recorder->echo) {
         struct lr_buf bytes;
-        lr_buf_init(&bytes, lr_alloc_system());
-        cr_assert_eq(lr_buf_append(&bytes, event->data, event->size), LR_OK);
-        cr_assert_eq(lr_outbox_send(&role->outbox, event->conn, &bytes), LR_OK);
+        lr_buf_init(&bytes, recorder->alloc != NULL ? recorder->alloc : lr_alloc_system());
+        recorder->failed = lr_buf_append(&bytes, event->data, event->size) != LR_OK ||
+                           lr_outbox_send(&role->outbox, event->conn, &bytes) != LR_OK;
+        lr_buf_deinit(&bytes);
+        cr_assert(!recorder->failed || recorder->alloc != NULL);
     }
 }
 
@@ -175,4 +180,38 @@ Test(role_driver, stops_at_each_deadline_on_the_way) {
     lr_driver_advance(driver, 10);
     cr_expect_str_eq(listening.heard, "LE");
     cr_expect_eq(lr_driver_now(driver), start + 15);
+}
+
+/* ---- without memory of the role ---- */
+
+/* The driver has memory of its own; what the role is refused it does without, and both go on. */
+static void echo_poorly(struct lr_alloc *alloc, void *context) {
+    struct recorder poor = {
+        .role = {.ops = &recorder_ops}, .deadline = LR_TIME_NEVER, .echo = true, .alloc = alloc};
+    struct lr_driver *own = lr_driver_new();
+    struct lr_keepalive none = {0};
+    lr_conn number;
+    size_t size = 0;
+    (void)context;
+    lr_outbox_init(&poor.role.outbox, alloc);
+    lr_host host = lr_driver_add(own, &poor.role, "10.0.0.3");
+    bool whole =
+        lr_outbox_listen(&poor.role.outbox, "10.0.0.3", 7000, 7001, none, &number) == LR_OK;
+    lr_driver_pump(own);
+    lr_link link = lr_driver_connect(own, host, "10.0.0.9");
+    whole = whole && link != LR_LINK_NONE;
+    if (link != LR_LINK_NONE) {
+        lr_driver_feed(own, link, "hello", 5);
+        whole = memcmp(lr_driver_output(own, link, &size), "hello", size) == 0 && size == 5;
+        cr_assert_eq(whole, !poor.failed, "what was refused was not sent, and all else was");
+        lr_driver_fin(own, link);
+        cr_assert_eq(poor.heard[strlen(poor.heard) - 1], 'H', "%s", poor.heard);
+    }
+    cr_assert_eq(whole, lr_test_must_succeed(alloc));
+    lr_driver_free(own);
+    lr_outbox_deinit(&poor.role.outbox);
+}
+
+Test(role_driver, goes_on_whatever_the_role_is_refused) {
+    lr_test_each_failure(echo_poorly, NULL);
 }

@@ -88,9 +88,9 @@ static void open_peer(struct tracker_rig *rig, const struct lr_capture_event *ev
     struct peer *peer = &peers[event->conn];
     if (event->link != LR_CAPTURE_CLIENT_SERVER) {
         bool server = event->link == LR_CAPTURE_SERVER_TRACKER;
-        peer->used = true;
         peer->link = lr_driver_connect(rig->driver, rig->host, server ? "127.0.0.2" : "127.0.0.1");
-        cr_assert_neq(peer->link, LR_LINK_NONE);
+        peer->used = peer->link != LR_LINK_NONE;
+        cr_assert(peer->used || rig->counting.failed > 0);
     }
 }
 
@@ -206,7 +206,9 @@ static void replay(struct tracker_rig *rig) {
     for (int conn = 0; conn < CONNS_MAX; conn++) {
         if (peers[conn].used) {
             leave_peer(rig, &peers[conn], false);
-            compare(rig, conn);
+            if (rig->counting.failed == 0) {
+                compare(rig, conn);
+            }
         }
     }
     lr_capture_deinit(&capture);
@@ -240,3 +242,14 @@ GOLDEN(legacy_client_goes_while_it_waits, "legacy-v0.10.0/09b_pending_disconnect
 GOLDEN(legacy_session_timeouts, "legacy-v0.10.0/10_session_timeout")
 GOLDEN(legacy_bad_clients, BAD_CLIENTS)
 GOLDEN(legacy_server_key_with_a_colon, "legacy-v0.10.0/14_server_key_with_colon")
+
+/* Also where what our tracker says is not compared any more, it serves whoever comes after, and of
+ * those who were there nothing is left. */
+Test(tracker_golden, recorded_clients_leave_nothing_whichever_allocation_fails) {
+    static const char *const files[] = {"ffi-v0.26/09_pending_priority",
+                                        "legacy-v0.10.0/03_session_clean"};
+    for (size_t i = 0; i < LR_COUNT_OF(files); i++) {
+        golden_file = files[i];
+        rig_each(replay, NULL);
+    }
+}

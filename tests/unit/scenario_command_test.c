@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "support/failing.h"
 #include "support/scenario_rig.h"
 
 static int run_words(const char *const *words) {
@@ -99,4 +100,61 @@ Test(scenario_command, known_failures_are_read) {
 Test(scenario_command, a_list_runs_nothing) {
     cr_expect_eq(RUN("--list", SCRIPT("expectation_fails.lua")), 0);
     cr_expect_eq(RUN("--list", SCRIPT("interrupted.lua")), 0);
+}
+
+/* ---- without memory ---- */
+
+static struct lr_alloc *instead; /* of the system's, while the command runs */
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names for
+ * --wrap. */
+struct lr_alloc *__real_lr_alloc_system(void);
+struct lr_alloc *__wrap_lr_alloc_system(void);
+
+struct lr_alloc *__wrap_lr_alloc_system(void) {
+    return instead != NULL ? instead : __real_lr_alloc_system();
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+
+struct poor_run {
+    char folder[64];
+    char script[96];
+    char known[96];
+    char json[96];
+    char tap[96];
+};
+
+/* Only a run that has all its results is right; a case may be invalid as there was no memory for
+ * what its worker said. All else is the harness's own failure, and nobody's wrong usage. */
+static void run_poorly(struct lr_alloc *alloc, void *context) {
+    const struct poor_run *poor = context;
+    instead = alloc;
+    int status = RUN("--world", "sim", "--jobs", "1", "--known-failures", poor->known, "--json",
+                     poor->json, "--tap", poor->tap, poor->script);
+    instead = NULL;
+    cr_assert(status == 0 || lr_test_has_failed(alloc), "%d", status);
+    cr_assert(status == 0 || status == 3 || status == 4, "%d", status);
+    if (status != 4) {
+        char *text = lr_rig_read(poor->json);
+        cr_assert(strstr(text, "\"complete\": true") != NULL, "%s", text);
+        cr_assert(strstr(text, status == 0 ? "\"result\": \"as expected\""
+                                           : "\"result\": \"invalid\"") != NULL,
+                  "%s", text);
+        free(text);
+    }
+    (void)remove(poor->json);
+    (void)remove(poor->tap);
+}
+
+Test(scenario_command, want_of_memory_is_its_own_failure_wherever_it_is) {
+    struct poor_run poor;
+    lr_rig_make_folder(poor.folder, sizeof poor.folder);
+    (void)snprintf(poor.script, sizeof poor.script, "%s/a.lua", poor.folder);
+    (void)snprintf(poor.known, sizeof poor.known, "%s/known.txt", poor.folder);
+    (void)snprintf(poor.json, sizeof poor.json, "%s/r.json", poor.folder);
+    (void)snprintf(poor.tap, sizeof poor.tap, "%s/r.tap", poor.folder);
+    lr_rig_write(poor.folder, "a.lua", "scenario 't' { run = function() expect(1):is(1) end }");
+    lr_rig_write(poor.folder, "known.txt", "live:* | failed | so it is | l\n");
+    lr_test_each_failure_of_lua(run_poorly, &poor);
+    lr_rig_remove_folder(poor.folder);
 }

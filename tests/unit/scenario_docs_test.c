@@ -151,3 +151,29 @@ Test(scenario_docs, every_word_and_option_is_in_the_reference) {
     cr_assert_geq(count, (size_t)WORDS_MIN, "%zu words", count);
     free(page);
 }
+
+/* ---- without memory ---- */
+
+/* What its run function does, the world's name being w; NUL-terminated in place. */
+static const char *body_of(char *example) {
+    static const char begin[] = "run = function(w)\n";
+    char *body = strstr(example, begin);
+    cr_assert_not_null(body);
+    char *end = strstr(body, "\n  end,\n}");
+    cr_assert_not_null(end, "%s", body);
+    *end = '\0';
+    return body + sizeof begin - 1;
+}
+
+Test(scenario_docs, the_shortest_example_proves_nothing_without_memory, .timeout = 300) {
+    char *page = lr_rig_read(LR_TEST_DOCS "/scenarios.md");
+    char *at = page;
+    const char *shortest = NULL;
+    for (char *example = next_example(&at); example != NULL; example = next_example(&at)) {
+        const char *body = body_of(example);
+        shortest = shortest == NULL || strlen(body) < strlen(shortest) ? body : shortest;
+    }
+    cr_assert_not_null(shortest);
+    lr_rig_each_failure(&(struct lr_rig_story){.body = shortest});
+    free(page);
+}

@@ -162,11 +162,31 @@ Test(scenario_known, a_line_agrees_with_its_own_verdict_only) {
     cr_expect(lr_known_agrees(&line, NULL, NULL));
 }
 
+Test(scenario_known, more_than_anybody_should_know_of_is_a_limit_and_no_want_of_memory) {
+    char folder[64];
+    char path[96];
+    struct lr_known known;
+    struct lr_error error = {.code = LR_OK};
+    static char text[1001 * 16 + 1];
+    for (size_t i = 0; i < 1001; i++) {
+        (void)snprintf(text + i * 16, 17, "a | never | w |\n");
+    }
+    lr_rig_make_folder(folder, sizeof folder);
+    lr_rig_write(folder, "known.txt", text);
+    (void)snprintf(path, sizeof path, "%s/known.txt", folder);
+    cr_expect_eq(lr_known_read(&known, lr_alloc_system(), path, &error), LR_ELIMIT);
+    cr_expect(strstr(error.text, "known.txt:1001: over 1000 known failures") != NULL, "%s",
+              error.text);
+    lr_known_deinit(&known);
+    lr_rig_remove_folder(folder);
+}
+
 static void read_failing(struct lr_alloc *alloc, void *context) {
     struct lr_known known;
     struct lr_error error = {.code = LR_OK};
     enum lr_status status = lr_known_read(&known, alloc, context, &error);
     cr_assert_eq(status, lr_test_must_succeed(alloc) ? LR_OK : LR_ENOMEM, "%s", error.text);
+    cr_assert_eq(error.code, status, "it is told");
     lr_known_deinit(&known);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "scenario/runner.h"
+#include "support/failing.h"
 
 enum { CASES = 6, TOLD_MAX = 64, LOG_MAX = 1024 };
 
@@ -17,8 +18,9 @@ struct fake {
     size_t under_way;
     size_t most; /* cases at a time, so far */
     bool calibrates;
-    bool stops; /* interrupted after the first end */
-    bool fails; /* cannot begin the third */
+    bool stops;             /* interrupted after the first end */
+    bool fails;             /* cannot begin the third */
+    struct lr_alloc *alloc; /* of the results; NULL: the system's */
     size_t begun;
     unsigned int late_tries;
     size_t beside_retry; /* cases under way when a late one began again */
@@ -69,12 +71,22 @@ static bool next(struct lr_player *player, lr_time until, struct lr_played *play
     cr_assert_gt(fake->under_way, 0);
     const struct lr_order *order = &fake->orders[--fake->under_way];
     played->ticket = fake->tickets[fake->under_way];
-    cr_assert_eq(lr_order_result(order, lr_alloc_system(), &played->result), LR_OK);
+    struct lr_alloc *alloc = fake->alloc != NULL ? fake->alloc : lr_alloc_system();
+    if (lr_order_result(order, alloc, &played->result) != LR_OK) {
+        played->result = (struct lr_case_result){.alloc = NULL};
+        return true;
+    }
     played->result.outcome = LR_CASE_AS_EXPECTED;
     played->result.duration_ns = LR_SECOND;
+    if (fake->alloc != NULL && strcmp(order->name, "b") == 0) {
+        played->result.outcome = LR_CASE_UNEXPECTED;
+    }
     if (strcmp(order->name, "late") == 0 && fake->late_tries == 1) {
         const struct lr_expectation late = {.text = "t", .late = true};
-        cr_assert_eq(lr_case_result_expect(&played->result, &late), LR_OK);
+        if (lr_case_result_expect(&played->result, &late) != LR_OK) {
+            lr_case_result_deinit(&played->result);
+            return true;
+        }
         played->result.outcome = LR_CASE_UNEXPECTED;
     }
     fake->interrupted = fake->stops;
@@ -148,7 +160,8 @@ struct ran {
 static void run(struct ran *ran, struct fake *fake, unsigned int jobs, unsigned int repeat) {
     *ran =
         (struct ran){.keeper = {.reporter = {.ended = ended, .flush = flushed, .finish = finish}}};
-    struct lr_known known = {.count = 0};
+    struct lr_known_line lines[] = {{.pattern = "b", .verdict = "*", .reason = "so", .link = "l"}};
+    struct lr_known known = {.lines = lines, .count = fake->alloc != NULL};
     const struct lr_suite suite = {.cases = cases, .count = CASES};
     struct lr_reporter *const reporters[] = {&ran->keeper.reporter};
     const struct lr_run_options options = {.suite = &suite,
@@ -255,4 +268,24 @@ Test(scenario_runner, a_player_that_fails_ends_the_run_and_what_had_ended_is_tol
     cr_expect_eq(ran.exit_status, 4);
     cr_expect_str_eq(ran.error.text, "no more workers");
     cr_expect_str_eq(ran.keeper.log, "0 a sim as expected 1\n1 b sim as expected 1\n");
+}
+
+/* ---- without memory ---- */
+
+/* The results, and the reasons that the run adds to them, are of memory that fails. */
+static void run_poorly(struct lr_alloc *alloc, void *context) {
+    struct fake fake = fake_new();
+    struct ran ran;
+    (void)context;
+    fake.alloc = alloc;
+    run(&ran, &fake, 4, 1);
+    bool whole = lr_test_must_succeed(alloc);
+    cr_assert_eq(ran.keeper.finished, 1);
+    cr_assert_eq(ran.exit_status, whole ? 0 : 4, "it is a failure of the harness's own");
+    cr_assert(whole ? ran.summary.cases == CASES : ran.error.code == LR_ENOMEM);
+    cr_assert(!whole || ran.summary.counts[LR_CASE_KNOWN_FAILURE] == 1);
+}
+
+Test(scenario_runner, a_result_that_there_was_no_memory_for_ends_the_run) {
+    lr_test_each_failure(run_poorly, NULL);
 }

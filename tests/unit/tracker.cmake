@@ -10,7 +10,9 @@ if(CRITERION_FOUND)
   target_link_libraries(lr_test_tracker
     PUBLIC lr_test_roles lr_rpc_tracker lr_mocks_capture PkgConfig::CRITERION
     PRIVATE lr_warnings lr_sanitizers)
-  lr_add_unit_test(role_driver SOURCES role_driver_test.c LINKS lr_test_roles)
+  lr_add_unit_test(role_driver
+    SOURCES role_driver_test.c support/failing.c
+    LINKS lr_test_roles)
   lr_add_unit_test(rpc_tracker SOURCES rpc_tracker_test.c LINKS lr_test_tracker)
   lr_add_unit_test(rpc_tracker_limits SOURCES rpc_tracker_limits_test.c LINKS lr_test_tracker)
   lr_add_unit_test(rpc_tracker_golden SOURCES rpc_tracker_golden_test.c LINKS lr_test_tracker)

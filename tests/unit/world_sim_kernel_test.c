@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "support/failing.h"
 #include "support/world_rig.h"
 
 enum {
@@ -390,6 +391,52 @@ Test(world_sim_kernel, no_link_changes_what_is_heard) {
         (void)snprintf(world, sizeof world, "simulated, link %zu", row);
         for (size_t i = 0; i < LR_COUNT_OF(sequences); i++) {
             play(&sequences[i], &options, world);
+        }
+    }
+}
+
+/* ---- without memory ---- */
+
+/* What is heard is as ever, or somebody has been told, or could not begin. */
+static void play_poorly(struct lr_alloc *alloc, void *context) {
+    const struct sequence *sequence = context;
+    struct lr_world_rig rig;
+    bool begun = lr_world_rig_init(&rig, alloc, &lr_sim_options_default, NULL);
+    for (size_t i = 0; i < STEPS_MAX && begun; i++) {
+        const struct step *step = &sequence->steps[i];
+        if (step->operation == CONNECT) {
+            begun = lr_world_rig_connect(&rig);
+        } else if (step->operation != CONNECT_TO_NOBODY) {
+            take_step(&rig, step);
+        }
+    }
+    bool whole = begun && strcmp(rig.client.heard, sequence->client) == 0 &&
+                 strcmp(rig.server.heard, sequence->server) == 0;
+    bool told = rig.client.failed || rig.server.failed ||
+                strpbrk(rig.client.heard, "XF!") != NULL ||
+                strpbrk(rig.server.heard, "XN!") != NULL;
+    cr_assert(whole || told || !begun, "%s: %s / %s", sequence->title, rig.client.heard,
+              rig.server.heard);
+    cr_assert(whole || !lr_test_must_succeed(alloc), "%s", sequence->title);
+    cr_assert(rig.client.wrong == 0 && rig.server.wrong == 0);
+    cr_assert(rig.client.after_end == 0 && rig.server.after_end == 0);
+    lr_world_rig_deinit(&rig);
+}
+
+static bool is_small(const struct sequence *sequence) {
+    for (size_t i = 0; i < STEPS_MAX; i++) {
+        if (sequence->steps[i].operation == CONNECT_TO_NOBODY || sequence->steps[i].size > 10000) {
+            return false;
+        }
+    }
+    return true;
+}
+
+Test(world_sim_kernel, a_failure_of_memory_is_told_in_every_sequence) {
+    for (size_t i = 0; i < LR_COUNT_OF(sequences); i++) {
+        if (is_small(&sequences[i])) {
+            struct sequence sequence = sequences[i];
+            lr_test_each_failure(play_poorly, &sequence);
         }
     }
 }
