@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- A C++ client's shared_ptr: no collector, and none needed as long as nothing is a cycle.
 scenario "a session behind native handles goes with the last of them, and with each other cause at once" {
-  matrix = { cause = { "close", "scope", "last reference", "process death", "session timeout" } },
+  matrix = { cause = { "close", "scope", "last reference", "end of its owner", "process death",
+                       "session timeout" } },
   run = function(w, case)
     local tracker = w:tracker()
     w:server { key = "test", tracker = tracker }
@@ -22,10 +23,13 @@ scenario "a session behind native handles goes with the last of them, and with e
     elseif case.cause == "scope" then
       do local scoped <close> = session end
     elseif case.cause == "last reference" then measurer:set("session", nil)
+    elseif case.cause == "end of its owner" then measurer:reset()
     elseif case.cause == "process death" then client:kill()
     end
     expect(session):released { after = case.cause == "session timeout" and "timeout" or nil }
-    if case.cause == "last reference" then
+    if case.cause == "end of its owner" then
+      expect(session):gone()
+    elseif case.cause == "last reference" then
       expect(session):gone()
       expect(measurer:lock("cached")):is(false)
     end
