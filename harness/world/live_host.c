@@ -268,9 +268,20 @@ static void arm(struct lr_live_host *host) {
 
 /* ---- the turn of a host ---- */
 
+static size_t count_pending(struct lr_live_host *host) {
+    size_t count = 0;
+    LR_LIST_EACH (node, &host->pending) {
+        count++;
+    }
+    return count;
+}
+
+/* What waits when the turn's events are used up is handed in all the same, once: a role that is not
+ * told yet that its bytes are out would take a packet for half sent. */
 void lr_host_settle(struct lr_live_host *host) {
     LR_ASSERT(!host->settling);
     host->settling = true;
+    size_t limit = EVENTS_A_TURN_MAX;
     for (size_t events = 0;; events++) {
         if (host->role->outbox.count > 0) {
             carry_out(host);
@@ -279,6 +290,9 @@ void lr_host_settle(struct lr_live_host *host) {
             break;
         }
         if (events == EVENTS_A_TURN_MAX) {
+            limit += count_pending(host);
+        }
+        if (events == limit) {
             lr_list_remove(&host->busy);
             lr_list_append(&host->live->busy, &host->busy);
             break;

@@ -304,12 +304,23 @@ static void arm(struct lr_sim_host *host) {
     }
 }
 
+static size_t count_pending(struct lr_sim_host *host) {
+    size_t count = 0;
+    LR_LIST_EACH (node, &host->pending) {
+        count++;
+    }
+    return count;
+}
+
+/* What waits when the turn's events are used up is handed in all the same, once: a role that is not
+ * told yet that its bytes are out would take a packet for half sent. */
 void lr_sim_host_settle(struct lr_sim_host *host) {
     LR_ASSERT(!host->settling);
     if (host->frozen) {
         return;
     }
     host->settling = true;
+    size_t limit = EVENTS_A_TURN_MAX;
     for (size_t events = 0;; events++) {
         if (host->role->outbox.count > 0) {
             carry_out(host);
@@ -318,6 +329,9 @@ void lr_sim_host_settle(struct lr_sim_host *host) {
             break;
         }
         if (events == EVENTS_A_TURN_MAX) {
+            limit += count_pending(host);
+        }
+        if (events == limit) {
             host->busy = true;
             lr_sim_arm(host->sim, &host->event, host->sim->now);
             break;
@@ -363,10 +377,10 @@ void lr_sim_drain(struct lr_host *base) {
 
 /* ---- its process ---- */
 
-void lr_sim_freeze(struct lr_host *base) {
-    struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
-    host->frozen = true;
-    lr_trace_emit(&host->trace, host->sim->now, LR_TRACE_FAULT, 0, "frozen");
+void lr_sim_freeze(struct lr_host *host) {
+    struct lr_sim_host *self = LR_CONTAINER_OF(host, struct lr_sim_host, base);
+    self->frozen = true;
+    lr_trace_emit(&self->trace, self->sim->now, LR_TRACE_FAULT, 0, "frozen");
 }
 
 /* All are woken before the role hears of any. */
@@ -390,17 +404,17 @@ static void wake_listeners(struct lr_sim_host *host) {
     }
 }
 
-void lr_sim_thaw(struct lr_host *base) {
-    struct lr_sim_host *host = LR_CONTAINER_OF(base, struct lr_sim_host, base);
-    if (!host->frozen) {
+void lr_sim_thaw(struct lr_host *host) {
+    struct lr_sim_host *self = LR_CONTAINER_OF(host, struct lr_sim_host, base);
+    if (!self->frozen) {
         return;
     }
-    lr_trace_emit(&host->trace, host->sim->now, LR_TRACE_FAULT, 0, "thawed");
-    wake_listeners(host); /* a role has one; of several, the order would be the table's */
-    wake_ends(host);
-    host->busy = true; /* a turn for what was left undone, and for its deadline */
-    lr_sim_arm(host->sim, &host->event, host->sim->now);
-    lr_sim_tend(host->sim);
+    lr_trace_emit(&self->trace, self->sim->now, LR_TRACE_FAULT, 0, "thawed");
+    wake_listeners(self); /* a role has one; of several, the order would be the table's */
+    wake_ends(self);
+    self->busy = true; /* a turn for what was left undone, and for its deadline */
+    lr_sim_arm(self->sim, &self->event, self->sim->now);
+    lr_sim_tend(self->sim);
 }
 
 /* ---- coming and going ---- */

@@ -343,3 +343,75 @@ Test(world_sim_session, no_failure_of_memory_loses_anything) {
     struct lr_sim_link_profile link = links[0];
     lr_test_each_failure(live_poorly, &link);
 }
+
+/* ---- many at once ---- */
+
+enum { MANY = 700 }; /* more than the events that a host hands in before others have their turn */
+
+static struct lr_session *many[MANY];
+
+static bool add_wide_server(struct stage *stage) {
+    const struct lr_env env = env_of(stage, "server");
+    struct lr_server_options options = lr_server_options_default;
+    options.host = "127.0.0.1";
+    options.port = TRACKER_PORT + 1;
+    options.port_end = TRACKER_PORT + 2;
+    options.key = "test";
+    options.sessions_max = MANY;
+    return lr_server_new(&stage->server, &env, &options, NULL) == LR_OK &&
+           add(stage, lr_server_role(stage->server), "server", 1) &&
+           lr_server_start(stage->server, now_of(stage)) == LR_OK;
+}
+
+static void open_many(struct stage *stage) {
+    struct lr_address address = {.port = TRACKER_PORT + 1};
+    struct lr_result result;
+    size_t count = 0;
+    strcpy(address.host, "127.0.0.1");
+    for (size_t i = 0; i < MANY; i++) {
+        cr_assert_eq(lr_client_connect(stage->client, now_of(stage), &address, lr_text_of("test"),
+                                       0, &stage->op),
+                     LR_OK);
+    }
+    drain(stage);
+    while (count < MANY) {
+        (void)lr_world_turn(stage->world, now_of(stage) + LR_SECOND);
+        while (lr_client_next_result(stage->client, &result)) {
+            cr_assert_eq(result.kind, LR_ANSWER_SESSION);
+            many[count++] = result.session;
+            result.session = NULL;
+            lr_result_deinit(&result);
+        }
+    }
+}
+
+/* Their bytes are out, whoever has been told: Shutdown says the end of each, and no reset. */
+Test(world_sim_session, many_sessions_are_closed_in_their_calls_by_shutdown) {
+    struct stage stage;
+    struct lr_value five = lr_value_int(5);
+    lr_counting_alloc_init(&memory, lr_alloc_system());
+    cr_assert(begin(&stage, &memory.base, 7, &links[0]));
+    take_out(&stage, 1, false);
+    lr_server_free(stage.server);
+    cr_assert(add_wide_server(&stage));
+    pass(&stage, LR_MS);
+    open_many(&stage);
+    for (size_t i = 0; i < MANY; i++) {
+        cr_assert_eq(lr_session_call_name(many[i], now_of(&stage), lr_text_of("rpc.test.addone"),
+                                          &five, 1, &stage.op),
+                     LR_OK);
+    }
+    lr_world_drain(stage.hosts[2]);
+    for (size_t i = 0; i < MANY; i++) {
+        lr_session_close(many[i], now_of(&stage));
+        lr_session_unref(many[i], now_of(&stage), "the test");
+    }
+    pass(&stage, LR_SECOND);
+    cr_assert_eq(lr_ledger_account_count(stage.ledger), MANY);
+    for (uint32_t i = 1; i <= MANY; i++) {
+        const struct lr_account *account = lr_ledger_account(stage.ledger, i);
+        cr_assert_neq(account->shutdown_at[LR_TO_SERVICE], LR_TIME_NEVER, "session %u", i);
+        cr_assert_eq(account->reset_at[LR_TO_SERVICE], LR_TIME_NEVER, "session %u", i);
+    }
+    finish(&stage);
+}
