@@ -22,26 +22,23 @@ static bool has_port(const char *address, uint16_t port) {
     return colon != NULL && strcmp(colon + 1, text) == 0;
 }
 
-/* The account of the session whose connection has the local port |port|; the newest, as ports come
- * again. */
-static uint32_t find_account(const struct lr_stage *stage, const struct lr_party *client,
-                             uint16_t port) {
-    for (uint32_t i = (uint32_t)lr_ledger_account_count(stage->ledger); i > 0 && port != 0; i--) {
-        const struct lr_account *account = lr_ledger_account(stage->ledger, i);
-        if (strcmp(account->client, client->name) == 0 && account->data_link != 0 &&
-            has_port(account->client_address, port)) {
-            return i;
-        }
-    }
-    return 0;
-}
-
+/* Its connection is known by the ports of both ends: one local port may serve two connections, to
+ * different services. The newest, as ports come again. */
 uint32_t lr_account_of_session(const struct lr_party *client, const struct lr_session *session) {
     if (client->host == NULL) {
         return 0;
     }
-    uint16_t port = lr_world_conn_port(client->host, lr_session_conn(session));
-    return find_account(client->stage, client, port);
+    const struct lr_ledger *ledger = client->stage->ledger;
+    uint16_t local = lr_world_conn_port(client->host, lr_session_conn(session));
+    uint16_t remote = lr_session_address(session)->port;
+    for (uint32_t i = (uint32_t)lr_ledger_account_count(ledger); i > 0 && local != 0; i--) {
+        const struct lr_account *account = lr_ledger_account(ledger, i);
+        if (strcmp(account->client, client->name) == 0 && account->data_link != 0 &&
+            has_port(account->client_address, local) && has_port(account->server_address, remote)) {
+            return i;
+        }
+    }
+    return 0;
 }
 
 uint32_t lr_check_account(lua_State *lua, int index) {
@@ -54,9 +51,8 @@ uint32_t lr_check_account(lua_State *lua, int index) {
         return *account;
     }
     struct lr_held_session *held = lr_check_session(lua, index);
-    if (held->account == 0 && held->session != NULL && held->client->host != NULL) {
-        uint16_t port = lr_world_conn_port(held->client->host, lr_session_conn(held->session));
-        held->account = find_account(held->client->stage, held->client, port);
+    if (held->account == 0 && held->session != NULL) {
+        held->account = lr_account_of_session(held->client, held->session);
     }
     return held->account;
 }

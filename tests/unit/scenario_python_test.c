@@ -13,33 +13,13 @@
     "local cpp = w:client { tracker = t, runtime = native() } local tr = py:connect_tracker(t) "   \
     "local r = tr:request('k') expect(1):is(1)\n"
 
-struct wrong {
-    const char *line;
-    const char *told;
-};
-
 static struct lr_seen_run run;
 static const struct lr_rig_options simulated = {.sim = true};
 
-static void expect_told(const struct wrong *wrong) {
-    char body[1024];
-    (void)snprintf(body, sizeof body, STAGE "%s", wrong->line);
-    const struct lr_seen_case *seen = lr_rig_run_body(&run, body, &simulated);
-    cr_expect_eq(seen->outcome, LR_CASE_UNEXPECTED, "%s: %s", wrong->line,
-                 lr_case_outcome_name(seen->outcome));
-    cr_expect(strstr(seen->reason, "/scenarios/case.lua:3: ") != NULL, "%s: no place in: %s",
-              wrong->line, seen->reason);
-    cr_expect(strstr(seen->reason, wrong->told) != NULL, "%s: no \"%s\" in: %s", wrong->line,
-              wrong->told, seen->reason);
-}
-
-#define EXPECT_ALL_TOLD(rows)                                                                      \
-    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {                                               \
-        expect_told(&(rows)[i]);                                                                   \
-    }
+#define EXPECT_ALL_TOLD(rows) lr_rig_expect_told(STAGE, rows, LR_COUNT_OF(rows), &simulated)
 
 Test(scenario_python, unknown_words_and_versions_name_what_there_is, .timeout = 300) {
-    static const struct wrong rows[] = {
+    static const struct lr_rig_wrong rows[] = {
         {"r:refcnt()", "object has no \"refcnt\"; did you mean \"refcount\"?"},
         {"py:cal('f', print)", "party has no \"cal\"; did you mean \"call\"?"},
         {"cpython('3.8.9')", "there is no cpython(\"3.8.9\"); there are "},
@@ -56,7 +36,7 @@ Test(scenario_python, unknown_words_and_versions_name_what_there_is, .timeout = 
 }
 
 Test(scenario_python, values_of_a_wrong_kind_are_told, .timeout = 300) {
-    static const struct wrong rows[] = {
+    static const struct lr_rig_wrong rows[] = {
         {"c:call('f', function() end)", "client1 does not run in Python"},
         {"cpp:gc()", "does not run in Python"},
         {"py:share(r)", "client2 has no native handles"},
@@ -89,7 +69,7 @@ Test(scenario_python, values_of_a_wrong_kind_are_told, .timeout = 300) {
 }
 
 Test(scenario_python, what_is_over_is_told, .timeout = 300) {
-    static const struct wrong rows[] = {
+    static const struct lr_rig_wrong rows[] = {
         {"py:del(r) r:refcount()", "that object has gone"},
         {"py:del(r) py:del(r)", "nothing holds it by a name any more"},
         {"local f py:call('f', function(frame) f = frame end) f.x = 1", "that frame has gone"},

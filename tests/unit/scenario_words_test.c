@@ -11,32 +11,12 @@
     "local t = w:tracker() local v = w:server { key = 'k', tracker = t } "                         \
     "local c = w:client { tracker = t } local s = c:request('k') expect(1):is(1)\n"
 
-struct wrong {
-    const char *line;
-    const char *told;
-};
-
 static struct lr_seen_run run;
 
-static void expect_told(const struct wrong *wrong) {
-    char body[1024];
-    (void)snprintf(body, sizeof body, STAGE "%s", wrong->line);
-    const struct lr_seen_case *seen = lr_rig_run_body(&run, body, NULL);
-    cr_expect_eq(seen->outcome, LR_CASE_UNEXPECTED, "%s: %s", wrong->line,
-                 lr_case_outcome_name(seen->outcome));
-    cr_expect(strstr(seen->reason, "/scenarios/case.lua:3: ") != NULL, "%s: no place in: %s",
-              wrong->line, seen->reason);
-    cr_expect(strstr(seen->reason, wrong->told) != NULL, "%s: no \"%s\" in: %s", wrong->line,
-              wrong->told, seen->reason);
-}
-
-#define EXPECT_ALL_TOLD(rows)                                                                      \
-    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {                                               \
-        expect_told(&(rows)[i]);                                                                   \
-    }
+#define EXPECT_ALL_TOLD(rows) lr_rig_expect_told(STAGE, rows, LR_COUNT_OF(rows), NULL)
 
 Test(scenario_words, unknown_words_name_the_nearest, .timeout = 300) {
-    static const struct wrong rows[] = {
+    static const struct lr_rig_wrong rows[] = {
         {"w:trackr()", "world has no \"trackr\"; did you mean \"tracker\"?"},
         {"w:sleep('1s')", "world has no \"sleep\""},
         {"t:nam()", "party has no \"nam\"; did you mean \"name\"?"},
@@ -58,7 +38,7 @@ Test(scenario_words, unknown_words_name_the_nearest, .timeout = 300) {
 }
 
 Test(scenario_words, unknown_options_name_the_nearest, .timeout = 300) {
-    static const struct wrong rows[] = {
+    static const struct lr_rig_wrong rows[] = {
         {"w:tracker { prt = 1 }", "tracker has no \"prt\"; did you mean \"port\"?"},
         {"w:server { kye = 'x' }", "server has no \"kye\"; did you mean \"key\"?"},
         {"w:client { traker = t }", "client has no \"traker\"; did you mean \"tracker\"?"},
@@ -81,7 +61,7 @@ Test(scenario_words, unknown_options_name_the_nearest, .timeout = 300) {
 }
 
 Test(scenario_words, values_of_a_wrong_kind_are_told, .timeout = 300) {
-    static const struct wrong rows[] = {
+    static const struct lr_rig_wrong rows[] = {
         {"w:tracker { port = 'x' }", "\"port\" must be a whole number"},
         {"w:tracker { port = 65536 }", "option \"port\" is 65536; it is 0 to 65535"},
         {"w:server { port = -1 }", "it is 0 to 65535"},
@@ -133,7 +113,7 @@ Test(scenario_words, values_of_a_wrong_kind_are_told, .timeout = 300) {
 }
 
 Test(scenario_words, expectations_used_wrongly_are_told, .timeout = 300) {
-    static const struct wrong rows[] = {
+    static const struct lr_rig_wrong rows[] = {
         {"expect()", "value expected"},
         {"expect(1):is()", "value expected"},
         {"expect('x'):contains()", "string expected"},
@@ -158,7 +138,7 @@ Test(scenario_words, expectations_used_wrongly_are_told, .timeout = 300) {
 }
 
 Test(scenario_words, what_is_over_is_told, .timeout = 300) {
-    static const struct wrong rows[] = {
+    static const struct lr_rig_wrong rows[] = {
         {"s:unref() s:unref()", "session is closed"},
         {"s:close() s:call('rpc.test.addone', 1)", "session is closed"},
         {"local f = s:get_function('rpc.test.addone') s:unref() f(1)", "session is closed"},
@@ -169,7 +149,7 @@ Test(scenario_words, what_is_over_is_told, .timeout = 300) {
         {"w:await(function() error('oh', 0) or nothing() end)", "oh"},
     };
     for (size_t i = 0; i + 1 < LR_COUNT_OF(rows); i++) {
-        expect_told(&rows[i]);
+        lr_rig_expect_told(STAGE, &rows[i], 1, NULL);
     }
     const struct lr_seen_case *seen =
         lr_rig_run_body(&run, "expect(1):is(1) w:await(function() error('oh', 0) end)", NULL);
@@ -177,7 +157,7 @@ Test(scenario_words, what_is_over_is_told, .timeout = 300) {
 }
 
 Test(scenario_words, a_remote_error_is_one_of_the_script, .timeout = 300) {
-    static const struct wrong rows[] = {
+    static const struct lr_rig_wrong rows[] = {
         {"s:call('no.such.function')", "no function of that name"},
         {"s:call('rpc.test.except', 'boom')", "boom"},
         {"s:download('gone.txt')", "gone.txt"},

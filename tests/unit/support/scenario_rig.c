@@ -172,6 +172,23 @@ const struct lr_seen_case *lr_rig_run_body(struct lr_seen_run *run, const char *
     return &run->cases[0];
 }
 
+void lr_rig_expect_told(const char *stage, const struct lr_rig_wrong *rows, size_t count,
+                        const struct lr_rig_options *options) {
+    static struct lr_seen_run run;
+    char body[2048];
+    for (size_t i = 0; i < count; i++) {
+        int size = snprintf(body, sizeof body, "%s%s", stage, rows[i].line);
+        cr_assert(size > 0 && (size_t)size < sizeof body);
+        const struct lr_seen_case *seen = lr_rig_run_body(&run, body, options);
+        cr_expect_eq(seen->outcome, LR_CASE_UNEXPECTED, "%s: %s", rows[i].line,
+                     lr_case_outcome_name(seen->outcome));
+        cr_expect(strstr(seen->reason, "/scenarios/case.lua:3: ") != NULL, "%s: no place in: %s",
+                  rows[i].line, seen->reason);
+        cr_expect(strstr(seen->reason, rows[i].told) != NULL, "%s: no \"%s\" in: %s", rows[i].line,
+                  rows[i].told, seen->reason);
+    }
+}
+
 /* ---- without memory ---- */
 
 struct poor_case {

@@ -71,6 +71,16 @@ void lr_rig_run_text(struct lr_seen_run *run, const char *text,
 const struct lr_seen_case *lr_rig_run_body(struct lr_seen_run *run, const char *body,
                                            const struct lr_rig_options *options);
 
+/* A line used wrongly, and a part of what the script's error says of it. */
+struct lr_rig_wrong {
+    const char *line;
+    const char *told;
+};
+/* Plays each of |rows| behind |stage|, which is one line, and expects that its error names the line
+ * and says what |told| does. */
+void lr_rig_expect_told(const char *stage, const struct lr_rig_wrong *rows, size_t count,
+                        const struct lr_rig_options *options);
+
 /* A case to be played without memory. */
 struct lr_rig_story {
     const char *body;             /* all that the case does */
