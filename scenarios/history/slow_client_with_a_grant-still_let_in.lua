@@ -32,3 +32,19 @@ scenario "a key that was granted is good until its time is over, also when the o
     expect(tracker):free("test", 1)
   end,
 }
+
+scenario "a client that comes just before its grant's time is over keeps its session when that time comes" {
+  run = function(w)
+    local tracker = w:tracker()
+    local server = w:server { key = "test", tracker = tracker, unused = "3s" }
+    local peer, matchkey = grant(w, tracker, "slow")
+    w:pass("2800ms")
+    local link = peer:open(server)
+    link:send(string.pack("<i4s4", 0xff271, "client:" .. matchkey))
+    expect(link:read(4)):is(string.pack("<i4", 0xff271))
+    expect(link:ended("5s")):is(nil)
+    expect(tracker):free("test", 0)
+    link:close()
+    expect(tracker):free("test", 1)
+  end,
+}

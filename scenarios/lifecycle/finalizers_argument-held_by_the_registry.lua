@@ -24,3 +24,22 @@ scenario "the argument of a finalizer is held by the registry until what it wait
     expect(tracker):free("test", 1)
   end,
 }
+
+scenario "finalizers that wait for the exit run there, the last made first" {
+  matrix = { python = { "3.7.2", "3.8.10", "3.12" } },
+  run = function(w, case)
+    local tracker = w:tracker()
+    w:server { key = "test", tracker = tracker, sessions = 2 }
+    local py = w:client { runtime = cpython(case.python) }
+    py:connect_tracker(tracker)
+    local one, two = py:globals().t:request("test"), py:globals().t:request("test")
+    py:finalize(py:object("Task"), "the first is finalized", { argument = one, atexit = true })
+    py:finalize(py:object("Task"), "the second is finalized", { argument = two, atexit = true })
+    py:exit()
+    expect(one):released()
+    expect(two):released()
+    expect(table.concat(py:events(), "; ")):contains("the second is finalized")
+    expect(table.concat(py:events(), "; ")):contains("second is finalized; the first is finalized")
+    expect(tracker):free("test", 2)
+  end,
+}

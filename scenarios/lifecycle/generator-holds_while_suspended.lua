@@ -27,3 +27,21 @@ scenario "a generator that is suspended inside a with holds its session until it
     expect(tracker):free("test", 1)
   end,
 }
+
+scenario "a generator that is dropped inside a with ends its session, though others hold it" {
+  matrix = { python = { "3.7.2", "3.8.10", "3.12" } },
+  run = function(w, case)
+    local tracker = w:tracker()
+    w:server { key = "test", tracker = tracker }
+    local py = w:client { runtime = cpython(case.python) }
+    py:connect_tracker(tracker)
+    local r = py:globals().t:request("test")
+    local g = py:generator("measurements")
+    g:next(function() py:enter_with(r) end)
+    expect(r:call("rpc.test.addone", 1)):is(2)
+    py:del(g)
+    expect(r):released()
+    expect(r):alive()
+    expect(tracker):free("test", 1)
+  end,
+}

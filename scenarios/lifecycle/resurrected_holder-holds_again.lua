@@ -32,3 +32,31 @@ scenario "a holder whose __del__ brings it back holds its session, unless the co
     expect(tracker):free("test", 1)
   end,
 }
+
+-- Until 3.8 one object that its __del__ saved spared everything that was found with it.
+scenario "garbage beside an object that saves itself is collected at once from 3.9 on, and a collection later before" {
+  matrix = { python = { "3.7.2", "3.8.10", "3.9.5", "3.12" } },
+  run = function(w, case)
+    local tracker = w:tracker()
+    w:server { key = "test", tracker = tracker }
+    local py = w:client { runtime = cpython(case.python) }
+    local saves_all = case.python == "3.7.2" or case.python == "3.8.10"
+    py:connect_tracker(tracker)
+    local saved = py:object("Pool", {})
+    saved:revives_as("saved")
+    saved:set("self", saved)
+    local other = py:object("Task", {})
+    other:set("self", other)
+    py:del(saved)
+    py:del(other)
+    py:gc()
+    expect(other:alive()):is(saves_all)
+    py:gc()
+    expect(other:alive()):is(false)
+
+    local session = py:globals().t:request("test")
+    session:close()
+    expect(session):released { after = "close" }
+    expect(tracker):free("test", 1)
+  end,
+}
