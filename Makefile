@@ -20,7 +20,7 @@ strict := $(if $(filter-out 0,$(STRICT)),--strict)
 filter := $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: help setup build run test interop bench lint format clang digests big-endian asan valgrind \
-        fuzz coverage clean distclean
+        fuzz mutants coverage clean distclean
 
 help: ## this list
 	@echo "lastref: is every session released on time, whatever happens?"
@@ -34,7 +34,7 @@ help: ## this list
 # STRICT       ## 1: whatever could not be run is a failure (run, test, interop)
 # SCENARIOS    ## run: files or folders (default: scenarios/)
 # FILTER       ## run: only cases whose name contains this; test: only tests whose name matches
-# ARGS         ## run, interop, bench: further options, handed on as they are
+# ARGS         ## run, interop, bench, mutants: further options, handed on as they are
 # FAST         ## bench: 1: in half a minute, and without real TVM
 # PRESET       ## build: which preset of CMakePresets.json (default: dev)
 # FUZZ_SECONDS ## fuzz: time for each target (default: 20)
@@ -49,7 +49,7 @@ run: ## judge the scenarios: build/release/bin/lastref run scenarios/
 test: ## unit, golden and scenario tests, and the fuzzers' seeds once (minutes)
 	@tools/setup.sh base test
 	@tools/build.sh dev
-	ctest --test-dir build/dev -L '^(unit|golden|scenario|scenario-live|fuzz-corpus)$$' \
+	ctest --test-dir build/dev -L '^(unit|golden|scenario|scenario-live|fuzz-corpus|tree)$$' \
 	    $(if $(FILTER),-R '$(FILTER)') --output-on-failure --no-tests=error -j $(JOBS)
 
 interop: ## all roles against real TVM of both dialects (downloads about 1.2 GB the first time)
@@ -95,6 +95,12 @@ valgrind: ## all tests under valgrind: errors, leaks, descriptors
 fuzz: ## every fuzz target for FUZZ_SECONDS
 	@tools/setup.sh base clang fuzz
 	@tools/run_fuzz.sh
+
+mutants: ## are planted bugs found, by whom first, as what: build/mutants.md (ARGS=--first: in minutes)
+	@tools/setup.sh base mutants
+	@mkdir -p build
+	tools/prove_mutants.py --jobs $(JOBS) --work build/mutants --json build/mutants.json \
+	    --markdown build/mutants.md $(ARGS)
 
 coverage: ## lines and branches that the tests reach: build/coverage/html
 	@tools/setup.sh base test coverage

@@ -1,78 +1,292 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Shows that each mutant of mocks/mutants is found by the scenario that it names.
+"""Shows that each mutant of mocks/mutants is found, by whom first, after how long, and as what.
 
-usage: prove_mutants.py [--work DIR] [PATCH..]
+usage: prove_mutants.py [--check | --first] [--jobs N] [--cap SECONDS] [--work DIR] [--json FILE]
+                        [--markdown FILE] [PATCH..]
 
-Copies the tree to DIR (a temporary folder unless said), builds it there, and for each patch, alone: applies
-it, builds, plays its scenario in the simulated world, and takes it back. Prints a line each. Exit status: 0
-all were found, 1 not, 2 wrong usage.
+--check: only that each patch applies as it stands, and that README.md names them all; a second.
+--first: each mutant until its first finder: what its patch names, and where that fails the other finders.
+Else every finder is asked of every mutant: the scenarios in the simulated world, exploration, torture of
+memory and of io, each for at most --cap seconds (30).
+
+The tree is built once, and each mutant compiled and linked beside it (tools/overlay_build.py); the tree
+itself is not touched. Exit status: 0 all were found, 1 not, 2 wrong usage.
 """
 
 import argparse
+import concurrent.futures
+import json
+import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
+import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-LEFT_OUT = shutil.ignore_patterns(".git", "build", "build-*")
+from overlay_build import ROOT, Base, BuildError, Variant, apply_patch, watch
 
-
-def run(*command):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-
-
-def build(tree):
-    """None, or the last lines of what went wrong."""
-    made = run("cmake", "--build", str(tree / "build-mutants"), "--target", "lastref")
-    return None if made.returncode == 0 else made.stdout[-800:]
+MUTANTS = ROOT / "mocks" / "mutants"
+FAILED = r"(?:FAILED|INVALID|STALE)\b"
+KNOWN = ["--known-failures", "scenarios/known_failures.txt"]
+# What there is besides is not to be part of the result.
+ENVIRONMENT = dict(os.environ, LASTREF_TVM_DIR="none", LASTREF_INTERPRETERS_DIR="none")
 
 
-def prove(tree, patch):
-    """What became of |patch|: whether it was found, and a sentence."""
-    named = re.search(r"^Found by: (scenarios/\S+\.lua)", patch.read_text(), re.M)
-    if named is None:
-        return False, "names no scenario"
-    applied = run("patch", "-p1", "-s", "-d", str(tree), "-i", str(patch))
-    if applied.returncode != 0:
-        return False, "does not apply: plant its bug anew"
+class Patch:
+    def __init__(self, path):
+        text = path.read_text()
+        self.path = path
+        self.name = path.stem
+        self.what = self.field(text, "What")
+        self.found_by = re.sub(r" \(.*", "", self.field(text, "Found by"))
+        self.seen_as = self.field(text, "Seen as")
+
+    def field(self, text, name):
+        found = re.search(rf"^{name}: (.*)$", text, re.M)
+        return found[1].strip() if found else ""
+
+
+def check(patches):
+    """What is wrong with the patches and their table, a line each."""
+    wrong = []
+    with tempfile.TemporaryDirectory(prefix="lastref-mutants-") as folder:
+        for patch in patches:
+            try:
+                apply_patch(patch.path, ROOT, pathlib.Path(folder) / patch.name)
+            except (BuildError, OSError) as error:
+                wrong.append(f"{patch.name}: does not apply, plant its bug anew: {error}")
+            if not patch.what or not patch.found_by or not patch.seen_as:
+                wrong.append(f"{patch.name}: must say What, Found by and Seen as")
+            for scenario in re.findall(r"scenarios/\S+\.lua", patch.found_by):
+                if not (ROOT / scenario).is_file():
+                    wrong.append(f"{patch.name}: there is no {scenario}")
+    table = set(re.findall(r"^\| `([a-z]\S*)` \|", (MUTANTS / "README.md").read_text(), re.M))
+    there = {path.stem for path in MUTANTS.glob("*.patch")}
+    wrong += [f"{name}: README.md does not name it" for name in sorted(there - table)]
+    wrong += [f"{name}: README.md names it, and there is no such patch" for name in sorted(table - there)]
+    return wrong
+
+
+class Found:
+    """What a finder says: after how many seconds, in which case, with which verdict, and in which words."""
+
+    def __init__(self, finder, seconds, case, verdict, text, count=1):
+        self.finder, self.seconds, self.case = finder, seconds, case
+        self.verdict, self.text, self.count = verdict, text, count
+
+
+def words_of(case):
+    """All that a case of the JSON report says of what is wrong."""
+    words = [finding["text"] for finding in case.get("findings", [])]
+    words += [f"{e['text']}: expected {e['expected']}, seen {e['seen']}"
+              for e in case.get("expectations", []) if not e["held"]]
+    return words + [case["reason"]] if case.get("reason") else words
+
+
+def verdict_of(case):
+    release = case.get("release") or "not observable"
+    if release not in ("on time", "not observable", "not run"):
+        return f"release: {release}"
+    return "protocol: failed" if case.get("protocol") == "failed" else case["result"]
+
+
+def read_cases(file):
     try:
-        wrong = build(tree)
-        if wrong is not None:
-            return False, "does not build: " + wrong
-        lastref = tree / "build-mutants" / "bin" / "lastref"
-        played = run(str(lastref), "run", "--world", "sim", str(tree / named[1]))
-        cases = re.findall(r"^(?:FAILED|INVALID)", played.stdout, re.M)
-        return played.returncode in (1, 3), f"{len(cases)} cases of {named[1]}"
+        return [case for case in json.loads(file.read_text())["cases"]
+                if case["result"] not in ("as expected", "not run", "known failure", "contention")]
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+class Finders:
+    def __init__(self, base, cap):
+        self.cap = cap
+        self.torture = "--torture" in watch([str(base), "run", "--help"], ROOT, 10)[1]
+        self.exploration = watch([str(base), "explore", "--help"], ROOT, 10)[0] == 0
+
+    def run_scenarios(self, program, finder, words, patch=None):
+        """Plays scenarios; the finding whose words the patch names, else the first."""
+        file = program.parent / "report.json"
+        status, output, first_at = watch(
+            [str(program), "run", "--world", "sim", "--jobs", "1", "--grace", "3", "--json", str(file),
+             *words],
+            ROOT, self.cap, FAILED, ENVIRONMENT)
+        if status == 2:
+            raise BuildError(output[-500:])
+        cases = read_cases(file)
+        if first_at is None and status in (0, None):
+            return None
+        told = [(case, text) for case in cases for text in words_of(case)] or [(case, "") for case in cases]
+        if not told:
+            return Found(finder, first_at or 0, "", "died", output[-200:])
+        right = [one for one in told if patch and patch.seen_as and patch.seen_as in one[1]]
+        case, text = (right or told)[0]
+        return Found(finder, first_at or 0, case["name"], verdict_of(case), text, len(cases))
+
+    def named(self, program, patch):
+        """What the patch says that finds it."""
+        words = patch.found_by.split()
+        if words[:1] == ["torture"]:
+            torture = ["--torture", *words[1:]]
+            return self.run_scenarios(program, "torture", torture, patch) if self.torture else None
+        if words[:1] == ["exploration"]:
+            return self.explored(program)
+        return self.run_scenarios(program, "its scenario", words, patch)
+
+    def all(self, program):
+        """Each finder that there is, as a name and what to call."""
+        yield "scenarios", lambda: self.run_scenarios(program, "scenarios", [*KNOWN, "scenarios"])
+        if self.exploration:
+            yield "exploration", lambda: self.explored(program)
+        for kind in ("memory", "io") if self.torture else ():
+            yield "torture " + kind, lambda kind=kind: self.run_scenarios(
+                program, "torture " + kind, ["--torture", kind, "scenarios"])
+
+    def explored(self, program):
+        if not self.exploration:
+            return None
+        file = program.parent / "explored.json"
+        status, output, first_at = watch(
+            [str(program), "explore", "--for", f"{self.cap}s", "--jobs", "1", "--json", str(file)],
+            program.parent, self.cap + 30, FAILED, ENVIRONMENT)
+        if status in (0, None) and first_at is None:
+            return None
+        line = next((line for line in output.splitlines() if re.match(FAILED, line)), output[-200:])
+        cases = read_cases(file)
+        verdict = verdict_of(cases[0]) if cases else "failed"
+        texts = words_of(cases[0]) if cases else []
+        return Found("exploration", first_at or 0, line.split("  ")[0], verdict, texts[0] if texts else line)
+
+
+class Proof:
+    """What became of one mutant."""
+
+    def __init__(self, patch):
+        self.patch = patch
+        self.error = None
+        self.found = []
+        self.build_seconds = 0.0
+
+    @property
+    def first(self):
+        return min(self.found, key=lambda found: found.seconds) if self.found else None
+
+    def line(self):
+        if self.error:
+            return f"WRONG  {self.patch.name}: {self.error}"
+        if self.first is None:
+            return f"MISSED {self.patch.name}: {self.patch.what}"
+        found = self.first
+        return (f"found  {self.patch.name}: by {found.finder} after {found.seconds:.1f} s, {found.verdict}; "
+                f"{found.case}: {found.text[:160]}")
+
+
+def prove(proof, base, guard, finders, folder, first):
+    patch = proof.patch
+    began = time.monotonic()
+    try:
+        names = apply_patch(patch.path, ROOT, folder / "src")
+        program = Variant(base, folder / "bin", folder / "src", names).link("lastref")
+        shutil.copy(guard, program.parent)
+        proof.build_seconds = time.monotonic() - began
+        if first:
+            found = finders.named(program, patch)
+            if found is not None and patch.seen_as in found.text:
+                proof.found.append(found)
+                return
+            proof.error = f"not found by {patch.found_by} as \"{patch.seen_as}\"" + \
+                (f", but as \"{found.text[:200]}\"" if found is not None else "")
+        for _, finder in finders.all(program):
+            found = finder()
+            if found is not None:
+                proof.found.append(found)
+                if first:
+                    return
+    except BuildError as error:
+        proof.error = str(error)
     finally:
-        run("patch", "-p1", "-s", "-R", "-d", str(tree), "-i", str(patch))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_markdown(path, proofs, names):
+    lines = ["| mutant | first found by | after | verdict | in the words | " + " | ".join(names) + " |",
+             "| --- | --- | ---: | --- | --- |" + " ---: |" * len(names)]
+    for proof in proofs:
+        first = proof.first
+        by = {found.finder: f"{found.seconds:.1f} s" for found in proof.found}
+        cells = [f"`{proof.patch.name}`"]
+        told = [first.finder, f"{first.seconds:.1f} s", first.verdict, first.text[:140]] if first else [
+            "nobody", "", "", proof.error or ""]
+        cells += [text.replace("|", "\\|") for text in told]
+        lines.append("| " + " | ".join(cells + [by.get(name, "-") for name in names]) + " |")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def write_json(path, proofs):
+    path.write_text(json.dumps([{
+        "mutant": proof.patch.name, "what": proof.patch.what, "error": proof.error,
+        "build_seconds": round(proof.build_seconds, 3),
+        "found": [vars(found) for found in sorted(proof.found, key=lambda found: found.seconds)],
+    } for proof in proofs], indent=1) + "\n")
+
+
+def prove_all(patches, arguments, work):
+    base = Base(work / "base", "-O1", ["lastref", "lastref-guard"], arguments.jobs)
+    built = base.folder / "bin" / "lastref"
+    finders = Finders(built, arguments.cap)
+    names = [name for name, _ in finders.all(built)]
+    for name, there in (("exploration", finders.exploration), ("torture", finders.torture)):
+        if not there:
+            print(f"without {name}: this lastref does not know it", flush=True)
+    proofs = []
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        waiting = []
+        for patch in patches:
+            proof = Proof(patch)
+            proofs.append(proof)
+            future = pool.submit(prove, proof, base, built.parent / "lastref-guard", finders,
+                                 work / patch.name, arguments.first)
+            waiting.append((proof, future))
+        for proof, future in waiting:
+            future.result()
+            print(proof.line(), flush=True)
+            if arguments.json:
+                write_json(arguments.json, proofs)
+    if arguments.markdown:
+        write_markdown(arguments.markdown, proofs, names)
+    return proofs, names
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true")
+    how.add_argument("--first", action="store_true")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--cap", type=float, default=30)
     parser.add_argument("--work", type=pathlib.Path)
+    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--markdown", type=pathlib.Path)
     parser.add_argument("patches", nargs="*", type=pathlib.Path)
     arguments = parser.parse_args()
-    patches = arguments.patches or sorted((ROOT / "mocks" / "mutants").glob("*.patch"))
+    patches = [Patch(path.resolve()) for path in arguments.patches or sorted(MUTANTS.glob("*.patch"))]
+    wrong = check(patches) if arguments.check or not arguments.patches else []
+    for line in wrong:
+        print(line)
+    if arguments.check or wrong:
+        print(f"{len(patches)} mutants, {len(wrong)} complaints")
+        return 1 if wrong else 0
     work = arguments.work or pathlib.Path(tempfile.mkdtemp(prefix="lastref-mutants-"))
-    tree = work / "tree"
-    shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
-    run("cmake", "-S", str(tree), "-B", str(tree / "build-mutants"), "-G", "Ninja")
-    wrong = build(tree)
-    if wrong is not None:
-        sys.exit("the tree without mutants does not build: " + wrong)
-    missed = 0
-    for patch in patches:
-        found, told = prove(tree, patch.resolve())
-        missed += not found
-        print(f"{'found ' if found else 'MISSED'} {patch.stem}: {told}", flush=True)
-    print(f"{len(patches)} mutants, {missed} missed")
+    proofs, names = prove_all(patches, arguments, work)
     if arguments.work is None:
         shutil.rmtree(work)
+    missed = sum(1 for proof in proofs if proof.error or not proof.found)
+    for name in names if not arguments.first else ():
+        print(f"{sum(any(f.finder == name for f in proof.found) for proof in proofs):4} found by {name}")
+    print(f"{len(proofs)} mutants, {missed} missed or wrong")
     return 1 if missed else 0
 
 

@@ -7,7 +7,7 @@
 # (through sudo when not root). Where there is no apt-get it names what is missing, for other package
 # managers, and fails. Says nothing and is quick when nothing is missing.
 #
-# groups: base test lint clang fuzz valgrind coverage interop big-endian, or all; and maven, which
+# groups: base test lint clang fuzz mutants valgrind coverage interop big-endian, or all; and maven, which
 # tests/interop/setup.sh asks for where it cannot do without
 # environment: LR_APT_LISTS (where apt keeps its lists; for tests)
 set -euo pipefail
@@ -69,6 +69,10 @@ find_missing() {
             ;;
         test)
             need has_library criterion -- libcriterion-dev criterion criterion-devel -
+            need has patch -- patch gpatch patch -
+            ;;
+        mutants)
+            need has patch -- patch gpatch patch -
             ;;
         lint)
             need has clang-tidy -- clang-tidy llvm clang-tools-extra -
