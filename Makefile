@@ -20,7 +20,7 @@ strict := $(if $(filter-out 0,$(STRICT)),--strict)
 filter := $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: help setup build run test interop bench lint format clang digests big-endian asan valgrind \
-        fuzz mutants coverage clean distclean
+        fuzz mutants mutate coverage clean distclean
 
 help: ## this list
 	@echo "lastref: is every session released on time, whatever happens?"
@@ -34,7 +34,7 @@ help: ## this list
 # STRICT       ## 1: whatever could not be run is a failure (run, test, interop)
 # SCENARIOS    ## run: files or folders (default: scenarios/)
 # FILTER       ## run: only cases whose name contains this; test: only tests whose name matches
-# ARGS         ## run, interop, bench, mutants: further options, handed on as they are
+# ARGS         ## run, interop, bench, mutants, mutate: further options, handed on as they are
 # FAST         ## bench: 1: in half a minute, and without real TVM
 # PRESET       ## build: which preset of CMakePresets.json (default: dev)
 # FUZZ_SECONDS ## fuzz: time for each target (default: 20)
@@ -101,6 +101,12 @@ mutants: ## are planted bugs found, by whom first, as what: build/mutants.md (AR
 	@mkdir -p build
 	tools/prove_mutants.py --jobs $(JOBS) --work build/mutants --json build/mutants.json \
 	    --markdown build/mutants.md $(ARGS)
+
+mutate: ## how many small changes of the real code do tests and scenarios notice (an hour)
+	@tools/setup.sh base test
+	@mkdir -p build
+	tools/mutate.py --jobs $(JOBS) --work build/mutate --json build/mutate.json \
+	    --markdown build/mutate.md $(ARGS)
 
 coverage: ## lines and branches that the tests reach: build/coverage/html
 	@tools/setup.sh base test coverage
