@@ -211,6 +211,7 @@ enum lr_status lr_server_new(struct lr_server **out, const struct lr_env *env,
     lr_list_init(&server->queue);
     lr_list_init(&server->graves);
     lr_server_conns_init(server);
+    lr_server_dialects_init(&server->dialects, env->alloc);
     if (own_options(server, options) != LR_OK || lr_server_slots_init(server) != LR_OK ||
         lr_server_link_init(server) != LR_OK) {
         lr_server_free(server);
@@ -234,6 +235,7 @@ void lr_server_free(struct lr_server *server) {
     lr_server_conn_bury(server);
     lr_server_link_deinit(server);
     lr_server_slots_deinit(server);
+    lr_server_dialects_deinit(&server->dialects);
     lr_alloc_free_string(alloc, (char *)server->options.host);
     lr_alloc_free_string(alloc, (char *)server->options.key);
     lr_alloc_free_string(alloc, (char *)server->options.tracker_host);

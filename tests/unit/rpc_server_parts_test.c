@@ -71,8 +71,11 @@ Test(server_parts, handles_have_a_limit) {
 }
 
 Test(server_parts, the_table_of_dialects_is_bounded) {
-    static struct lr_server_dialects dialects;
+    struct lr_server_dialects dialects;
+    struct lr_counting_alloc counting;
     char host[32];
+    lr_counting_alloc_init(&counting, lr_alloc_system());
+    lr_server_dialects_init(&dialects, &counting.base);
     lr_server_dialect_prove(&dialects, "kept", LR_DIALECT_LEGACY);
     lr_server_dialect_prove(&dialects, "forgotten", LR_DIALECT_LEGACY);
     for (int i = 0; i < LR_SERVER_DIALECTS_MAX - 1; i++) {
@@ -82,6 +85,13 @@ Test(server_parts, the_table_of_dialects_is_bounded) {
     }
     cr_assert_eq(lr_server_dialect_guess(&dialects, "kept"), LR_DIALECT_LEGACY);
     cr_assert_eq(lr_server_dialect_guess(&dialects, "forgotten"), LR_DIALECT_FFI);
+    cr_assert_eq(counting.live_blocks, LR_SERVER_DIALECTS_MAX);
+    counting.fail_at = counting.calls + 1;
+    lr_server_dialect_prove(&dialects, "no memory", LR_DIALECT_LEGACY);
+    cr_assert_eq(lr_server_dialect_guess(&dialects, "no memory"), LR_DIALECT_FFI);
+    cr_assert_eq(lr_server_dialect_guess(&dialects, "kept"), LR_DIALECT_LEGACY);
+    lr_server_dialects_deinit(&dialects);
+    cr_assert_eq(counting.live_bytes, 0);
 }
 
 Test(server_parts, numbers_are_written_as_python_writes_them) {
