@@ -19,6 +19,8 @@
 /* A worker that has nothing to do leaves at once, even below valgrind. */
 #define DISMISS_LIMIT_NS (30 * LR_SECOND)
 
+#define SIGNALS_APART_NS (LR_SECOND / 2)
+
 enum doing { DOING_NOTHING, DOING_CASE, DOING_CALIBRATION };
 
 struct worker {
@@ -35,6 +37,7 @@ struct lr_crew {
     struct lr_crew_options options;
     struct lr_live *live;
     bool interrupted;
+    lr_time again_at; /* from then on another signal ends this process at once */
     struct worker workers[LR_CREW_MAX];
 };
 
@@ -111,6 +114,8 @@ static enum lr_status begin(struct lr_player *player, const struct lr_order *ord
     struct lr_crew *crew = crew_of(player);
     struct worker *worker = find_idle(crew, error);
     if (worker == NULL) {
+        /* A signal for all of a terminal's processes may have ended it while it began. */
+        crew->interrupted = crew->interrupted || lr_live_signal(crew->live) != 0;
         return error->code;
     }
     struct lr_line_writer writer;
@@ -215,11 +220,11 @@ static void judge(const struct lr_crew *crew, const struct worker *worker, enum 
 /* ---- waiting ---- */
 
 /* Whoever is at work is told to end; who does not heed it has little time left. The next signal
- * ends this process at once, and the guards end the workers. */
+ * ends this process at once, and the guards end the workers; not one that comes with the first, as
+ * timeout(1) sends two. */
 static void interrupt(struct lr_crew *crew) {
     crew->interrupted = true;
-    (void)signal(SIGINT, SIG_DFL);
-    (void)signal(SIGTERM, SIG_DFL);
+    crew->again_at = lr_time_add(lr_live_now(crew->live), SIGNALS_APART_NS);
     for (size_t i = 0; i < LR_CREW_MAX; i++) {
         struct worker *worker = &crew->workers[i];
         if (worker->program != NULL && worker->doing != DOING_NOTHING) {
@@ -230,7 +235,19 @@ static void interrupt(struct lr_crew *crew) {
     }
 }
 
+static void heed_signals_again(struct lr_crew *crew) {
+    if (crew->interrupted && lr_live_now(crew->live) >= crew->again_at) {
+        crew->again_at = LR_TIME_NEVER;
+        (void)signal(SIGINT, SIG_DFL);
+        (void)signal(SIGTERM, SIG_DFL);
+    }
+}
+
 static void turn(struct lr_crew *crew, lr_time until) {
+    if (crew->interrupted) {
+        heed_signals_again(crew);
+        until = lr_time_min(until, crew->again_at);
+    }
     for (size_t i = 0; i < LR_CREW_MAX; i++) {
         if (crew->workers[i].program != NULL && crew->workers[i].doing != DOING_NOTHING) {
             until = lr_time_min(until, crew->workers[i].limit_at);

@@ -181,8 +181,10 @@ static bool begin_case(struct run *run, size_t index, enum stand stand) {
     if (stand == STAND_PLAYING) {
         report_started(run, order.name, index);
     }
-    if (run->options->player->begin(run->options->player, &order, index, run->error) != LR_OK) {
-        run->harness_failed = true;
+    struct lr_player *player = run->options->player;
+    if (player->begin(player, &order, index, run->error) != LR_OK) {
+        run->summary->interrupted = run->summary->interrupted || player->interrupted(player);
+        run->harness_failed = !run->summary->interrupted;
         run->stopped = true;
         return false;
     }

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -174,6 +175,19 @@ class Workers(Runs):
                 self.assertIn("\nBail out! interrupted: 2 of 3 cases have ended\n", tap.read())
             wait_until(lambda: not any(map(is_there, family)), "the end of all that was started")
             os.unlink(self.path("r.json"))
+
+    def test_a_signal_that_comes_twice_at_once_is_one(self):
+        # As from timeout(1), which signals its command and then its group.
+        self.plant()
+        command = self.start()
+        self.worker(command)
+        for _ in range(5):
+            command.signal(signal.SIGINT)
+            time.sleep(0.002)
+        status, out = command.wait()
+        self.assertEqual(status, 3)
+        self.assertIn("interrupted: the rest was not run", out)
+        self.assertTrue(self.report()["interrupted"])
 
     def test_a_second_signal_ends_a_run_whose_workers_do_not_heed_the_first(self):
         self.plant()
