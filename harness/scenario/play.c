@@ -74,6 +74,7 @@ static void end_actor(struct lr_play *play, struct lr_actor *actor, int status) 
                                 is_text ? lua_tostring(actor->lua, -1)
                                         : "the script raised an error that is no text",
                                 play->path);
+        lr_words_suggest_global(play->sandbox.lua, play->failure, sizeof play->failure);
     }
 }
 

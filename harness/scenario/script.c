@@ -197,10 +197,12 @@ static enum lr_status take_message(lua_State *lua, int failed, const char *path,
                                    struct lr_error *error) {
     char text[LR_ERROR_TEXT_MAX * 2];
     const char *message = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : NULL;
-    enum lr_status status =
-        lr_error_set(error, failed == LUA_ERRMEM ? LR_ENOMEM : LR_EINVAL, "%s",
-                     message == NULL ? "an error that is no text"
-                                     : lr_script_message(text, sizeof text, message, path));
+    if (message != NULL) {
+        (void)lr_script_message(text, sizeof text, message, path);
+        lr_words_suggest_global(lua, text, sizeof text);
+    }
+    enum lr_status status = lr_error_set(error, failed == LUA_ERRMEM ? LR_ENOMEM : LR_EINVAL, "%s",
+                                         message == NULL ? "an error that is no text" : text);
     lua_pop(lua, 1);
     return status;
 }

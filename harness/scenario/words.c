@@ -106,6 +106,32 @@ void lr_words_check_options(lua_State *lua, int index, const char *what, const c
     }
 }
 
+void lr_words_suggest_global(lua_State *lua, char *message, size_t size) {
+    static const char before[] = "(global '";
+    char word[WORD_MAX + 1];
+    const char *best = NULL;
+    size_t nearest = NEAR_ENOUGH;
+    const char *found = strstr(message, before);
+    size_t length = found == NULL ? 0 : strcspn(found + sizeof before - 1, "'");
+    if (length == 0 || length > WORD_MAX || lua_checkstack(lua, 4) == 0) {
+        return;
+    }
+    (void)snprintf(word, sizeof word, "%.*s", (int)length, found + sizeof before - 1);
+    lua_pushglobaltable(lua);
+    lua_pushnil(lua);
+    while (lua_next(lua, -2) != 0) { /* which makes nothing, so nothing is collected */
+        if (lua_type(lua, -2) == LUA_TSTRING) {
+            consider(word, lua_tostring(lua, -2), &best, &nearest);
+        }
+        lua_pop(lua, 1);
+    }
+    lua_pop(lua, 1);
+    size_t used = strlen(message);
+    if (best != NULL) {
+        (void)snprintf(message + used, size - used, "; did you mean \"%s\"?", best);
+    }
+}
+
 /* Pushes the option, or nothing. */
 static bool push_option(lua_State *lua, int index, const char *name) {
     if (!lua_istable(lua, index)) {

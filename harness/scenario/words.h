@@ -36,6 +36,9 @@ void lr_words_expect(lua_State *lua);
 
 /* ---- shared by them ---- */
 
+/* Adds "; did you mean ..?" to |message| where it is Lua's about a name that nobody has defined,
+ * and one like it is there. Raises no error. */
+void lr_words_suggest_global(lua_State *lua, char *message, size_t size);
 /* Makes the metatable |type| with |methods|; indexing an unknown word tells the nearest known one.
  */
 void lr_words_type(lua_State *lua, const char *type, const luaL_Reg *methods);
