@@ -169,6 +169,9 @@ bool lr_ledger_link_place(const struct lr_ledger *ledger, uint32_t number,
                           enum lr_direction direction, struct lr_ledger_place *place);
 /* Whom it leads to; "" where there is no such link. Borrowed. */
 const char *lr_ledger_link_service(const struct lr_ledger *ledger, uint32_t number);
+/* How the side that |direction| comes from has ended it: "fin", "rst", or NULL while it has not. */
+const char *lr_ledger_link_ended(const struct lr_ledger *ledger, uint32_t number,
+                                 enum lr_direction direction);
 /* Neither side has ended it. */
 bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number);
 

@@ -39,6 +39,7 @@ struct lr_ledger_link {
     lr_time opened_at;
     uint64_t bytes[2]; /* by direction */
     bool fin[2];       /* likewise */
+    bool reset[2];     /* likewise */
     bool broken[2];    /* a finding was made already */
     bool scripted[2];  /* what comes in this direction is a script's own: no finding */
     bool spoiled;      /* a fault of ours changes what passes: no finding either */

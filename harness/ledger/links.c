@@ -8,6 +8,15 @@ struct lr_ledger_link *lr_ledger_link_at(const struct lr_ledger *ledger, uint32_
     return number == 0 || number > ledger->link_count ? NULL : ledger->links[number - 1];
 }
 
+const char *lr_ledger_link_ended(const struct lr_ledger *ledger, uint32_t number,
+                                 enum lr_direction direction) {
+    const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    return link == NULL             ? NULL
+           : link->reset[direction] ? "rst"
+           : link->fin[direction]   ? "fin"
+                                    : NULL;
+}
+
 bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number) {
     const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
     return link != NULL && link->open && !link->fin[LR_TO_SERVICE] && !link->fin[LR_FROM_SERVICE];
@@ -228,6 +237,7 @@ void lr_ledger_link_reset(struct lr_ledger *ledger, lr_time at, uint32_t number,
     if (link == NULL || !link->open) {
         return;
     }
+    link->reset[direction] = true;
     if (link->plane == LR_PLANE_DATA) {
         (void)lr_ledger_data_session(link, at);
     }

@@ -70,7 +70,16 @@ static int link_open(lua_State *lua) {
     return 1;
 }
 
+/* link:ended([side]): how that side has ended it: "fin", "rst"; nil where it has not. */
+static int link_ended(lua_State *lua) {
+    const uint32_t *link = luaL_checkudata(lua, 1, LR_LINK_TYPE);
+    lua_pushstring(lua, lr_ledger_link_ended(lr_play_of(lua)->stage->ledger, *link,
+                                             lr_check_direction(lua, 2)));
+    return 1;
+}
+
 void lr_words_link(lua_State *lua) {
-    static const luaL_Reg methods[] = {{"bytes", link_bytes}, {"open", link_open}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"bytes", link_bytes}, {"open", link_open}, {"ended", link_ended}, {NULL, NULL}};
     lr_words_type(lua, LR_LINK_TYPE, methods);
 }

@@ -245,6 +245,19 @@ Test(ledger_audit, timeline_tells_a_session_in_sentences) {
     lr_rig_deinit(&rig);
 }
 
+Test(ledger_audit, ends_of_a_link_are_known_by_their_side) {
+    open_session("");
+    cr_assert_null(lr_ledger_link_ended(rig.ledger, data, LR_TO_SERVICE));
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    cr_assert_str_eq(lr_ledger_link_ended(rig.ledger, data, LR_TO_SERVICE), "fin");
+    cr_assert_null(lr_ledger_link_ended(rig.ledger, data, LR_FROM_SERVICE));
+    lr_ledger_link_reset(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    cr_assert_str_eq(lr_ledger_link_ended(rig.ledger, data, LR_FROM_SERVICE), "rst");
+    cr_assert_str_eq(lr_ledger_link_ended(rig.ledger, data, LR_TO_SERVICE), "fin");
+    cr_assert_null(lr_ledger_link_ended(rig.ledger, 99, LR_TO_SERVICE));
+    lr_rig_deinit(&rig);
+}
+
 Test(ledger_audit, what_is_told_of_unknown_links_is_ignored) {
     cr_assert(lr_rig_init(&rig, lr_alloc_system()));
     lr_rig_bytes(&rig, 7, LR_TO_SERVICE, "abc", 3);
