@@ -2,6 +2,7 @@
 #include "scenario/lua_path.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "scenario/runtime.h"
@@ -113,16 +114,59 @@ static bool is_weak(lua_State *lua, char which) {
     return weak;
 }
 
-static const char *key_text(lua_State *lua, int index, char *out, size_t size) {
-    int type = lua_type(lua, index);
-    if (type == LUA_TSTRING) {
-        (void)snprintf(out, size, "key %s", lua_tostring(lua, index));
-    } else if (lua_isinteger(lua, index)) {
-        (void)snprintf(out, size, "item %lld", (long long)lua_tointeger(lua, index));
-    } else {
-        (void)snprintf(out, size, "a %s as key", lua_typename(lua, type));
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The values under names, by name: the order of a table's own depends on where it lies in memory.
+ */
+static void follow_names(struct search *search, uint32_t from, int index) {
+    lua_State *lua = search->lua;
+    char via[LR_HOP_VIA_MAX];
+    size_t count = 0;
+    for (lua_pushnil(lua); lua_next(lua, index) != 0; lua_pop(lua, 1)) {
+        count += lua_type(lua, -2) == LUA_TSTRING;
     }
-    return out;
+    const char **names = lua_newuserdatauv(lua, (count + 1) * sizeof *names, 0);
+    count = 0;
+    for (lua_pushnil(lua); lua_next(lua, index) != 0; lua_pop(lua, 1)) {
+        if (lua_type(lua, -2) == LUA_TSTRING) {
+            names[count++] = lua_tostring(lua, -2); /* the table holds on to it */
+        }
+    }
+    qsort(names, count, sizeof *names, compare_names);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushstring(lua, names[i]);
+        (void)lua_rawget(lua, index);
+        (void)snprintf(via, sizeof via, "key %s", names[i]);
+        meet(search, from, via);
+    }
+    lua_pop(lua, 1);
+}
+
+/* The values that are in no row and have no name. The value of a weak key goes with it, as far as
+ * is needed here. */
+static void follow_others(struct search *search, uint32_t from, int index, bool weak_keys,
+                          bool weak_values) {
+    lua_State *lua = search->lua;
+    lua_Integer length = (lua_Integer)lua_rawlen(lua, index);
+    char via[LR_HOP_VIA_MAX];
+    for (lua_pushnil(lua); lua_next(lua, index) != 0;) {
+        int type = lua_type(lua, -2);
+        lua_Integer number = lua_isinteger(lua, -2) ? lua_tointeger(lua, -2) : 0;
+        bool done = type == LUA_TSTRING || (number >= 1 && number <= length);
+        if (done || weak_values || (weak_keys && is_object(type))) {
+            lua_pop(lua, 1);
+        } else {
+            (void)snprintf(via, sizeof via, lua_isinteger(lua, -2) ? "item %lld" : "under a key",
+                           (long long)number);
+            meet(search, from, via);
+        }
+        if (!weak_keys) {
+            lua_pushvalue(lua, -1);
+            meet(search, from, "a key");
+        }
+    }
 }
 
 static void follow_table(struct search *search, uint32_t from, int index) {
@@ -135,19 +179,15 @@ static void follow_table(struct search *search, uint32_t from, int index) {
         weak_values = is_weak(lua, 'v');
         meet(search, from, "metatable");
     }
-    lua_pushnil(lua);
-    while (lua_next(lua, index) != 0) {
-        /* The value of a weak key goes with it, as far as is needed here. */
-        if (weak_values || (weak_keys && is_object(lua_type(lua, -2)))) {
-            lua_pop(lua, 1);
-        } else {
-            meet(search, from, key_text(lua, -2, via, sizeof via));
-        }
-        if (!weak_keys) {
-            lua_pushvalue(lua, -1);
-            meet(search, from, "a key");
-        }
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(lua, index) && !weak_values; i++) {
+        (void)lua_rawgeti(lua, index, i);
+        (void)snprintf(via, sizeof via, "item %lld", (long long)i);
+        meet(search, from, via);
     }
+    if (!weak_values) {
+        follow_names(search, from, index);
+    }
+    follow_others(search, from, index, weak_keys, weak_values);
 }
 
 static void follow_function(struct search *search, uint32_t from, int index) {
