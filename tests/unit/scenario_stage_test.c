@@ -134,12 +134,9 @@ Test(scenario_stage, nothing_of_a_case_is_left_whichever_allocation_fails, .time
     size_t descriptors = lr_rig_descriptors();
     lr_rig_each_failure(&(struct lr_rig_story){
         .whole = true,
-        .body = STAGE "w:fault { on = v, kind = 'rst', after = 5 }\n"
-                      "w:spawn(function() s:upload('x', 'y') end)\n"
-                      "local a = s:array(16) a:write('0123456789abcdef')\n"
-                      "s:close() expect(s):released() c:kill() t:stop()\n"
-                      "pcall(w.peer, w, 'wrong') local p = w:peer():open(v) p:send('12345678')\n"
-                      "expect(p:ended()):is('rst')"});
+        .body = "local v = w:server { key = 'k' } w:fault { on = v, kind = 'rst', after = 5 }\n"
+                "w:spawn(function() w:pass('1ms') end):join()\n"
+                "local p = w:peer():open(v) p:send('12345678') expect(p:ended()):is('rst')"});
     cr_expect_eq(lr_rig_descriptors(), descriptors);
 }
 
