@@ -124,12 +124,15 @@ static lr_time end_due(const struct lr_ledger_session *session,
         expires = lr_time_add(account->accepted_at, account->timeout_ns);
     }
     bool expired = expires < session->client_gone_at;
+    lr_time due = expired ? expires : session->client_gone_at;
     *allowed = expired ? patience->expired_ns : patience->late_ns;
-    return expired ? expires : session->client_gone_at;
+    /* What a client says before it is accepted waits to be read. */
+    bool before = account->accepted_at != LR_TIME_NEVER && due < account->accepted_at;
+    return before ? account->accepted_at : due;
 }
 
 /* When a release by |due| is seen at the latest. Where the server's own end of the link does not
- * show it, that is when it can offer itself: at a tracker that it is connected to, or to somebody
+ * show it, that is when it can offer itself: at a tracker that it is registered at, or to somebody
  * who tries. */
 static lr_time latest_sight(const struct lr_ledger_session *session, lr_time due) {
     const struct lr_account *account = &session->account;
@@ -138,7 +141,8 @@ static lr_time latest_sight(const struct lr_ledger_session *session, lr_time due
     if (account->released_at >= own_end) {
         return due;
     }
-    lr_time from = session->renewal != NULL ? session->renewal->link->opened_at : account->tried_at;
+    lr_time from =
+        session->renewal != NULL ? session->renewal->link->registered_at : account->tried_at;
     return from != LR_TIME_NEVER && from > due ? from : due;
 }
 
@@ -151,8 +155,8 @@ static void audit_slot(const struct audit *audit, const struct lr_ledger_session
         return;
     }
     lr_time over = unused ? account->granted_at : account->released_at;
-    lr_time opened = session->renewal->link->opened_at;
-    lr_time can = over > opened ? over : opened;
+    lr_time registered = session->renewal->link->registered_at;
+    lr_time can = over > registered ? over : registered;
     uint64_t allowed = unused ? AUDIT_UNUSED_NS : audit->ledger->patience.return_ns;
     if (account->requestable_at > lr_time_add(can, allowed)) {
         report(audit, LR_FINDING_LATE, account->number,

@@ -111,6 +111,10 @@ static void check_turn(struct lr_ledger *ledger, lr_time at,
     const struct lr_tree_node *node = lr_tree_first(&session->queue->waiting);
     const struct lr_ledger_session *first =
         LR_CONTAINER_OF(node, const struct lr_ledger_session, of_queue);
+    const struct lr_ledger_link *link = lr_ledger_link_at(ledger, first->account.request_link);
+    if (link != NULL && link->hurt) {
+        return; /* it may have been granted one, too */
+    }
     if (first != session && lr_time_add(first->account.requested_at, LR_LEDGER_ORDER_NS) < at) {
         lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, session->account.number,
                        "granted to %s at priority %lld, while %s waits at priority %lld and came "
@@ -264,12 +268,26 @@ void lr_ledger_see_control(struct lr_ledger_link *link, const struct lr_seen *se
 
 /* ---- ends ---- */
 
+void lr_ledger_control_unsure(struct lr_ledger_link *link, lr_time at) {
+    if (!link->hurt) {
+        return;
+    }
+    LR_LIST_EACH (node, &link->requests) {
+        const struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_link);
+        if (session->queue != NULL) {
+            session->queue->unsure_until = lr_time_add(at, LR_LEDGER_POLL_NS);
+        }
+    }
+}
+
 void lr_ledger_control_gone(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link,
                             bool by_client) {
     if (link->gone_at != LR_TIME_NEVER) {
         return;
     }
     link->gone_at = at;
+    lr_ledger_control_unsure(link, at);
     lr_ledger_offers_withdraw(ledger, at, link);
     /* They stay on the link's list: a grant may still come for them, and must not. */
     LR_LIST_EACH (node, &link->requests) {

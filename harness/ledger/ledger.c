@@ -169,8 +169,12 @@ void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, i
         lr_list_append(&ledger->hosts, &known->node);
     }
     known->running = running;
-    lr_ledger_tell(ledger, at, 0, 0, "%s: process %lld %s", name, (long long)pid,
-                   running ? "started" : "ended");
+    if (pid == 0) {
+        lr_ledger_tell(ledger, at, 0, 0, "%s %s", name, running ? "is there" : "is gone");
+    } else {
+        lr_ledger_tell(ledger, at, 0, 0, "%s: process %lld %s", name, (long long)pid,
+                       running ? "started" : "ended");
+    }
     if (!running) {
         release_sessions_of(ledger, at, name);
     }

@@ -62,7 +62,7 @@ void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number,
  * are not the protocol's, nor of what is answered to them. How its sessions end is judged as ever.
  */
 void lr_ledger_link_spoiled(struct lr_ledger *ledger, uint32_t number);
-/* A foreign program started or ended. */
+/* A foreign program started or ended, or, with |pid| 0, a server of ours. */
 void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, int64_t pid,
                        bool running);
 
@@ -153,6 +153,8 @@ const struct lr_account *lr_ledger_account_of_link(const struct lr_ledger *ledge
  * 0: none. */
 uint32_t lr_ledger_find_link(const struct lr_ledger *ledger, const char *client,
                              const char *service);
+/* The newest link that |client| has opened from its local |port|: ports come again. 0: none. */
+uint32_t lr_ledger_link_of_port(const struct lr_ledger *ledger, const char *client, uint16_t port);
 /* Bytes that have passed on the link |number|. */
 uint64_t lr_ledger_link_passed(const struct lr_ledger *ledger, uint32_t number,
                                enum lr_direction direction);
@@ -172,6 +174,9 @@ const char *lr_ledger_link_service(const struct lr_ledger *ledger, uint32_t numb
 /* How the side that |direction| comes from has ended it: "fin", "rst", or NULL while it has not. */
 const char *lr_ledger_link_ended(const struct lr_ledger *ledger, uint32_t number,
                                  enum lr_direction direction);
+/* Who has opened it: a name of the world, or an address; "" for a number that no link has. Borrowed
+ * until the ledger is told something more. */
+const char *lr_ledger_link_opener(const struct lr_ledger *ledger, uint32_t number);
 /* Neither side has ended it. */
 bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number);
 

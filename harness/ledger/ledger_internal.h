@@ -84,6 +84,8 @@ void lr_ledger_servers_deinit(struct lr_ledger *ledger);
 /* A new matchkey came without the name of the one it replaces: whose slot is it? NULL: a new one.
  */
 struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_server *server);
+/* The oldest of its sessions that is over and whose slot has not come back. NULL: none. */
+struct lr_ledger_session *lr_ledger_server_over(const struct lr_ledger_server *server);
 /* A direct connect's handshake was sent, answered yes, or answered no. */
 void lr_ledger_server_tried(struct lr_ledger_server *server, lr_time at,
                             const struct lr_ledger_session *by);
@@ -118,6 +120,8 @@ void lr_ledger_queue_compare(struct lr_ledger *ledger, lr_time at, lr_time asked
 
 /* ---- control.c, data.c ---- */
 void lr_ledger_see_control(struct lr_ledger_link *link, const struct lr_seen *seen);
+/* Where |link| is hurt, whoever waits there may be granted something unseen. */
+void lr_ledger_control_unsure(struct lr_ledger_link *link, lr_time at);
 void lr_ledger_control_gone(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link,
                             bool by_client);
 void lr_ledger_see_data(struct lr_ledger_link *link, const struct lr_seen *seen);

@@ -25,6 +25,9 @@ enum {
  * DESIGN's budget for a tracker to be right again. */
 #define LR_LEDGER_ORDER_NS (100 * LR_MS)
 
+/* Servers ask every 2 s which of their matchkeys are at the tracker. */
+#define LR_LEDGER_POLL_NS (2 * LR_SECOND + LR_LEDGER_ORDER_NS)
+
 struct lr_ledger_link {
     uint32_t number;
     enum lr_plane plane;
@@ -49,8 +52,9 @@ struct lr_ledger_link {
     struct lr_list offers;           /* put here and not withdrawn: free, taken or granted */
     struct lr_list requests;         /* sessions that wait here for a grant, oldest first */
     uint32_t last_request;           /* number of the session asked for last */
-    bool proxy;                      /* its info calls it a proxy: it offers for many servers */
-    lr_time registered_at;           /* its first PUT */
+    bool hurt;             /* a fault has met it: what the tracker grants there may not be seen */
+    bool proxy;            /* its info calls it a proxy: it offers for many servers */
+    lr_time registered_at; /* its first PUT */
     /* data plane */
     uint32_t session; /* number of the session it carries, 0: not known yet */
 };
@@ -124,6 +128,7 @@ struct lr_ledger_queue {
     size_t dead;         /* requests whose connection has gone, ever */
     size_t dead_counted; /* of those, still counted by the last SUMMARY */
     lr_time changed_at;
+    lr_time unsure_until;   /* a grant may have gone unseen; its server misses it by then */
     struct lr_tree waiting; /* by priority, then age */
     bool told[3];           /* findings made: free, pending, fewer */
 };

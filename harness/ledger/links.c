@@ -2,6 +2,7 @@
 /* Links: what the world tells of them, and who is told what the observer sees. */
 #include "ledger/ledger_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct lr_ledger_link *lr_ledger_link_at(const struct lr_ledger *ledger, uint32_t number) {
@@ -20,6 +21,24 @@ const char *lr_ledger_link_ended(const struct lr_ledger *ledger, uint32_t number
 bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number) {
     const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
     return link != NULL && link->open && !link->fin[LR_TO_SERVICE] && !link->fin[LR_FROM_SERVICE];
+}
+
+uint32_t lr_ledger_link_of_port(const struct lr_ledger *ledger, const char *client, uint16_t port) {
+    char text[8];
+    (void)snprintf(text, sizeof text, "%u", (unsigned int)port);
+    for (size_t i = ledger->link_count; i > 0 && port != 0; i--) {
+        const struct lr_ledger_link *link = ledger->links[i - 1];
+        const char *colon = strrchr(link->client_address, ':');
+        if (colon != NULL && strcmp(colon + 1, text) == 0 && strcmp(link->client, client) == 0) {
+            return link->number;
+        }
+    }
+    return 0;
+}
+
+const char *lr_ledger_link_opener(const struct lr_ledger *ledger, uint32_t number) {
+    const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    return link == NULL ? "" : link->client;
 }
 
 uint32_t lr_ledger_find_link(const struct lr_ledger *ledger, const char *client,
@@ -268,8 +287,10 @@ void lr_ledger_link_closed(struct lr_ledger *ledger, lr_time at, uint32_t number
 }
 
 void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number, const char *what) {
-    const struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
+    struct lr_ledger_link *link = lr_ledger_link_at(ledger, number);
     if (link != NULL) {
+        link->hurt = true;
+        lr_ledger_control_unsure(link, at);
         lr_ledger_tell(ledger, at, link->session, number, "fault between %s and %s: %s",
                        link->client, link->service, what);
     }

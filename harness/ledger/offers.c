@@ -83,6 +83,9 @@ static struct lr_ledger_session *find_returning(struct lr_ledger *ledger, lr_tim
         if (same != NULL && same->session != NULL) {
             return same->session;
         }
+        if (put->has_replaces && replaced == NULL) {
+            return lr_ledger_server_over(server); /* what it names was never put */
+        }
         return put->has_replaces || same != NULL ? NULL : lr_ledger_server_returning(server);
     }
     bool was_free = replaced->state == LR_OFFER_FREE;

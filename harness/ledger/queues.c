@@ -111,7 +111,7 @@ static void find_wrong(struct lr_ledger *ledger, lr_time at, struct lr_ledger_qu
 void lr_ledger_queue_compare(struct lr_ledger *ledger, lr_time at, lr_time asked_at,
                              const struct lr_summary_queue *said) {
     struct lr_ledger_queue *queue = lr_ledger_queue_of(ledger, said->key);
-    if (queue == NULL ||
+    if (queue == NULL || at < queue->unsure_until ||
         (queue->changed_at != 0 && lr_time_add(queue->changed_at, LR_LEDGER_ORDER_NS) > asked_at)) {
         return; /* it has just changed: the tracker may have answered before or after that */
     }

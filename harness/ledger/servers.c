@@ -109,6 +109,17 @@ static bool is_over(const struct lr_ledger_session *session) {
            session->client_gone_at != LR_TIME_NEVER || session->link_gone_at != LR_TIME_NEVER;
 }
 
+struct lr_ledger_session *lr_ledger_server_over(const struct lr_ledger_server *server) {
+    LR_LIST_EACH (node, &server->sessions) {
+        struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
+        if (session->account.accepted_at != LR_TIME_NEVER && is_over(session)) {
+            return session;
+        }
+    }
+    return NULL;
+}
+
 struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_server *server) {
     struct lr_ledger_session *unused = NULL;
     struct lr_ledger_session *running = NULL;
@@ -149,7 +160,8 @@ void lr_ledger_server_tried(struct lr_ledger_server *server, lr_time at,
     LR_LIST_EACH (node, &server->sessions) {
         struct lr_ledger_session *session =
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
-        if (session != by && is_over(session)) {
+        /* One that was never accepted has no place to come back. */
+        if (session != by && is_over(session) && session->account.accepted_at != LR_TIME_NEVER) {
             session->account.observable = true;
             session->account.tried_at = lr_time_min(session->account.tried_at, at);
         }
