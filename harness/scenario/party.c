@@ -308,6 +308,9 @@ void lr_party_end(struct lr_party *party, bool graceful) {
     if (party->host != NULL) {
         lr_world_remove(party->host, graceful);
         party->host = NULL;
+        if (party->kind == LR_PARTY_SERVER) {
+            lr_ledger_process(party->stage->ledger, now, party->name, 0, false);
+        }
     }
 }
 

@@ -108,7 +108,7 @@ enum lr_status lr_runtime_session_new(struct lr_runtime *runtime, struct lr_sess
     }
     held->runtime = runtime;
     held->session = session;
-    held->account = lr_account_of_session(runtime->client, session);
+    held->account = lr_stage_account(runtime->client, session);
     lr_list_append(&runtime->held, &held->node);
     *out = held;
     return LR_OK;

@@ -35,7 +35,9 @@ static enum lr_status open_live(struct lr_stage *stage, struct lr_error *error) 
 }
 
 static enum lr_status open_sim(struct lr_stage *stage, struct lr_error *error) {
-    struct lr_sim_options options = lr_sim_options_default;
+    struct lr_sim_options options =
+        stage->options.sim == NULL ? lr_sim_options_default : *stage->options.sim;
+    stage->slow_links = stage->options.sim != NULL; /* not those that budgets allow for */
     options.alloc = stage->alloc;
     options.ledger = stage->ledger;
     options.trace = stage->options.trace;
@@ -76,7 +78,7 @@ enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options
     lr_list_init(&stage->arrived);
     lr_list_init(&stage->faults);
     lr_prng_init(&stage->random, options->seed);
-    if (!find_world(options->world)->real) {
+    if (!find_world(options->world)->real && !options->undigested) {
         lr_digest_init(&stage->digest, options->trace);
         stage->options.trace = &stage->digest.base;
     }
@@ -186,5 +188,34 @@ struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fa
 }
 
 uint64_t lr_stage_digest(const struct lr_stage *stage) {
-    return find_world(stage->options.world)->real ? 0 : stage->digest.value;
+    return stage->options.undigested || find_world(stage->options.world)->real
+               ? 0
+               : stage->digest.value;
+}
+
+/* Whether |address|, "HOST:PORT", ends in |port|. */
+static bool has_port(const char *address, uint16_t port) {
+    char text[8];
+    const char *colon = strrchr(address, ':');
+    (void)snprintf(text, sizeof text, "%u", (unsigned int)port);
+    return colon != NULL && strcmp(colon + 1, text) == 0;
+}
+
+/* Its connection is known by the ports of both ends: one local port may serve two connections, to
+ * different services. The newest, as ports come again. */
+uint32_t lr_stage_account(const struct lr_party *client, const struct lr_session *session) {
+    if (client->host == NULL) {
+        return 0;
+    }
+    const struct lr_ledger *ledger = client->stage->ledger;
+    uint16_t local = lr_world_conn_port(client->host, lr_session_conn(session));
+    uint16_t remote = lr_session_address(session)->port;
+    for (uint32_t i = (uint32_t)lr_ledger_account_count(ledger); i > 0 && local != 0; i--) {
+        const struct lr_account *account = lr_ledger_account(ledger, i);
+        if (strcmp(account->client, client->name) == 0 && account->data_link != 0 &&
+            has_port(account->client_address, local) && has_port(account->server_address, remote)) {
+            return i;
+        }
+    }
+    return 0;
 }

@@ -15,6 +15,7 @@
 #include "scenario/tvm.h"
 #include "trace/digest.h"
 #include "world/live.h"
+#include "world/sim.h"
 
 enum lr_party_kind {
     LR_PARTY_TRACKER, /* ours */
@@ -76,8 +77,10 @@ struct lr_stage_options {
     uint64_t seed;
     struct lr_case_result *result; /* borrowed; NULL: nobody reads (calibration) */
     const struct lr_calibration *calibration;
-    const struct lr_tvm *tvm;    /* which real TVM there is; borrowed */
-    struct lr_trace_sink *trace; /* NULL: nobody reads */
+    const struct lr_tvm *tvm;         /* which real TVM there is; borrowed */
+    struct lr_trace_sink *trace;      /* NULL: nobody reads */
+    bool undigested;                  /* no digest is kept: it puts every event into words */
+    const struct lr_sim_options *sim; /* how the simulated world is; NULL: as usual; borrowed */
 };
 
 struct lr_stage {
@@ -155,12 +158,16 @@ bool lr_stage_take_result(struct lr_stage *stage, struct lr_party *client, lr_op
 
 /* Lets go of a result that nobody hands on, of its session, too. */
 void lr_stage_drop_result(struct lr_stage *stage, struct lr_result *result);
+/* The number in the ledger of a session that |client| holds; 0: its connection has gone, or was
+ * never seen. */
+uint32_t lr_stage_account(const struct lr_party *client, const struct lr_session *session);
 
 /* Arms a fault; |link| 0: on the next link towards |service|. The stage keeps the receipt. */
 struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,
                                       uint32_t link, const struct lr_party *service);
 
-/* Of all that has happened so far; 0 in a world whose history is never the same twice. */
+/* Of all that has happened so far; 0 in a world whose history is never the same twice, and where
+ * none is kept. */
 uint64_t lr_stage_digest(const struct lr_stage *stage);
 
 /* Since the case began. */

@@ -78,8 +78,6 @@ struct lr_held_session *lr_check_session(lua_State *lua, int index);
  */
 uint32_t lr_check_account(lua_State *lua, int index);
 void lr_push_account(lua_State *lua, uint32_t number);
-/* The ledger's number of a session of |client|, found by its connection; 0: not seen yet. */
-uint32_t lr_account_of_session(const struct lr_party *client, const struct lr_session *session);
 
 /* An operation of |client| under way, and its result on the way to the word that waits for it. A
  * word has it on its stack as the beginning of a userdata of its own, so that the result is let go

@@ -14,33 +14,6 @@ void lr_push_account(lua_State *lua, uint32_t number) {
     luaL_setmetatable(lua, LR_ACCOUNT_TYPE);
 }
 
-/* Whether |address|, "HOST:PORT", ends in |port|. */
-static bool has_port(const char *address, uint16_t port) {
-    char text[8];
-    const char *colon = strrchr(address, ':');
-    (void)snprintf(text, sizeof text, "%u", (unsigned int)port);
-    return colon != NULL && strcmp(colon + 1, text) == 0;
-}
-
-/* Its connection is known by the ports of both ends: one local port may serve two connections, to
- * different services. The newest, as ports come again. */
-uint32_t lr_account_of_session(const struct lr_party *client, const struct lr_session *session) {
-    if (client->host == NULL) {
-        return 0;
-    }
-    const struct lr_ledger *ledger = client->stage->ledger;
-    uint16_t local = lr_world_conn_port(client->host, lr_session_conn(session));
-    uint16_t remote = lr_session_address(session)->port;
-    for (uint32_t i = (uint32_t)lr_ledger_account_count(ledger); i > 0 && local != 0; i--) {
-        const struct lr_account *account = lr_ledger_account(ledger, i);
-        if (strcmp(account->client, client->name) == 0 && account->data_link != 0 &&
-            has_port(account->client_address, local) && has_port(account->server_address, remote)) {
-            return i;
-        }
-    }
-    return 0;
-}
-
 uint32_t lr_check_account(lua_State *lua, int index) {
     uint32_t of_runtime = 0;
     if (lr_runtime_account(lua, index, &of_runtime)) {
@@ -51,8 +24,8 @@ uint32_t lr_check_account(lua_State *lua, int index) {
         return *account;
     }
     struct lr_held_session *held = lr_check_session(lua, index);
-    if (held->account == 0 && held->session != NULL) {
-        held->account = lr_account_of_session(held->client, held->session);
+    if (held->account == 0 && held->session != NULL && held->client->host != NULL) {
+        held->account = lr_stage_account(held->client, held->session);
     }
     return held->account;
 }

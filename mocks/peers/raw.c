@@ -209,6 +209,10 @@ bool lr_raw_next_accepted(struct lr_raw *raw, size_t *link) {
     return true;
 }
 
+lr_conn lr_raw_conn(const struct lr_raw *raw, size_t link) {
+    return link_at(raw, link)->conn;
+}
+
 enum lr_raw_state lr_raw_state(const struct lr_raw *raw, size_t link) {
     return link_at(raw, link)->state;
 }

@@ -42,6 +42,8 @@ LR_NODISCARD enum lr_status lr_raw_connect(struct lr_raw *raw, const struct lr_a
 /* The oldest link that has come and was not asked for yet. False: none. */
 bool lr_raw_next_accepted(struct lr_raw *raw, size_t *link);
 
+/* Its number in the world. */
+lr_conn lr_raw_conn(const struct lr_raw *raw, size_t link);
 enum lr_raw_state lr_raw_state(const struct lr_raw *raw, size_t link);
 /* When the other end's FIN or RST came; LR_TIME_NEVER: it has not. */
 lr_time lr_raw_ended_at(const struct lr_raw *raw, size_t link);
