@@ -19,6 +19,8 @@ bool lr_platform_colour(void);
 bool lr_platform_entropy(void *bytes, size_t size);
 /* As many descriptors as the system lets this process have. */
 void lr_platform_raise_descriptors(void);
+/* Makes the folder |path| where there is none. False: there is none, and none can be made. */
+bool lr_platform_make_folder(const char *path);
 /* How many processors there are for this process; at least 1. */
 unsigned int lr_platform_processors(void);
 /* The next SIGINT or SIGTERM ends the process at once. */

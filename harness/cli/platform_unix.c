@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __APPLE__
@@ -69,4 +70,9 @@ unsigned int lr_platform_processors(void) {
 void lr_platform_signals_default(void) {
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGTERM, SIG_DFL);
+}
+
+bool lr_platform_make_folder(const char *path) {
+    struct stat there;
+    return mkdir(path, 0777) == 0 || (stat(path, &there) == 0 && S_ISDIR(there.st_mode));
 }

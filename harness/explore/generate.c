@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "explore/generate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "explore/odds.h"
+#include "world/link.h"
+
+struct making {
+    struct lr_plan *plan;
+    struct lr_prng random; /* the part's under way */
+};
+
+static uint32_t draw(struct making *making, const struct lr_odds *odds) {
+    return lr_odds_draw(odds, making->plan->features, &making->random);
+}
+
+static uint8_t draw_below(struct making *making, unsigned int bound) {
+    return (uint8_t)lr_prng_below(&making->random, bound);
+}
+
+static bool has(const struct lr_plan *plan, unsigned int feature) {
+    return (plan->features & LR_HAS(feature)) != 0;
+}
+
+static void choose_features(struct making *making) {
+    for (unsigned int i = 0; i < LR_FEATURE_COUNT; i++) {
+        bool there = lr_prng_chance(&making->random, lr_feature_row(i)->percent, 100);
+        making->plan->features |= there ? LR_HAS(i) : 0;
+    }
+}
+
+static void make_link(struct making *making) {
+    struct lr_plan *plan = making->plan;
+    plan->hasty = draw(making, lr_odds_hasty) != 0;
+    plan->link.latency_us = draw(making, lr_odds_latency_us);
+    plan->link.jitter_us = draw(making, lr_odds_jitter_us);
+    plan->link.bandwidth = draw(making, lr_odds_bandwidth);
+    plan->link.segments = (uint8_t)draw(making, lr_odds_segments);
+}
+
+static void make_servers(struct making *making) {
+    struct lr_plan *plan = making->plan;
+    plan->server_count = (uint8_t)draw(making, lr_odds_servers);
+    for (unsigned int i = 0; i < plan->server_count; i++) {
+        plan->servers[i] = (struct lr_plan_server){
+            .key = (uint8_t)draw(making, lr_odds_keys),
+            .slots = (uint8_t)draw(making, lr_odds_slots),
+            .dialect = (uint8_t)draw(making, lr_odds_dialect),
+            .direct = has(plan, LR_FEATURE_DIRECT) && lr_prng_chance(&making->random, 1, 2),
+            .shared = has(plan, LR_FEATURE_SHARED),
+        };
+    }
+}
+
+/* A key of one of the servers there are, mostly. */
+static uint8_t draw_key(struct making *making) {
+    const struct lr_plan *plan = making->plan;
+    return plan->servers[draw_below(making, plan->server_count)].key;
+}
+
+static struct lr_plan_step make_client_step(struct making *making, bool first) {
+    struct lr_plan_step step = {
+        .what = (uint8_t)(first && !has(making->plan, LR_FEATURE_DIRECT)
+                              ? LR_DO_REQUEST
+                              : draw(making, lr_odds_client_do)),
+        .slot = draw_below(making, 4) == 0,
+    };
+    switch (step.what) {
+    case LR_DO_REQUEST:
+        step.target = draw_key(making);
+        step.priority = (int8_t)((int)draw(making, lr_odds_priority) - 100);
+        step.ms = draw(making, lr_odds_timeout_ms);
+        step.limit = draw(making, lr_odds_limit_ms);
+        break;
+    case LR_DO_CONNECT:
+        step.target = draw_below(making, making->plan->server_count);
+        step.ms = draw(making, lr_odds_timeout_ms);
+        break;
+    case LR_DO_PASS:
+        step.ms = draw(making, lr_odds_pause_ms);
+        break;
+    case LR_DO_CALL:
+        step.target = (uint8_t)draw(making, lr_odds_call);
+        step.size = (uint32_t)lr_prng_below(&making->random, 1000);
+        break;
+    case LR_DO_WRITE:
+    case LR_DO_UPLOAD:
+        step.size = draw(making, lr_odds_size);
+        break;
+    case LR_DO_BUSY:
+        step.ms = draw(making, lr_odds_busy_ms);
+        break;
+    default:
+        break;
+    }
+    return step;
+}
+
+static void make_client(struct making *making, struct lr_plan_actor *actor) {
+    actor->kind = LR_ACTOR_CLIENT;
+    actor->count = (uint8_t)draw(making, lr_odds_steps);
+    for (unsigned int i = 0; i < actor->count; i++) {
+        actor->steps[i] = make_client_step(making, i == 0);
+    }
+}
+
+static struct lr_plan_step make_peer_step(struct making *making, unsigned int *opened) {
+    struct lr_plan_step step = {
+        .what = (uint8_t)(*opened == UINT8_MAX ? LR_DO_OPEN : draw(making, lr_odds_peer_do))};
+    switch (step.what) {
+    case LR_DO_OPEN:
+        step.target = draw_below(making, 2) == 0 ? 0
+                      : draw_below(making, 2) == 0
+                          ? LR_OPEN_GRANTED
+                          : (uint8_t)(1 + draw_below(making, making->plan->server_count));
+        *opened = step.target;
+        break;
+    case LR_DO_SAY:
+        step.target =
+            (uint8_t)draw(making, *opened == 0 ? lr_odds_tracker_line : lr_odds_server_line);
+        step.ms = draw(making, lr_odds_said);
+        break;
+    case LR_DO_REQUEST:
+        step.target = draw_key(making);
+        step.limit = draw(making, lr_odds_limit_ms);
+        break;
+    case LR_DO_PASS:
+        step.ms = draw(making, lr_odds_pause_ms);
+        break;
+    default:
+        break;
+    }
+    return step;
+}
+
+static void make_peer(struct making *making, struct lr_plan_actor *actor) {
+    unsigned int opened = UINT8_MAX;
+    actor->kind = LR_ACTOR_PEER;
+    actor->count = (uint8_t)draw(making, lr_odds_steps);
+    for (unsigned int i = 0; i < actor->count; i++) {
+        actor->steps[i] = make_peer_step(making, &opened);
+    }
+}
+
+static void fork(struct making *making, const struct lr_prng *seed, const char *part,
+                 unsigned int number) {
+    char name[32];
+    (void)snprintf(name, sizeof name, "%s%u", part, number);
+    making->random = lr_prng_fork(seed, name);
+}
+
+static void make_actors(struct making *making, const struct lr_prng *seed) {
+    struct lr_plan *plan = making->plan;
+    unsigned int clients =
+        draw(making, has(plan, LR_FEATURE_CROWD) ? lr_odds_crowd : lr_odds_clients);
+    unsigned int peers =
+        has(plan, LR_FEATURE_PEERS) ? 1U + draw_below(making, LR_PLAN_PEERS_MAX) : 0;
+    plan->actor_count = (uint8_t)(clients + peers);
+    for (unsigned int i = 0; i < plan->actor_count; i++) {
+        if (i < clients) {
+            fork(making, seed, "client", i);
+            make_client(making, &plan->actors[i]);
+        } else {
+            fork(making, seed, "peer", i - clients);
+            make_peer(making, &plan->actors[i]);
+        }
+    }
+}
+
+static uint8_t draw_service(struct making *making) {
+    return draw_below(making, 1U + making->plan->server_count);
+}
+
+static uint8_t draw_host(struct making *making) {
+    const struct lr_plan *plan = making->plan;
+    return draw_below(making, 2) == 0
+               ? draw_service(making)
+               : (uint8_t)(LR_HOST_ACTORS + draw_below(making, plan->actor_count));
+}
+
+static void make_fault(struct making *making, struct lr_plan_fault *fault) {
+    const struct lr_plan *plan = making->plan;
+    fault->kind = (uint8_t)draw(making, lr_odds_fault);
+    bool of_link = lr_plan_is_of_link(fault->kind);
+    fault->host = of_link ? draw_service(making) : draw_host(making);
+    fault->when = (uint8_t)draw(making, lr_odds_when);
+    fault->when = fault->when == LR_WHEN_BYTES && !of_link ? LR_WHEN_STEP : fault->when;
+    fault->side = draw_below(making, 3);
+    /* Links to the tracker are those of servers, mostly: a client's is busy for a moment alone. */
+    bool by_server = fault->host == LR_HOST_TRACKER && draw_below(making, 4) != 0;
+    fault->from = (uint8_t)(by_server ? LR_HOST_SERVERS + draw_below(making, plan->server_count)
+                                      : LR_HOST_ACTORS + draw_below(making, plan->actor_count));
+    fault->actor = draw_below(making, plan->actor_count);
+    fault->step = draw_below(making, plan->actors[fault->actor].count);
+    fault->bytes = fault->when == LR_WHEN_BYTES ? (uint16_t)lr_prng_below(&making->random, 400) : 0;
+    fault->ms = fault->when == LR_WHEN_BYTES ? 0 : draw(making, lr_odds_fault_ms);
+    fault->undo_ms = fault->kind == LR_PLAN_LOSE ? draw(making, lr_odds_undo_ms) : 0;
+}
+
+static void make_faults(struct making *making) {
+    struct lr_plan *plan = making->plan;
+    if (!has(plan, LR_FEATURE_CUTS) && !has(plan, LR_FEATURE_DEATHS) &&
+        !has(plan, LR_FEATURE_SILENCE)) {
+        return;
+    }
+    plan->fault_count = (uint8_t)draw(making, lr_odds_faults);
+    for (unsigned int i = 0; i < plan->fault_count; i++) {
+        make_fault(making, &plan->faults[i]);
+    }
+}
+
+void lr_generate(struct lr_plan *plan, uint64_t seed) {
+    struct lr_prng whole;
+    memset(plan, 0, sizeof *plan); /* what lies between its members as well */
+    plan->seed = seed;
+    lr_prng_init(&whole, seed);
+    struct making making = {.plan = plan};
+    fork(&making, &whole, "features", 0);
+    choose_features(&making);
+    fork(&making, &whole, "link", 0);
+    make_link(&making);
+    fork(&making, &whole, "servers", 0);
+    make_servers(&making);
+    fork(&making, &whole, "actors", 0);
+    make_actors(&making, &whole);
+    fork(&making, &whole, "faults", 0);
+    make_faults(&making);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every session's end against the budget of its cause: exact, as the time is virtual. What the wire
+ * shows counts from the service's end of the link; what the plan knows (a client has closed, is not
+ * heard of) counts as well where nothing has met the session in between. */
+#include "explore/playing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "explore/reach.h"
+
+/* What a server takes for what it does by itself. */
+#define BY_ITSELF_NS (100 * LR_MS)
+/* It asks which of its matchkeys are at the tracker this often: one that was granted is missed by
+ * then. */
+#define POLL_NS (2 * LR_SECOND)
+
+struct lr_cause_note *lr_judge_note_of(struct lr_playing *play, uint32_t account) {
+    return account == 0 || account >= LR_PLAYING_SESSIONS_MAX ? NULL : &play->notes[account];
+}
+
+void lr_judge_note(struct lr_playing *play, uint32_t account, enum lr_cause cause) {
+    struct lr_cause_note *note = lr_judge_note_of(play, account);
+    if (note != NULL && note->cause == LR_CAUSE_NONE) {
+        lr_reach_end(play, account, cause);
+        note->cause = cause;
+        note->at = lr_playing_now(play);
+    }
+}
+
+/* One session, and what is known of those at its ends. */
+struct judging {
+    struct lr_playing *play;
+    const struct lr_account *account;
+    const struct lr_cause_note *note;
+    uint32_t server; /* the bit of its host */
+    uint32_t client; /* likewise; 0: nobody of the plan */
+    bool by_peer;
+    lr_time gone_at; /* its client's end of the link, as the server gets it */
+    lr_time due;     /* the server has let go of it by then; LR_TIME_NEVER: nothing says so */
+    enum lr_cause cause;
+};
+
+static bool is_certain(const struct judging *judging) {
+    return !judging->note->disturbed && !judging->by_peer && judging->client != 0 &&
+           (judging->play->disturbed & judging->client) == 0;
+}
+
+static lr_time expiry_of(const struct lr_account *account) {
+    return account->accepted_at == LR_TIME_NEVER || account->timeout_ns == LR_TIME_NEVER
+               ? LR_TIME_NEVER
+               : lr_time_add(account->accepted_at, account->timeout_ns);
+}
+
+static void bound(struct judging *judging, enum lr_cause cause, lr_time at, uint64_t within_ns) {
+    lr_time due = lr_time_add(at, lr_time_add(within_ns, judging->play->slack_ns));
+    if (at != LR_TIME_NEVER && due < judging->due) {
+        judging->due = due;
+        judging->cause = cause;
+    }
+}
+
+/* The earliest of what all its causes allow. */
+static void find_due(struct judging *judging) {
+    const struct lr_playing *play = judging->play;
+    const struct lr_account *account = judging->account;
+    const struct lr_cause_note *note = judging->note;
+    const struct lr_budget closing = lr_budget_for(LR_CAUSE_CLOSE, 0, false, NULL);
+    bound(judging, LR_CAUSE_FIN, judging->gone_at, closing.release_ns);
+    bound(judging, LR_CAUSE_TIMEOUT, expiry_of(account), BY_ITSELF_NS);
+    if (note->cause != LR_CAUSE_NONE && is_certain(judging)) {
+        bound(judging, note->cause, note->at, closing.release_ns);
+    }
+    if (note->silent_at != 0) {
+        bound(judging, LR_CAUSE_SILENCE, note->silent_at, play->patience.silence_ns + BY_ITSELF_NS);
+    }
+}
+
+/* Whether the release was shown when it was: by the server's own end of the link, or at the
+ * tracker, which it could reach all the time. */
+static bool is_shown(const struct judging *judging) {
+    const struct lr_account *account = judging->account;
+    uint32_t hosts = judging->server | 1U << LR_HOST_TRACKER;
+    return account->fin_at[LR_FROM_SERVICE] != LR_TIME_NEVER ||
+           account->reset_at[LR_FROM_SERVICE] != LR_TIME_NEVER ||
+           (account->register_link != 0 && (judging->play->disturbed & hosts) == 0 &&
+            (judging->play->cut_off & judging->server) == 0);
+}
+
+static void judge_release(const struct judging *judging) {
+    const struct lr_account *account = judging->account;
+    char late[32];
+    if (is_shown(judging) && account->released_at != LR_TIME_NEVER &&
+        account->released_at > judging->due) {
+        lr_playing_find(judging->play, LR_FINDING_LATE,
+                        "session %u of %s is released late after %s, by %s", account->number,
+                        account->client, lr_cause_name(judging->cause),
+                        lr_text_duration(late, sizeof late, account->released_at - judging->due));
+    }
+}
+
+/* Nothing has ended it, and yet it was released. */
+static void judge_early(const struct judging *judging) {
+    const struct lr_account *account = judging->account;
+    lr_time earliest = lr_time_min(judging->gone_at, expiry_of(account));
+    if (judging->note->cause != LR_CAUSE_NONE) {
+        earliest = lr_time_min(earliest, judging->note->at);
+    }
+    if (is_certain(judging) && account->accepted_at != LR_TIME_NEVER &&
+        account->released_at < earliest) {
+        lr_playing_find(judging->play, LR_FINDING_TWICE,
+                        "session %u of %s is released before anything has ended it",
+                        account->number, account->client);
+    }
+}
+
+/* A close says Shutdown; where a packet is half sent it resets. */
+static void judge_farewell(const struct judging *judging) {
+    const struct lr_account *account = judging->account;
+    const struct lr_cause_note *note = judging->note;
+    bool by_client = note->cause == LR_CAUSE_CLOSE || note->cause == LR_CAUSE_SCOPE ||
+                     note->cause == LR_CAUSE_LAST_REFERENCE;
+    bool ended_before =
+        account->released_at < note->at || lr_time_add(expiry_of(account), BY_ITSELF_NS) < note->at;
+    if (is_certain(judging) && by_client && !ended_before &&
+        account->fin_at[LR_TO_SERVICE] != LR_TIME_NEVER &&
+        account->shutdown_at[LR_TO_SERVICE] == LR_TIME_NEVER &&
+        expiry_of(account) > account->fin_at[LR_TO_SERVICE]) {
+        lr_playing_find(judging->play, LR_FINDING_PROTOCOL, "%s ends session %u without a Shutdown",
+                        account->client, account->number);
+    }
+}
+
+/* The slot is offered again, where its server could reach the tracker all the time. */
+static void judge_return(const struct judging *judging) {
+    const struct lr_account *account = judging->account;
+    const struct lr_playing *play = judging->play;
+    const struct lr_budget closing = lr_budget_for(LR_CAUSE_CLOSE, 0, false, NULL);
+    uint32_t hosts = judging->server | 1U << LR_HOST_TRACKER;
+    char late[32];
+    if (account->register_link == 0 || account->accepted_at == LR_TIME_NEVER ||
+        (play->disturbed & hosts) != 0 || (play->cut_off & judging->server) != 0 ||
+        account->requestable_at == LR_TIME_NEVER || account->released_at == LR_TIME_NEVER) {
+        return;
+    }
+    lr_time due = lr_time_add(account->released_at, closing.requestable_ns + play->slack_ns);
+    if (account->requestable_at > due) {
+        lr_playing_find(judging->play, LR_FINDING_LATE,
+                        "session %u of %s: %s is requestable again late by %s", account->number,
+                        account->client, account->server,
+                        lr_text_duration(late, sizeof late, account->requestable_at - due));
+    }
+}
+
+static bool is_peer(const struct lr_playing *play, unsigned int host) {
+    return host >= LR_HOST_ACTORS && host < LR_PLAYING_HOSTS &&
+           play->plan->actors[host - LR_HOST_ACTORS].kind == LR_ACTOR_PEER;
+}
+
+/* A grant that nobody came with. */
+static void judge_unused(struct lr_playing *play, const struct lr_account *account) {
+    lr_time due = lr_time_add(account->granted_at, play->patience.unused_ns + POLL_NS +
+                                                       BY_ITSELF_NS + 2 * play->slack_ns);
+    char late[32];
+    /* Raw peers may come with it on a link that they had before. */
+    if (account->granted_at != LR_TIME_NEVER && account->observable && play->quiet &&
+        !is_peer(play, lr_playing_host_of(play, account->client)) &&
+        account->requestable_at != LR_TIME_NEVER && account->requestable_at > due) {
+        lr_playing_find(play, LR_FINDING_LATE,
+                        "session %u was granted and not used, and its server came back late by %s",
+                        account->number,
+                        lr_text_duration(late, sizeof late, account->requestable_at - due));
+    }
+}
+
+/* What a client says before it is accepted waits to be read. */
+static lr_time gone_of(const struct lr_account *account) {
+    lr_time gone =
+        lr_time_min(account->shutdown_at[LR_TO_SERVICE],
+                    lr_time_min(account->fin_at[LR_TO_SERVICE], account->reset_at[LR_TO_SERVICE]));
+    bool before = account->accepted_at != LR_TIME_NEVER && gone < account->accepted_at;
+    return before ? account->accepted_at : gone;
+}
+
+static void judge_session(struct lr_playing *play, const struct lr_account *account) {
+    static const struct lr_cause_note nothing = {.cause = LR_CAUSE_NONE};
+    const struct lr_cause_note *note = lr_judge_note_of(play, account->number);
+    unsigned int server = lr_playing_host_of(play, account->server);
+    unsigned int client = lr_playing_host_of(play, account->client);
+    if (account->connected_at == LR_TIME_NEVER) {
+        judge_unused(play, account);
+        return;
+    }
+    struct judging judging = {
+        .play = play,
+        .account = account,
+        .note = note == NULL ? &nothing : note,
+        .server = server < LR_PLAYING_HOSTS ? UINT32_C(1) << server : 0,
+        .client = client < LR_PLAYING_HOSTS ? UINT32_C(1) << client : 0,
+        .by_peer = is_peer(play, client),
+        .gone_at = gone_of(account),
+        .due = LR_TIME_NEVER,
+    };
+    if ((play->disturbed & judging.server) != 0) {
+        return; /* it was not there all the time */
+    }
+    find_due(&judging);
+    judge_release(&judging);
+    judge_early(&judging);
+    judge_farewell(&judging);
+    judge_return(&judging);
+}
+
+void lr_judge_sessions(struct lr_playing *play) {
+    for (uint32_t i = 1; i <= lr_ledger_account_count(play->ledger); i++) {
+        judge_session(play, lr_ledger_account(play->ledger, i));
+    }
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "explore/odds.h"
+
+#include "base/assert.h"
+#include "rpc/server.h"
+#include "world/sim.h"
+
+#define ALWAYS 0
+#define DIRECT LR_HAS(LR_FEATURE_DIRECT)
+#define SLOTS LR_HAS(LR_FEATURE_SLOTS)
+#define LEGACY LR_HAS(LR_FEATURE_LEGACY)
+#define TIMEOUTS LR_HAS(LR_FEATURE_TIMEOUTS)
+#define PRIORITY LR_HAS(LR_FEATURE_PRIORITY)
+#define CALLS LR_HAS(LR_FEATURE_CALLS)
+#define ARRAYS LR_HAS(LR_FEATURE_ARRAYS)
+#define LARGE LR_HAS(LR_FEATURE_LARGE)
+#define FILES LR_HAS(LR_FEATURE_FILES)
+#define HOLDERS LR_HAS(LR_FEATURE_HOLDERS)
+#define BUSY LR_HAS(LR_FEATURE_BUSY)
+#define IDLE LR_HAS(LR_FEATURE_IDLE)
+#define CUTS LR_HAS(LR_FEATURE_CUTS)
+#define DEATHS LR_HAS(LR_FEATURE_DEATHS)
+#define SILENCE LR_HAS(LR_FEATURE_SILENCE)
+#define SLOW LR_HAS(LR_FEATURE_SLOW)
+#define SEGMENTS LR_HAS(LR_FEATURE_SEGMENTS)
+#define END                                                                                        \
+    { 0, 0, 0 }
+
+/* In how many of 100 runs a feature is there. */
+static const struct lr_feature_row features[LR_FEATURE_COUNT] = {
+    [LR_FEATURE_DIRECT] = {"direct", 25, "servers without a tracker"},
+    [LR_FEATURE_SLOTS] = {"slots", 40, "servers of several sessions"},
+    [LR_FEATURE_SHARED] = {"shared", 15, "servers that look for a free port in one range"},
+    [LR_FEATURE_LEGACY] = {"legacy", 50, "servers of the older dialect"},
+    [LR_FEATURE_CROWD] = {"crowd", 35, "more clients than servers can have"},
+    [LR_FEATURE_TIMEOUTS] = {"timeouts", 35, "session timeouts"},
+    [LR_FEATURE_PRIORITY] = {"priority", 30, "requests of several priorities"},
+    [LR_FEATURE_CALLS] = {"calls", 75, "calls of functions, right and wrong ones"},
+    [LR_FEATURE_ARRAYS] = {"arrays", 45, "remote memory"},
+    [LR_FEATURE_LARGE] = {"large", 2, "transfers of over 4 MiB, now and then"},
+    [LR_FEATURE_FILES] = {"files", 40, "uploads and downloads"},
+    [LR_FEATURE_HOLDERS] = {"holders", 50, "references and kept functions"},
+    [LR_FEATURE_BUSY] = {"busy", 35, "calls that last"},
+    [LR_FEATURE_IDLE] = {"idle", 20, "pauses long enough for timers"},
+    [LR_FEATURE_PEERS] = {"peers", 30, "raw peers"},
+    [LR_FEATURE_CUTS] = {"cuts", 45, "links cut, with FIN, RST or half"},
+    [LR_FEATURE_DEATHS] = {"deaths", 35, "processes that are killed or stopped"},
+    [LR_FEATURE_SILENCE] = {"silence", 20, "black holes and hosts off the net"},
+    [LR_FEATURE_SLOW] = {"slow", 35, "latency, jitter, a narrow link"},
+    [LR_FEATURE_SEGMENTS] = {"segments", 30, "what is sent comes in pieces"},
+};
+
+const struct lr_feature_row *lr_feature_row(unsigned int feature) {
+    LR_ASSERT(feature < LR_FEATURE_COUNT);
+    return &features[feature];
+}
+
+uint32_t lr_odds_draw(const struct lr_odds *odds, uint32_t has, struct lr_prng *random) {
+    uint64_t sum = 0;
+    for (const struct lr_odds *row = odds; row->weight != 0; row++) {
+        sum += row->needs == 0 || (row->needs & has) != 0 ? row->weight : 0;
+    }
+    LR_ASSERT(sum > 0);
+    uint64_t at = lr_prng_below(random, sum);
+    for (const struct lr_odds *row = odds;; row++) {
+        uint64_t weight = row->needs == 0 || (row->needs & has) != 0 ? row->weight : 0;
+        if (at < weight) {
+            return row->value;
+        }
+        at -= weight;
+    }
+}
+
+/* ---- who is there ---- */
+
+const struct lr_odds lr_odds_servers[] = {{1, 40, 0}, {2, 25, 0}, {3, 15, 0}, {4, 10, 0},
+                                          {5, 5, 0},  {6, 5, 0},  END};
+const struct lr_odds lr_odds_clients[] = {{1, 15, 0}, {2, 25, 0}, {3, 25, 0}, {4, 20, 0},
+                                          {5, 10, 0}, {6, 5, 0},  END};
+const struct lr_odds lr_odds_crowd[] = {{6, 30, 0}, {8, 35, 0}, {10, 20, 0}, {12, 15, 0}, END};
+/* Of lr_plan_key: plain ones, with colons, with what is escaped. */
+const struct lr_odds lr_odds_keys[] = {{0, 55, 0}, {1, 20, 0}, {2, 10, 0},
+                                       {3, 10, 0}, {4, 5, 0},  END};
+const struct lr_odds lr_odds_slots[] = {
+    {1, 70, 0}, {2, 40, SLOTS}, {3, 20, SLOTS}, {4, 10, SLOTS}, END};
+const struct lr_odds lr_odds_dialect[] = {
+    {LR_SPEAK_AUTO, 30, 0}, {LR_SPEAK_FFI, 30, 0}, {LR_SPEAK_LEGACY, 40, LEGACY}, END};
+
+/* ---- what actors do ---- */
+
+const struct lr_odds lr_odds_steps[] = {{2, 5, 0},   {5, 10, 0},  {8, 25, 0},
+                                        {12, 40, 0}, {16, 20, 0}, END};
+const struct lr_odds lr_odds_client_do[] = {{LR_DO_REQUEST, 16, 0},   {LR_DO_CONNECT, 8, DIRECT},
+                                            {LR_DO_PASS, 5, 0},       {LR_DO_SUMMARY, 2, 0},
+                                            {LR_DO_CALL, 24, CALLS},  {LR_DO_WRITE, 8, ARRAYS},
+                                            {LR_DO_READ, 8, ARRAYS},  {LR_DO_FREE, 3, ARRAYS},
+                                            {LR_DO_UPLOAD, 6, FILES}, {LR_DO_DOWNLOAD, 6, FILES},
+                                            {LR_DO_KEEP, 6, HOLDERS}, {LR_DO_USE, 8, HOLDERS},
+                                            {LR_DO_DROP, 3, HOLDERS}, {LR_DO_BUSY, 5, BUSY},
+                                            {LR_DO_REF, 4, HOLDERS},  {LR_DO_UNREF, 4, HOLDERS},
+                                            {LR_DO_CLOSE, 6, 0},      {LR_DO_SCOPE, 5, 0},
+                                            {LR_DO_UNREF, 3, 0},      END};
+const struct lr_odds lr_odds_call[] = {{LR_CALL_ADDONE, 50, 0},    {LR_CALL_STRCAT, 20, 0},
+                                       {LR_CALL_EXCEPT, 8, 0},     {LR_CALL_WRONG_COUNT, 6, 0},
+                                       {LR_CALL_UNKNOWN, 6, 0},    {LR_CALL_EVALUATE, 4, BUSY},
+                                       {LR_CALL_ARRAY, 6, ARRAYS}, END};
+/* Bytes of an array or a file: an empty one, the edges of buffers, more than a segment. */
+const struct lr_odds lr_odds_size[] = {{1, 10, 0},     {7, 15, 0},          {64, 25, 0},
+                                       {1000, 25, 0},  {4096, 15, 0},       {65537, 5, 0},
+                                       {300000, 1, 0}, {4300001, 8, LARGE}, END};
+const struct lr_odds lr_odds_pause_ms[] = {
+    {0, 25, 0},       {1, 35, 0},       {5, 25, 0},      {40, 10, 0},      {400, 3, 0},
+    {1500, 15, IDLE}, {2500, 10, IDLE}, {7000, 5, IDLE}, {50000, 1, IDLE}, END};
+const struct lr_odds lr_odds_busy_ms[] = {
+    {1, 20, 0}, {10, 40, 0}, {100, 30, 0}, {3000, 10, 0}, END};
+const struct lr_odds lr_odds_timeout_ms[] = {
+    {0, 60, 0},           {100, 20, TIMEOUTS},   {500, 30, TIMEOUTS},
+    {2000, 20, TIMEOUTS}, {30000, 10, TIMEOUTS}, END};
+/* Until a request is given up. */
+const struct lr_odds lr_odds_limit_ms[] = {
+    {20, 10, 0}, {300, 30, 0}, {3000, 50, 0}, {9000, 10, 0}, END};
+/* As 100 + priority. */
+const struct lr_odds lr_odds_priority[] = {{101, 60, 0},        {100, 10, PRIORITY},
+                                           {102, 20, PRIORITY}, {110, 10, PRIORITY},
+                                           {95, 10, PRIORITY},  END};
+
+/* ---- raw peers ---- */
+
+/* A REQUEST of theirs asks the tracker for a server, whom the next OPEN may go to. */
+const struct lr_odds lr_odds_peer_do[] = {
+    {LR_DO_OPEN, 25, 0}, {LR_DO_SAY, 45, 0},  {LR_DO_REQUEST, 12, 0},
+    {LR_DO_PASS, 8, 0},  {LR_DO_HUSH, 4, 0},  {LR_DO_FINISH, 3, 0},
+    {LR_DO_END, 4, 0},   {LR_DO_RESET, 4, 0}, END};
+const struct lr_odds lr_odds_tracker_line[] = {
+    {LR_LINE_MAGIC, 10, 0},   {LR_LINE_WRONG_MAGIC, 5, 0},   {LR_LINE_PING, 8, 0},
+    {LR_LINE_REQUEST, 15, 0}, {LR_LINE_PUT, 12, 0},          {LR_LINE_PUT_UNKNOWN, 10, 0},
+    {LR_LINE_PROXY, 10, 0},   {LR_LINE_PLAIN_INFO, 8, 0},    {LR_LINE_EMPTY, 6, 0},
+    {LR_LINE_NO_JSON, 6, 0},  {LR_LINE_WRONG_SHAPE, 6, 0},   {LR_LINE_UNKNOWN_CODE, 6, 0},
+    {LR_LINE_BLANK, 6, 0},    {LR_LINE_SUMMARIES, 8, LARGE}, END};
+const struct lr_odds lr_odds_server_line[] = {
+    {LR_LINE_RPC_MAGIC, 8, 0},       {LR_LINE_RPC_WRONG_MAGIC, 6, 0},
+    {LR_LINE_WRONG_KEY, 8, 0},       {LR_LINE_PART_OF_KEY, 10, 0},
+    {LR_LINE_NO_KEY, 6, 0},          {LR_LINE_HELLO, 15, 0},
+    {LR_LINE_INIT, 12, 0},           {LR_LINE_OTHER_VERSION, 8, 0},
+    {LR_LINE_LOOK_UP, 12, 0},        {LR_LINE_FREE_NOTHING, 6, 0},
+    {LR_LINE_SHUTDOWN, 10, 0},       {LR_LINE_BAD_LENGTH, 5, 0},
+    {LR_LINE_MANY_CALLS, 20, LARGE}, END};
+/* How much of a line is kept back, in percent: then the peer stops in the middle of it. */
+const struct lr_odds lr_odds_said[] = {{0, 70, 0}, {10, 8, 0}, {50, 12, 0}, {80, 10, 0}, END};
+
+/* ---- faults ---- */
+
+const struct lr_odds lr_odds_faults[] = {{1, 45, 0}, {2, 25, 0}, {3, 15, 0}, {6, 5, 0}, END};
+const struct lr_odds lr_odds_fault[] = {
+    {LR_PLAN_FIN, 10, CUTS},       {LR_PLAN_RST, 12, CUTS},
+    {LR_PLAN_HALF_CLOSE, 8, CUTS}, {LR_PLAN_BLACK_HOLE, 8, SILENCE},
+    {LR_PLAN_LOSE, 8, SILENCE},    {LR_PLAN_KILL, 12, DEATHS},
+    {LR_PLAN_STOP, 6, DEATHS},     END};
+const struct lr_odds lr_odds_when[] = {
+    {LR_WHEN_TIME, 30, 0}, {LR_WHEN_STEP, 35, 0}, {LR_WHEN_BYTES, 35, 0}, END};
+/* After the beginning, or after a step begins. */
+const struct lr_odds lr_odds_fault_ms[] = {{0, 30, 0},  {1, 30, 0},  {5, 20, 0},
+                                           {30, 15, 0}, {500, 5, 0}, END};
+const struct lr_odds lr_odds_undo_ms[] = {
+    {0, 60, 0}, {10, 10, 0}, {800, 20, 0}, {3000, 10, 0}, END};
+
+/* ---- links ---- */
+
+const struct lr_odds lr_odds_latency_us[] = {{50, 50, 0},      {0, 10, SLOW},     {500, 20, SLOW},
+                                             {5000, 20, SLOW}, {40000, 10, SLOW}, END};
+const struct lr_odds lr_odds_jitter_us[] = {
+    {0, 60, 0}, {50, 15, SLOW}, {1000, 15, SLOW}, {10000, 10, SLOW}, END};
+const struct lr_odds lr_odds_bandwidth[] = {
+    {0, 70, 0}, {10000000, 15, SLOW}, {1000000, 15, SLOW}, END};
+const struct lr_odds lr_odds_segments[] = {
+    {LR_SIM_WHOLE, 30, 0}, {LR_SIM_CUTS, 50, SEGMENTS}, {LR_SIM_BYTES, 20, SEGMENTS}, END};
+/* Whether all have little patience, or that of the defaults. */
+const struct lr_odds lr_odds_hasty[] = {{1, 75, 0}, {0, 25, 0}, END};

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan: all that one explored run does, as plain data. Who is there, how the links are, what each
+ * actor does step by step, and which faults meet them. A seed makes one (explore/generate.h), a
+ * stage plays it (explore/run.h), shrinking takes parts away (explore/shrink.h), and it can be
+ * written as a scenario (explore/script.h). Zero is a value of every member, so that two plans are
+ * the same where their bytes are. */
+#ifndef LR_EXPLORE_PLAN_H
+#define LR_EXPLORE_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "explore/lines.h"
+
+enum {
+    LR_PLAN_SERVERS_MAX = 6,
+    LR_PLAN_CLIENTS_MAX = 12,
+    LR_PLAN_PEERS_MAX = 3,
+    LR_PLAN_ACTORS_MAX = LR_PLAN_CLIENTS_MAX + LR_PLAN_PEERS_MAX,
+    LR_PLAN_STEPS_MAX = 16, /* of one actor */
+    LR_PLAN_FAULTS_MAX = 6,
+    LR_PLAN_SLOTS = 2 /* sessions that a client has at a time */
+};
+
+/* A key that servers are registered under and clients ask for. */
+const char *lr_plan_key(unsigned int key);
+enum { LR_PLAN_KEYS = 5 };
+
+struct lr_plan_server {
+    uint8_t key;
+    uint8_t slots;
+    uint8_t dialect; /* enum lr_dialect_choice */
+    bool direct;     /* knows no tracker: clients connect to it */
+    bool shared;     /* takes the first free port of a range, as TVM's does */
+};
+
+/* What an actor does next. */
+enum lr_plan_do {
+    LR_DO_NOTHING, /* a step that shrinking has taken away */
+    /* clients; each but the first four on the session of |slot| */
+    LR_DO_REQUEST, /* |target| a key; of a peer: asks the tracker by hand */
+    LR_DO_CONNECT, /* |target| a server */
+    LR_DO_PASS,    /* |ms| */
+    LR_DO_SUMMARY,
+    LR_DO_CALL, /* |target| one of lr_plan_call; waits for the answer */
+    LR_DO_WRITE,
+    LR_DO_READ,
+    LR_DO_FREE,
+    LR_DO_UPLOAD,
+    LR_DO_DOWNLOAD,
+    LR_DO_KEEP, /* looks a function up and keeps it */
+    LR_DO_USE,  /* calls it */
+    LR_DO_DROP, /* lets go of it */
+    LR_DO_BUSY, /* begins a call that lasts |ms|, and goes on */
+    LR_DO_REF,
+    LR_DO_UNREF,
+    LR_DO_CLOSE,
+    LR_DO_SCOPE, /* the end of a scope: close, and let go */
+    /* raw peers */
+    LR_DO_OPEN, /* a link to |target|: 0 the tracker, LR_OPEN_GRANTED, or server target - 1 */
+    LR_DO_SAY,  /* |target| one of enum lr_line; all but the last |ms| percent of it */
+    LR_DO_HUSH, /* reads no more */
+    LR_DO_FINISH,
+    LR_DO_END,
+    LR_DO_RESET,
+    LR_DO_COUNT
+};
+
+/* LR_DO_OPEN: whom the tracker named last. */
+enum { LR_OPEN_GRANTED = LR_PLAN_SERVERS_MAX + 1 };
+
+/* Which function is called, and so what must come of it. */
+enum lr_plan_call {
+    LR_CALL_ADDONE,
+    LR_CALL_STRCAT,
+    LR_CALL_EXCEPT,
+    LR_CALL_WRONG_COUNT, /* of arguments */
+    LR_CALL_UNKNOWN,     /* there is no such function */
+    LR_CALL_EVALUATE,    /* times a function that takes no time */
+    LR_CALL_ARRAY,       /* returns one, which is freed then */
+    LR_CALL_COUNT
+};
+
+struct lr_plan_step {
+    uint8_t what; /* enum lr_plan_do */
+    uint8_t slot;
+    uint8_t target;
+    int8_t priority;
+    uint32_t ms;    /* REQUEST, CONNECT: the session's timeout, 0 none */
+    uint32_t size;  /* WRITE, UPLOAD: bytes; CALL: the number that is sent */
+    uint32_t limit; /* REQUEST: ms until it is given up */
+};
+
+enum lr_plan_actor_kind { LR_ACTOR_CLIENT, LR_ACTOR_PEER };
+
+struct lr_plan_actor {
+    uint8_t kind;
+    uint8_t count; /* of steps */
+    struct lr_plan_step steps[LR_PLAN_STEPS_MAX];
+};
+
+enum lr_plan_fault_kind {
+    LR_PLAN_NO_FAULT, /* taken away */
+    LR_PLAN_FIN,      /* these are of a link towards |service| */
+    LR_PLAN_RST,
+    LR_PLAN_HALF_CLOSE,
+    LR_PLAN_BLACK_HOLE,
+    LR_PLAN_KILL, /* these are of a host; a service comes back when faults stop */
+    LR_PLAN_STOP,
+    LR_PLAN_LOSE, /* off the net, and found when faults stop, or after |undo_ms| */
+    LR_PLAN_FAULT_KINDS
+};
+const char *lr_plan_fault_name(unsigned int kind);
+
+/* When a fault comes. */
+enum lr_plan_when {
+    LR_WHEN_TIME, /* |ms| after the beginning; links: the newest of |from| */
+    LR_WHEN_STEP, /* as actor |actor| begins its step |step|, or |ms| after */
+    LR_WHEN_BYTES /* links: the next one to open, when |bytes| have passed */
+};
+
+/* Whom a fault meets: 0 the tracker, then servers, then actors. */
+enum { LR_HOST_TRACKER = 0, LR_HOST_SERVERS = 1, LR_HOST_ACTORS = 1 + LR_PLAN_SERVERS_MAX };
+
+struct lr_plan_fault {
+    uint8_t kind;
+    uint8_t when;
+    uint8_t host;  /* a service where it is of a link */
+    uint8_t side;  /* enum lr_fault_side */
+    uint8_t from;  /* the host that has opened the link, where it is there already */
+    uint8_t actor; /* LR_WHEN_STEP */
+    uint8_t step;
+    uint8_t unused;
+    uint16_t bytes;
+    uint32_t ms;
+    uint32_t undo_ms; /* LOSE: found again after so long; 0: at the end */
+};
+
+struct lr_plan_link {
+    uint32_t latency_us;
+    uint32_t jitter_us;
+    uint32_t bandwidth; /* bytes a second; 0: any */
+    uint8_t segments;   /* enum lr_sim_segments */
+};
+
+struct lr_plan {
+    uint64_t seed; /* it was made from, and is played with */
+    uint32_t features;
+    struct lr_plan_link link;
+    bool hasty; /* all have little patience, so that waiting costs less */
+    uint8_t server_count;
+    uint8_t actor_count;
+    uint8_t fault_count;
+    struct lr_plan_server servers[LR_PLAN_SERVERS_MAX];
+    struct lr_plan_actor actors[LR_PLAN_ACTORS_MAX];
+    struct lr_plan_fault faults[LR_PLAN_FAULTS_MAX];
+};
+
+/* Steps that do something, of all actors. */
+unsigned int lr_plan_operations(const struct lr_plan *plan);
+/* True where |kind| breaks a link, and not a host. */
+static inline bool lr_plan_is_of_link(unsigned int kind) {
+    return kind >= LR_PLAN_FIN && kind <= LR_PLAN_BLACK_HOLE;
+}
+
+/* For how long everybody waits, as it was told to the roles. */
+struct lr_plan_patience {
+    uint64_t handshake_ns, stalled_ns, unread_ns, unused_ns, silence_ns;
+};
+struct lr_plan_patience lr_plan_patience(const struct lr_plan *plan);
+
+#endif

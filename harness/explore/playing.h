@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A plan that is being played: who sits where, what each actor is at, what has met them. Between
+ * the files that play it. */
+#ifndef LR_EXPLORE_PLAYING_H
+#define LR_EXPLORE_PLAYING_H
+
+#include "explore/peer_law.h"
+#include "explore/run.h"
+#include "scenario/stage.h"
+
+/* Sessions that are remembered with the moment from which they should be over; a run has some
+ * hundred at most. */
+enum { LR_PLAYING_SESSIONS_MAX = 1024, LR_PLAYING_NAME_MAX = 16 };
+
+/* What an actor's session is to it. */
+struct lr_slot {
+    struct lr_session *session;
+    unsigned int references; /* that the actor holds, of these */
+    uint32_t account;        /* in the ledger; 0: not known */
+    uint8_t server;          /* its host: LR_HOST_SERVERS .. */
+    bool has_timeout;
+    bool busy;         /* a call was begun, and nobody waits for it: answers come behind it */
+    uint64_t function; /* kept; 0: none */
+    bool has_array;
+    bool written;
+    uint32_t array_size;
+    struct lr_tensor tensor;
+    bool uploaded;
+    uint32_t file_size;
+};
+
+/* A raw peer's newest link, and what the service has to do there. */
+struct lr_said {
+    struct lr_law law;
+    uint8_t then;    /* enum lr_line_then, of the last line: by |then_due| */
+    uint32_t number; /* in the ledger; 0: the service has not taken it yet */
+    size_t link;     /* of the peer */
+    uint64_t heard;  /* bytes that had come when it was said */
+    lr_time then_due;
+    lr_time due; /* by then the link is ended, as something takes too long; LR_TIME_NEVER */
+};
+
+enum lr_act_state { LR_ACT_READY, LR_ACT_WAITING, LR_ACT_PASSING, LR_ACT_OVER };
+
+struct lr_act {
+    struct lr_party *party;
+    uint8_t number; /* in the plan */
+    uint8_t step;
+    uint8_t phase; /* of the step, where it is made of several operations */
+    enum lr_act_state state;
+    bool heard; /* its host was handed something since */
+    lr_op op;
+    struct lr_slot *at;    /* whom the operation is of */
+    lr_time began;         /* the operation */
+    lr_time until;         /* passing: until then; waiting: then it has not ended when it should */
+    uint64_t handle;       /* between phases: a function .. */
+    uint64_t array_handle; /* .. and an array */
+    struct lr_slot slots[LR_PLAN_SLOTS];
+    struct lr_said said; /* peers; so is the rest */
+    size_t asking;       /* the link at which it waits for a grant */
+    char matchkey[LR_SESSION_TEXT_MAX];
+    uint8_t granted; /* host; 0: none */
+    lr_time granted_at;
+};
+
+/* Whoever sits at a host: a party, and its later ones where it was killed. */
+struct lr_seat {
+    struct lr_party *party;         /* NULL: nobody */
+    char name[LR_PLAYING_NAME_MAX]; /* of the first one */
+    bool lost;
+    lr_time lost_at;
+    size_t base_blocks; /* of memory when it had come up, and had nothing to do */
+};
+
+enum { LR_PLAYING_HOSTS = LR_HOST_ACTORS + LR_PLAN_ACTORS_MAX };
+
+struct lr_fault_state {
+    struct lr_fault link; /* armed in the world */
+    bool done;            /* carried out; of a link: armed */
+    bool fired;
+    bool undone;
+    lr_time at;      /* when it is due; LR_TIME_NEVER: not known yet */
+    lr_time undo_at; /* LR_TIME_NEVER: not by itself */
+};
+
+/* Why a session should end, as the plan knows. */
+struct lr_cause_note {
+    enum lr_cause cause; /* its client's own doing */
+    lr_time at;
+    lr_time silent_at; /* nothing more was heard of it from here on; 0: it was */
+    bool disturbed;    /* a fault has met its link */
+};
+
+struct lr_playing {
+    const struct lr_plan *plan;
+    struct lr_plan_patience patience;
+    struct lr_alloc *alloc;
+    struct lr_explored *out;
+    struct lr_reach *reach;
+    struct lr_stage *stage;
+    struct lr_world *world;
+    struct lr_sim *sim;
+    struct lr_ledger *ledger;
+    struct lr_case_result result;
+    struct lr_error error; /* what hindered the playing */
+    lr_time began;
+    uint64_t slack_ns;  /* what the links add to a budget, one way and for what is under way */
+    uint32_t disturbed; /* a bit for each host that was killed, stopped or lost */
+    uint32_t cut_off;   /* likewise, for a fault on its link to the tracker */
+    bool quiet;         /* nothing has met anybody */
+    struct lr_seat seats[LR_PLAYING_HOSTS];
+    struct lr_act acts[LR_PLAN_ACTORS_MAX];
+    struct lr_fault_state faults[LR_PLAN_FAULTS_MAX];
+    lr_time faults_end;  /* the last one fired, or was undone, then */
+    lr_time silence_end; /* by then who was not heard of is given up */
+    struct lr_cause_note notes[LR_PLAYING_SESSIONS_MAX];
+};
+
+static inline lr_time lr_playing_now(const struct lr_playing *play) {
+    return lr_world_now(play->world);
+}
+
+/* What everybody carries out after a call of a role's function. */
+static inline void lr_playing_drain(const struct lr_party *party) {
+    if (party->host != NULL) {
+        lr_world_drain(party->host);
+    }
+}
+
+/* ---- run.c ---- */
+/* A finding of the exploration's own. */
+void lr_playing_find(struct lr_playing *play, enum lr_finding_kind kind, const char *format, ...)
+    LR_PRINTF(3, 4);
+/* One turn: what is ready acts, then the world turns until |until| at most. False: it cannot go on
+ * (play->error). */
+bool lr_playing_turn(struct lr_playing *play, lr_time until);
+/* The host of |name|; LR_PLAYING_HOSTS: nobody of the plan. */
+unsigned int lr_playing_host_of(const struct lr_playing *play, const char *name);
+
+/* ---- cast.c ---- */
+/* Tracker, servers and actors come, each when the one before is ready. */
+LR_NODISCARD enum lr_status lr_cast_all(struct lr_playing *play);
+/* The service |host| comes once more. */
+LR_NODISCARD enum lr_status lr_cast_again(struct lr_playing *play, unsigned int host);
+/* One more client. */
+LR_NODISCARD enum lr_status lr_cast_client(struct lr_playing *play, const char *name,
+                                           struct lr_party **out);
+bool lr_cast_is_direct(const struct lr_playing *play, unsigned int host);
+void lr_cast_name(const struct lr_plan *plan, unsigned int host, char out[LR_PLAYING_NAME_MAX]);
+
+/* ---- client.c, peer.c: what an actor does until it has to wait ---- */
+void lr_act_client(struct lr_playing *play, struct lr_act *act);
+void lr_act_peer(struct lr_playing *play, struct lr_act *act);
+/* Finds out which link of the ledger's is that of |act|'s peer, where it is there. */
+void lr_act_peer_number(const struct lr_playing *play, struct lr_act *act);
+void lr_act_let_go(struct lr_playing *play, struct lr_act *act);
+
+/* ---- meet.c: faults ---- */
+void lr_meet_begin(struct lr_playing *play);
+/* Some are still to come by themselves. */
+bool lr_meet_waits(const struct lr_playing *play);
+/* A step begins: what waits for it. */
+void lr_meet_step(struct lr_playing *play, const struct lr_act *act);
+/* What is due is done; returns when the next is due. */
+lr_time lr_meet_due(struct lr_playing *play);
+/* Faults stop: what was lost is found, who was killed comes again. */
+LR_NODISCARD enum lr_status lr_meet_undo(struct lr_playing *play);
+
+/* ---- judge.c ---- */
+/* The session |account| has a cause to end from now on; the first one counts. */
+void lr_judge_note(struct lr_playing *play, uint32_t account, enum lr_cause cause);
+/* What is remembered of it; NULL: beyond LR_PLAYING_SESSIONS_MAX, or none. */
+struct lr_cause_note *lr_judge_note_of(struct lr_playing *play, uint32_t account);
+/* Compares every session's end with its cause's budget. */
+void lr_judge_sessions(struct lr_playing *play);
+
+/* ---- recover.c ---- */
+/* The phase in which everything has to become as if nothing had happened. */
+LR_NODISCARD enum lr_status lr_recover(struct lr_playing *play);
+
+#endif

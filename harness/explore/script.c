@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "explore/script.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "explore/playing.h"
+#include "explore/script_internal.h"
+#include "world/sim.h"
+
+void lr_scripting_say(struct lr_scripting *script, const char *format, ...) {
+    char text[2000];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (script->status == LR_OK && size > 0) {
+        size_t used = (size_t)size < sizeof text ? (size_t)size : sizeof text - 1;
+        script->status = lr_buf_append(script->out, text, used);
+    }
+}
+
+void lr_scripting_quote(struct lr_scripting *script, const void *bytes, size_t size) {
+    const unsigned char *text = bytes;
+    lr_scripting_say(script, "\"");
+    for (size_t i = 0; i < size; i++) {
+        bool plain = isprint(text[i]) && text[i] != '"' && text[i] != '\\';
+        lr_scripting_say(script, plain ? "%c" : "\\x%02x", text[i]);
+    }
+    lr_scripting_say(script, "\"");
+}
+
+void lr_scripting_name(const struct lr_scripting *script, unsigned int host,
+                       char out[LR_SCRIPT_NAME_MAX]) {
+    lr_cast_name(script->plan, host, out);
+}
+
+void lr_script_name(char *out, size_t size, const char *finding, uint64_t seed) {
+    char tail[32];
+    size_t used = 0;
+    (void)snprintf(tail, sizeof tail, "-seed_%" PRIu64 ".lua", seed);
+    for (const char *c = finding; *c != '\0' && used < 60 && used + sizeof tail < size; c++) {
+        if (isalpha((unsigned char)*c)) {
+            out[used++] = (char)tolower((unsigned char)*c);
+        } else if (used > 0 && out[used - 1] != '_' && !isdigit((unsigned char)*c)) {
+            out[used++] = '_';
+        }
+    }
+    while (used > 0 && out[used - 1] == '_') {
+        used--;
+    }
+    (void)snprintf(out + used, size - used, "%s", tail);
+}
+
+/* ---- head ---- */
+
+/* What all such files have in common: operations that may fail, and sessions that are held. */
+static const char common[] =
+    "-- What a fault has met may fail.\n"
+    "local function attempt(f, ...)\n"
+    "  local ok, value = pcall(f, ...)\n"
+    "  if ok then return value end\n"
+    "end\n"
+    "-- An operation on what |held| holds: a list of references to one session, and what is of it.\n"
+    "local function on(held, word, ...)\n"
+    "  return held[1] and attempt(held[1][word], held[1], ...)\n"
+    "end\n"
+    "local function leave(held)\n"
+    "  while #held > 0 do table.remove(held):unref() end\n"
+    "  for name in pairs(held) do held[name] = nil end\n"
+    "end\n"
+    "local function hold(held, opened)\n"
+    "  held[1] = opened\n"
+    "end\n"
+    "local function same(got, wanted)\n"
+    "  if got ~= nil then expect(got):is(wanted) end\n"
+    "end\n"
+    "local function marked(mark, size)\n"
+    "  return mark:rep(size // #mark + 1):sub(1, size)\n"
+    "end\n";
+
+static void say_comment(struct lr_scripting *script, const struct lr_script_about *about) {
+    lr_scripting_say(script, "-- SPDX-License-Identifier: Apache-2.0\n");
+    lr_scripting_say(script, "-- Explored from seed %" PRIu64 ".\n", about->seed);
+    if (about->finding != NULL) {
+        lr_scripting_say(script, "-- Found: %s.\n", about->finding);
+    }
+    if (about->path != NULL) {
+        lr_scripting_say(script, "-- lastref run %s --world sim --seed %" PRIu64 "\n", about->path,
+                         script->plan->seed);
+    }
+    lr_scripting_say(script, "%s", common);
+    for (unsigned int i = 0; i < script->plan->actor_count; i++) {
+        if (script->plan->actors[i].kind == LR_ACTOR_PEER) {
+            lr_scripting_peer_words(script);
+            break;
+        }
+    }
+    lr_scripting_say(script, "\n");
+}
+
+static void say_network(struct lr_scripting *script) {
+    static const char *const segments[] = {
+        [LR_SIM_WHOLE] = "whole", [LR_SIM_CUTS] = "cuts", [LR_SIM_BYTES] = "bytes"};
+    const struct lr_plan_link *link = &script->plan->link;
+    lr_scripting_say(script, "    w:network { latency = \"%uus\"", link->latency_us);
+    if (link->jitter_us != 0) {
+        lr_scripting_say(script, ", jitter = \"%uus\"", link->jitter_us);
+    }
+    if (link->bandwidth != 0) {
+        lr_scripting_say(script, ", bandwidth = %u", link->bandwidth);
+    }
+    lr_scripting_say(script, ", segments = \"%s\" }\n", segments[link->segments]);
+}
+
+/* ---- who is there ---- */
+
+static void say_patience(struct lr_scripting *script, bool serves_data) {
+    const struct lr_plan_patience patience = lr_plan_patience(script->plan);
+    if (!script->plan->hasty) {
+        return;
+    }
+    lr_scripting_say(script,
+                     ", handshake = \"%" PRIu64 "ms\", stalled = \"%" PRIu64
+                     "ms\", unread = \"%" PRIu64 "ms\", silence = \"%" PRIu64 "ms\"",
+                     patience.handshake_ns / LR_MS, patience.stalled_ns / LR_MS,
+                     patience.unread_ns / LR_MS, patience.silence_ns / LR_MS);
+    if (serves_data) {
+        lr_scripting_say(script, ", unused = \"%" PRIu64 "ms\"", patience.unused_ns / LR_MS);
+    }
+}
+
+static void say_service(struct lr_scripting *script, unsigned int host, const char *tail) {
+    static const char *const dialects[] = {"auto", "legacy", "ffi"};
+    char name[LR_SCRIPT_NAME_MAX];
+    lr_scripting_name(script, host, name);
+    if (host == LR_HOST_TRACKER) {
+        lr_scripting_say(script, "w:tracker { name = \"%s%s\", port = 9190", name, tail);
+        say_patience(script, false);
+        lr_scripting_say(script, " }\n");
+        return;
+    }
+    const struct lr_plan_server *server = &script->plan->servers[host - LR_HOST_SERVERS];
+    const char *key = lr_plan_key(server->key);
+    lr_scripting_say(script, "w:server { name = \"%s%s\", key = ", name, tail);
+    lr_scripting_quote(script, key, strlen(key));
+    lr_scripting_say(script, ", sessions = %u, dialect = \"%s\"%s%s", server->slots,
+                     dialects[server->dialect], server->direct ? "" : ", tracker = tracker",
+                     server->shared ? ", port = 9090, ports = 109" : "");
+    say_patience(script, true);
+    lr_scripting_say(script, " }\n");
+}
+
+static void say_cast(struct lr_scripting *script) {
+    char name[LR_SCRIPT_NAME_MAX];
+    for (unsigned int i = 0; i <= script->plan->server_count; i++) {
+        lr_scripting_name(script, i, name);
+        lr_scripting_say(script, "    local %s = ", name);
+        say_service(script, i, "");
+    }
+    lr_scripting_say(script, "    local servers = {");
+    for (unsigned int i = 1; i <= script->plan->server_count; i++) {
+        lr_scripting_name(script, i, name);
+        lr_scripting_say(script, " %s,", name);
+    }
+    lr_scripting_say(script, " }\n");
+    for (unsigned int i = 0; i < script->plan->actor_count; i++) {
+        lr_scripting_name(script, LR_HOST_ACTORS + i, name);
+        if (script->plan->actors[i].kind == LR_ACTOR_PEER) {
+            lr_scripting_say(script, "    local %s = w:peer { name = \"%s\" }\n", name, name);
+        } else {
+            lr_scripting_say(script, "    local %s = w:client { name = \"%s\", tracker = tracker",
+                             name, name);
+            say_patience(script, false);
+            lr_scripting_say(script, " }\n");
+        }
+    }
+}
+
+/* ---- faults ---- */
+
+static void say_fault(struct lr_scripting *script, const struct lr_plan_fault *fault) {
+    static const char *const sides[] = {"to_service", "from_service", "both"};
+    char name[LR_SCRIPT_NAME_MAX];
+    char from[LR_SCRIPT_NAME_MAX];
+    lr_scripting_name(script, fault->host, name);
+    if (!lr_plan_is_of_link(fault->kind)) {
+        lr_scripting_say(script, "attempt(%s.%s, %s)", name, lr_plan_fault_name(fault->kind), name);
+        if (fault->undo_ms != 0) {
+            lr_scripting_say(script,
+                             "; w:spawn(function() w:pass(\"%ums\"); attempt(%s.find, %s) end)",
+                             fault->undo_ms, name, name);
+        }
+        return;
+    }
+    if (fault->when == LR_WHEN_BYTES) {
+        lr_scripting_say(script, "w:fault { on = %s, kind = \"%s\", after = %u, side = \"%s\" }",
+                         name, lr_plan_fault_name(fault->kind), fault->bytes, sides[fault->side]);
+        return;
+    }
+    lr_scripting_name(script, fault->from, from);
+    lr_scripting_say(script,
+                     "attempt(function() w:fault { on = w:link(%s, %s), kind = \"%s\", side = "
+                     "\"%s\" } end)",
+                     from, name, lr_plan_fault_name(fault->kind), sides[fault->side]);
+}
+
+static void say_fault_in(struct lr_scripting *script, const struct lr_plan_fault *fault,
+                         const char *indent) {
+    lr_scripting_say(script, "%s", indent);
+    if (fault->ms != 0) {
+        lr_scripting_say(script, "w:spawn(function() w:pass(\"%ums\"); ", fault->ms);
+        say_fault(script, fault);
+        lr_scripting_say(script, " end)\n");
+    } else {
+        say_fault(script, fault);
+        lr_scripting_say(script, "\n");
+    }
+}
+
+void lr_scripting_faults(struct lr_scripting *script, unsigned int actor, unsigned int step) {
+    for (unsigned int i = 0; i < script->plan->fault_count; i++) {
+        const struct lr_plan_fault *fault = &script->plan->faults[i];
+        if (fault->when != LR_WHEN_TIME && fault->actor == actor && fault->step == step) {
+            say_fault_in(script, fault, "      ");
+        }
+    }
+}
+
+static void say_timed_faults(struct lr_scripting *script) {
+    for (unsigned int i = 0; i < script->plan->fault_count; i++) {
+        const struct lr_plan_fault *fault = &script->plan->faults[i];
+        if (fault->when == LR_WHEN_TIME) {
+            say_fault_in(script, fault, "    ");
+        }
+    }
+}
+
+/* ---- the end ---- */
+
+static void say_undo(struct lr_scripting *script) {
+    char name[LR_SCRIPT_NAME_MAX];
+    uint32_t gone = 0;
+    for (unsigned int i = 0; i < script->plan->fault_count; i++) {
+        const struct lr_plan_fault *fault = &script->plan->faults[i];
+        lr_scripting_name(script, fault->host, name);
+        if (fault->kind == LR_PLAN_LOSE && fault->undo_ms == 0) {
+            lr_scripting_say(script, "    attempt(%s.find, %s)\n", name, name);
+        }
+        if ((fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP) &&
+            fault->host < LR_HOST_ACTORS) {
+            gone |= UINT32_C(1) << fault->host;
+        }
+    }
+    for (unsigned int i = 0; i <= script->plan->server_count; i++) {
+        if ((gone & UINT32_C(1) << i) != 0) {
+            lr_scripting_name(script, i, name);
+            lr_scripting_say(script, "    %s = ", name);
+            say_service(script, i, "-again");
+        }
+    }
+}
+
+static void say_probe(struct lr_scripting *script) {
+    const struct lr_plan *plan = script->plan;
+    char name[LR_SCRIPT_NAME_MAX];
+    lr_scripting_say(script, "    local probe = w:client { name = \"probe\", tracker = tracker");
+    say_patience(script, false);
+    lr_scripting_say(script, " }\n    local probes = {\n");
+    for (unsigned int i = 0; i < plan->server_count; i++) {
+        const char *key = lr_plan_key(plan->servers[i].key);
+        lr_scripting_name(script, LR_HOST_SERVERS + i, name);
+        for (unsigned int k = 0; k < plan->servers[i].slots; k++) {
+            lr_scripting_say(script, "      w:spawn(function() return ");
+            if (plan->servers[i].direct) {
+                lr_scripting_say(script, "probe:connect(%s) end),\n", name);
+            } else {
+                lr_scripting_say(script, "probe:request(");
+                lr_scripting_quote(script, key, strlen(key));
+                lr_scripting_say(script, ", { wait = \"12s\" }) end),\n");
+            }
+        }
+    }
+    lr_scripting_say(script, "    }\n"
+                             "    for i, task in ipairs(probes) do probes[i] = task:join() end\n"
+                             "    for _, session in ipairs(probes) do\n"
+                             "      expect(session:call(\"rpc.test.addone\", 41)):is(42)\n"
+                             "    end\n"
+                             "    for _, session in ipairs(probes) do session:unref() end\n");
+}
+
+static void say_counts(struct lr_scripting *script) {
+    const struct lr_plan *plan = script->plan;
+    for (unsigned int key = 0; key < LR_PLAN_KEYS; key++) {
+        unsigned int places = 0;
+        bool is_asked_for = false;
+        for (unsigned int i = 0; i < plan->server_count; i++) {
+            bool offered = plan->servers[i].key == key && !plan->servers[i].direct;
+            places += offered ? plan->servers[i].slots : 0;
+            is_asked_for |= plan->servers[i].key == key;
+        }
+        if (is_asked_for) {
+            lr_scripting_say(script, "    expect(tracker):free(");
+            lr_scripting_quote(script, lr_plan_key(key), strlen(lr_plan_key(key)));
+            lr_scripting_say(script, ", %u)\n    expect(tracker):pending(", places);
+            lr_scripting_quote(script, lr_plan_key(key), strlen(lr_plan_key(key)));
+            lr_scripting_say(script, ", 0)\n");
+        }
+    }
+}
+
+static void say_end(struct lr_scripting *script) {
+    char name[LR_SCRIPT_NAME_MAX];
+    lr_scripting_say(script,
+                     "    for _, task in ipairs(tasks) do task:join() end\n\n"
+                     "    -- Faults stop, everybody goes: all is as if nothing had been.\n");
+    for (unsigned int i = 0; i < script->plan->actor_count; i++) {
+        lr_scripting_name(script, LR_HOST_ACTORS + i, name);
+        lr_scripting_say(script, "    attempt(%s.stop, %s)\n", name, name);
+    }
+    say_undo(script);
+    lr_scripting_say(script, "    w:pass(\"%us\")\n", script->plan->hasty ? 8U : 100U);
+    say_probe(script);
+    say_counts(script);
+    lr_scripting_say(script, "  end,\n}\n");
+}
+
+enum lr_status lr_script_write(const struct lr_plan *plan, const struct lr_script_about *about,
+                               struct lr_buf *out) {
+    struct lr_scripting script = {
+        .plan = plan, .finding = about->finding == NULL ? "" : about->finding, .out = out};
+    char title[200];
+    say_comment(&script, about);
+    (void)snprintf(title, sizeof title, "%s",
+                   about->finding == NULL ? "nothing is found" : about->finding);
+    lr_scripting_say(&script, "scenario ");
+    lr_scripting_quote(&script, title, strlen(title));
+    lr_scripting_say(&script, " {\n  worlds = { \"sim\" },\n  limit = \"7200s\",\n"
+                              "  run = function(w)\n");
+    say_network(&script);
+    say_cast(&script);
+    lr_scripting_say(&script, "    local tasks = {}\n");
+    say_timed_faults(&script);
+    for (unsigned int i = 0; i < plan->actor_count; i++) {
+        lr_scripting_actor(&script, i);
+    }
+    say_end(&script);
+    return script.status;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files that write a scenario. */
+#ifndef LR_EXPLORE_SCRIPT_INTERNAL_H
+#define LR_EXPLORE_SCRIPT_INTERNAL_H
+
+#include "base/buf.h"
+#include "explore/plan.h"
+
+enum { LR_SCRIPT_NAME_MAX = 16 };
+
+struct lr_scripting {
+    const struct lr_plan *plan;
+    const char *finding; /* "" where there is none */
+    struct lr_buf *out;
+    enum lr_status status;
+};
+
+/* Appends a formatted piece of less than 2000 bytes. */
+void lr_scripting_say(struct lr_scripting *script, const char *format, ...) LR_PRINTF(2, 3);
+/* Appends |size| bytes as a string of Lua's. */
+void lr_scripting_quote(struct lr_scripting *script, const void *bytes, size_t size);
+/* "server2": what the host is called, in the script and by itself. */
+void lr_scripting_name(const struct lr_scripting *script, unsigned int host,
+                       char out[LR_SCRIPT_NAME_MAX]);
+/* The faults that come as |actor| begins |step|. */
+void lr_scripting_faults(struct lr_scripting *script, unsigned int actor, unsigned int step);
+/* What the scripts of raw peers have in common, the beginning of one's steps, and one of them. */
+void lr_scripting_peer_words(struct lr_scripting *script);
+void lr_scripting_peer_head(struct lr_scripting *script);
+void lr_scripting_peer_step(struct lr_scripting *script, unsigned int actor, unsigned int step);
+/* An actor as a function of its own. */
+void lr_scripting_actor(struct lr_scripting *script, unsigned int actor);
+
+#endif
