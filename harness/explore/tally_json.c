@@ -105,14 +105,14 @@ enum lr_status lr_tally_write_json(const struct lr_tally *tally, const struct lr
 
 /* ---- reading ---- */
 
-static bool get_number(const struct json_t *value, const char *name, uint64_t *number) {
+static bool get_number(const struct lr_json *value, const char *name, uint64_t *number) {
     int64_t integer = 0;
     bool there = lr_json_int(lr_json_get(value, name), &integer) && integer >= 0;
     *number = there ? (uint64_t)integer : 0;
     return there;
 }
 
-static bool get_text(const struct json_t *value, const char *name, char *out, size_t size) {
+static bool get_text(const struct lr_json *value, const char *name, char *out, size_t size) {
     struct lr_text text;
     if (!lr_json_text(lr_json_get(value, name), &text) || text.size >= size) {
         return false;
@@ -122,7 +122,7 @@ static bool get_text(const struct json_t *value, const char *name, char *out, si
     return true;
 }
 
-static bool get_finding(const struct json_t *value, struct lr_tally *tally) {
+static bool get_finding(const struct lr_json *value, struct lr_tally *tally) {
     uint64_t seed;
     uint64_t count;
     char text[LR_ERROR_TEXT_MAX];
@@ -147,7 +147,7 @@ static bool find_name(const char *text, const char *(*name_of)(unsigned int inde
     return false;
 }
 
-static bool get_tuple(const struct json_t *value, struct lr_tally *tally) {
+static bool get_tuple(const struct lr_json *value, struct lr_tally *tally) {
     char texts[4][64];
     static const char *const names[] = {"role", "state", "fault", "cause"};
     struct lr_reach_tuple tuple;
@@ -169,7 +169,7 @@ static bool get_tuple(const struct json_t *value, struct lr_tally *tally) {
     return true;
 }
 
-static bool get_sums(const struct json_t *root, struct lr_tally *tally,
+static bool get_sums(const struct lr_json *root, struct lr_tally *tally,
                      struct lr_tally_about *about) {
     uint64_t shard;
     uint64_t shards;
@@ -191,11 +191,11 @@ static bool get_sums(const struct json_t *root, struct lr_tally *tally,
     return there;
 }
 
-static bool get_all(const struct json_t *root, struct lr_tally *tally,
+static bool get_all(const struct lr_json *root, struct lr_tally *tally,
                     struct lr_tally_about *about) {
     char format[32];
-    const struct json_t *findings = lr_json_get(root, "findings");
-    const struct json_t *reached = lr_json_get(root, "reached");
+    const struct lr_json *findings = lr_json_get(root, "findings");
+    const struct lr_json *reached = lr_json_get(root, "reached");
     bool good = get_text(root, "format", format, sizeof format) && strcmp(format, FORMAT) == 0 &&
                 get_sums(root, tally, about);
     for (size_t i = 0; good && i < lr_json_count(findings); i++) {
@@ -210,7 +210,7 @@ static bool get_all(const struct json_t *root, struct lr_tally *tally,
 enum lr_status lr_tally_read_json(struct lr_alloc *alloc, const void *bytes, size_t size,
                                   struct lr_tally *tally, struct lr_tally_about *about,
                                   struct lr_error *error) {
-    struct json_t *root;
+    struct lr_json *root;
     memset(tally, 0, sizeof *tally);
     memset(about, 0, sizeof *about);
     enum lr_status status = lr_json_parse(alloc, bytes, size, &root, error);
