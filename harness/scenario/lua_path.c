@@ -340,9 +340,7 @@ bool lr_lua_path(lua_State *lua, uint32_t number, struct lr_retention *retention
     const struct lr_stage *stage = lr_play_of(lua)->stage;
     const struct lr_account *account = lr_ledger_account(stage->ledger, number);
     lr_time now = lr_world_now(stage->world);
-    bool collects = lua_gc(lua, LUA_GCISRUNNING) != 0;
     luaL_checkstack(lua, FUNCTION_ROOM, "for what holds a session");
-    (void)lua_gc(lua, LUA_GCSTOP); /* not while it is looked at */
     lua_newtable(lua);
     lua_newtable(lua);
     lua_pushnil(lua);
@@ -371,8 +369,5 @@ bool lr_lua_path(lua_State *lua, uint32_t number, struct lr_retention *retention
         lr_retention_conclude(retention);
     }
     lua_settop(lua, top);
-    if (collects) {
-        (void)lua_gc(lua, LUA_GCRESTART);
-    }
     return held;
 }

@@ -211,6 +211,9 @@ enum lr_status lr_sandbox_init(struct lr_sandbox *sandbox, struct lr_alloc *allo
         return LR_ENOMEM;
     }
     lua_sethook(sandbox->lua, count_instructions, LUA_MASKCOUNT, HOOK_EVERY);
+    /* When garbage goes is the script's to say: what a collector of its own finds, and when, hangs
+     * on how much this program allocates. At the limit of memory Lua collects all the same. */
+    (void)lua_gc(sandbox->lua, LUA_GCSTOP);
     return LR_OK;
 }
 
