@@ -106,7 +106,8 @@ static void audit_return(const struct audit *audit, const struct lr_ledger_sessi
     lr_time since = unused ? account->granted_at : account->released_at;
     char ago[32];
     if (!account->observable || !server_lives(audit->ledger, session->server) ||
-        since == LR_TIME_NEVER || (unused && audit->now < lr_time_add(since, AUDIT_UNUSED_NS))) {
+        since == LR_TIME_NEVER || session->grant_taken ||
+        (unused && audit->now < lr_time_add(since, AUDIT_UNUSED_NS))) {
         return;
     }
     report(audit, LR_FINDING_NOT_REQUESTABLE, account->number,
@@ -141,9 +142,12 @@ static lr_time latest_sight(const struct lr_ledger_session *session, lr_time due
     if (account->released_at >= own_end) {
         return due;
     }
+    if (session->renewal == NULL && account->tried_at == LR_TIME_NEVER) {
+        return account->released_at; /* nobody asked before */
+    }
     lr_time from =
         session->renewal != NULL ? session->renewal->link->registered_at : account->tried_at;
-    return from != LR_TIME_NEVER && from > due ? from : due;
+    return from > due ? from : due;
 }
 
 static void audit_slot(const struct audit *audit, const struct lr_ledger_session *session) {
@@ -151,7 +155,7 @@ static void audit_slot(const struct audit *audit, const struct lr_ledger_session
     bool unused = account->accepted_at == LR_TIME_NEVER;
     char after[32];
     if (account->requestable_at == LR_TIME_NEVER || session->renewal == NULL ||
-        (unused && account->granted_at == LR_TIME_NEVER)) {
+        (unused && (account->granted_at == LR_TIME_NEVER || session->grant_taken))) {
         return;
     }
     lr_time over = unused ? account->granted_at : account->released_at;

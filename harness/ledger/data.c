@@ -121,6 +121,16 @@ static void see_hello(struct lr_ledger_link *link, lr_time at, const struct lr_c
     }
 }
 
+/* |session| was accepted with a matchkey that had been granted to another one, whose link this was
+ * not taken for: it was there before the grant. */
+static void take_grant(const struct lr_ledger *ledger, const struct lr_ledger_session *session) {
+    struct lr_ledger_offer *offer =
+        lr_ledger_offer_find(ledger, lr_text_of(session->account.matchkey));
+    if (offer != NULL && offer->session != NULL && offer->session != session) {
+        offer->session->grant_taken = true;
+    }
+}
+
 static void see_reply(struct lr_ledger_link *link, lr_time at, uint32_t word) {
     struct lr_ledger_session *session = lr_ledger_session_at(link->ledger, link->session);
     if (session == NULL) {
@@ -140,6 +150,9 @@ static void see_reply(struct lr_ledger_link *link, lr_time at, uint32_t word) {
     if (accepted) {
         session->account.accepted_at = at;
         lr_ledger_session_grant_used(link->ledger, session);
+        if (session->offer == NULL) {
+            take_grant(link->ledger, session);
+        }
         if (session->offer != NULL && session->offer->session == NULL) {
             lr_ledger_offer_set(session->offer, at, LR_OFFER_TAKEN);
             session->offer->session = session;

@@ -78,6 +78,7 @@ struct lr_ledger_session {
     uint64_t before_init;            /* of those, how many were asked before InitServer */
     bool init_waits;
     bool grant_unused; /* counted in the ledger's |unused_grants| */
+    bool grant_taken;  /* its matchkey was used on a link that was there before the grant */
 };
 
 enum lr_offer_state {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rpc/handshake.h"
 #include "support/ledger_rig.h"
 
 static struct ledger_rig rig;
@@ -221,6 +222,35 @@ Test(ledger_audit, timeline_keeps_the_last_lines_and_counts_the_others) {
     cr_assert_str_eq(lr_ledger_timeline(rig.ledger, count - 1).text, "line 4999");
     cr_assert_str_eq(lr_ledger_timeline(rig.ledger, 0).text, "line 904");
     cr_assert_eq(lr_ledger_timeline(rig.ledger, 0).at, 904U);
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, grant_used_on_a_link_that_was_there_before_is_no_unused_one) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    data = lr_rig_connect(&rig, "c1", 5002, "s1");
+    client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    lr_rig_word(&rig, data, LR_TO_SERVICE, LR_MAGIC_RPC);
+    lr_rig_text(&rig, data, LR_TO_SERVICE, "client:test:0.1");
+    lr_rig_accept(&rig, data);
+    rig.now += 20 * LR_SECOND;
+    expect_findings(LR_FINDING_LEAKED, 1, "c1 still holds s1");
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    expect_findings(LR_FINDING_LATE, 0, "");
+    lr_rig_deinit(&rig);
+}
+
+Test(ledger_audit, handshake_that_was_never_accepted_is_late_for_nobody) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    data = lr_rig_hello(&rig, "c1", 5001, "s1", "test", "");
+    lr_ledger_link_reset(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    rig.now += 20 * LR_SECOND;
+    lr_rig_accept(&rig, lr_rig_hello(&rig, "c2", 5002, "s1", "test", ""));
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LATE), 0U, "%s", rig.findings[0].text);
     lr_rig_deinit(&rig);
 }
 
