@@ -65,9 +65,11 @@ static struct lr_tree_node *rotate_left(struct lr_tree *tree, struct lr_tree_nod
     return pivot;
 }
 
-/* Restores the balance from |node| up to the root. */
+/* Restores the balance from |node| up to where nothing has changed: what is above that need not
+ * even be read. */
 static void rebalance(struct lr_tree *tree, struct lr_tree_node *node) {
     while (node != NULL) {
+        int before = node->height;
         update_height(node);
         int balance = balance_of(node);
         if (balance > 1) {
@@ -80,6 +82,9 @@ static void rebalance(struct lr_tree *tree, struct lr_tree_node *node) {
                 (void)rotate_right(tree, node->right);
             }
             node = rotate_left(tree, node);
+        }
+        if (node->height == before) {
+            return;
         }
         node = node->parent;
     }
@@ -121,6 +126,7 @@ static struct lr_tree_node *replace_by_successor(struct lr_tree *tree, struct lr
         successor->right->parent = successor;
     }
     replace_in_parent(tree, node, successor);
+    successor->height = node->height; /* as those above know it */
     successor->left = node->left;
     successor->left->parent = successor;
     return start;
