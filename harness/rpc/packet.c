@@ -63,8 +63,17 @@ int32_t lr_packet_code_of(struct lr_text name) {
     return LR_PACKET_NONE;
 }
 
+/* Each packet passes here several times: of its tensor, most of its size, only what says that there
+ * is none is set. */
 void lr_packet_init(struct lr_packet *packet, struct lr_alloc *alloc) {
-    *packet = (struct lr_packet){.code = LR_PACKET_NONE};
+    packet->code = LR_PACKET_NONE;
+    packet->version = (struct lr_text){0};
+    packet->handle = 0;
+    packet->tensor.data = 0;
+    packet->tensor.ndim = 0;
+    packet->nbytes = 0;
+    packet->payload = NULL;
+    packet->payload_size = 0;
     lr_values_init(&packet->values, alloc);
 }
 

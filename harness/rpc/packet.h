@@ -44,7 +44,7 @@ struct lr_packet {
     int32_t code;
     struct lr_text version;  /* InitServer; borrowed */
     uint64_t handle;         /* CallFunc: the function */
-    struct lr_tensor tensor; /* CopyFromRemote, CopyToRemote */
+    struct lr_tensor tensor; /* CopyFromRemote, CopyToRemote; else only |data| and |ndim| are set */
     uint64_t nbytes;         /* the same: how many bytes are copied */
     const uint8_t *payload;  /* CopyToRemote, CopyAck; borrowed */
     size_t payload_size;

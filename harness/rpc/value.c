@@ -342,6 +342,14 @@ static enum lr_status read_count(const struct lr_value_limits *limits, struct lr
     return LR_OK;
 }
 
+/* All that says what a value is; a tensor's room, most of its size, is not touched. */
+static void set_null(struct lr_value *value) {
+    value->kind = LR_VALUE_NULL;
+    value->code = 0;
+    value->row = NULL;
+    value->as.integer = 0;
+}
+
 /* Reads |count| values into |items|, or past them where that is NULL. */
 static enum lr_status read_items(enum lr_dialect dialect, const struct lr_value_limits *limits,
                                  struct lr_reader *reader, struct lr_value *items, size_t count,
@@ -355,8 +363,9 @@ static enum lr_status read_items(enum lr_dialect dialect, const struct lr_value_
     }
     for (size_t i = 0; i < count; i++) {
         struct lr_error detail;
-        struct lr_value passed = {.kind = LR_VALUE_NULL};
+        struct lr_value passed;
         struct lr_value *value = items == NULL ? &passed : &items[i];
+        set_null(value);
         /* Who only tries a dialect wants no words. */
         enum lr_status status =
             read_value(dialect, limits, codes, reader, value, error == NULL ? NULL : &detail);
@@ -395,7 +404,7 @@ enum lr_status lr_values_decode(enum lr_dialect dialect, const struct lr_value_l
     }
     if (count > 0) {
         values->items = count <= SIZE_MAX / sizeof *values->items
-                            ? lr_alloc_zeroed(values->alloc, count * sizeof *values->items)
+                            ? lr_alloc_bytes(values->alloc, count * sizeof *values->items)
                             : NULL;
         if (values->items == NULL) {
             return FAIL(reader, error, LR_ENOMEM, "no memory for %zu values", count);

@@ -135,6 +135,30 @@ struct cut_text {
     size_t used;
 };
 
+/* These two are for what most values are: each call has some, and formatting takes ten times as
+ * long. */
+static void add_plain(struct cut_text *cut, const char *text) {
+    size_t size = strlen(text);
+    size_t room = cut->size - cut->used - 1;
+    size = size < room ? size : room;
+    memcpy(cut->out + cut->used, text, size);
+    cut->used += size;
+    cut->out[cut->used] = '\0';
+}
+
+static void add_number(struct cut_text *cut, const char *before, uint64_t number,
+                       unsigned int base) {
+    char digits[24];
+    size_t at = sizeof digits;
+    digits[--at] = '\0';
+    do {
+        digits[--at] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number > 0);
+    add_plain(cut, before);
+    add_plain(cut, digits + at);
+}
+
 static void LR_PRINTF(2, 3) add_text(struct cut_text *cut, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -172,13 +196,17 @@ static void describe_content(struct cut_text *cut, const struct lr_value *value)
     case LR_VALUE_NULL:
         break;
     case LR_VALUE_BOOL:
-        add_text(cut, " %s", value->as.integer != 0 ? "true" : "false");
+        add_plain(cut, value->as.integer != 0 ? " true" : " false");
         break;
     case LR_VALUE_INT:
-        add_text(cut, " %" PRId64, value->as.integer);
+        if (value->as.integer < 0) {
+            add_number(cut, " -", 0 - (uint64_t)value->as.integer, 10);
+        } else {
+            add_number(cut, " ", (uint64_t)value->as.integer, 10);
+        }
         break;
     case LR_VALUE_UINT:
-        add_text(cut, " %" PRIu64, (uint64_t)value->as.integer);
+        add_number(cut, " ", (uint64_t)value->as.integer, 10);
         break;
     case LR_VALUE_FLOAT:
         add_text(cut, " %.17g", value->as.number);
@@ -186,7 +214,7 @@ static void describe_content(struct cut_text *cut, const struct lr_value *value)
     case LR_VALUE_HANDLE:
     case LR_VALUE_MODULE:
     case LR_VALUE_FUNCTION:
-        add_text(cut, " 0x%" PRIx64, value->as.handle);
+        add_number(cut, " 0x", value->as.handle, 16);
         break;
     case LR_VALUE_DTYPE:
         add_text(cut, " ");
@@ -200,7 +228,8 @@ static void describe_content(struct cut_text *cut, const struct lr_value *value)
         describe_tensor(cut, &value->as.tensor);
         break;
     case LR_VALUE_STR:
-        add_text(cut, " %s", lr_text_quote(quoted, sizeof quoted, value->as.text));
+        add_plain(cut, " ");
+        add_plain(cut, lr_text_quote(quoted, sizeof quoted, value->as.text));
         break;
     case LR_VALUE_BYTES:
         add_text(cut, " of %zu bytes", value->as.text.size);
@@ -215,7 +244,7 @@ static void describe_content(struct cut_text *cut, const struct lr_value *value)
 const char *lr_value_describe(char *out, size_t size, const struct lr_value *value) {
     LR_ASSERT(size > 0);
     struct cut_text cut = {.out = out, .size = size};
-    add_text(&cut, "%s", lr_value_kind_name(value->kind));
+    add_plain(&cut, lr_value_kind_name(value->kind));
     describe_content(&cut, value);
     return out;
 }

@@ -556,3 +556,17 @@ Test(rpc_value, a_description_is_cut_to_its_room) {
         cr_assert_eq(room[size], '!');
     }
 }
+
+Test(rpc_value, numbers_are_described_whole) {
+    char text[64];
+    const struct lr_value least = lr_value_int(INT64_MIN);
+    const struct lr_value most = {.kind = LR_VALUE_UINT, .as.integer = -1};
+    const struct lr_value handle = lr_value_handle(UINT64_MAX);
+    const struct lr_value nothing = lr_value_handle(0);
+    const struct lr_value yes = {.kind = LR_VALUE_BOOL, .as.integer = 1};
+    cr_expect_str_eq(lr_value_describe(text, sizeof text, &least), "int -9223372036854775808");
+    cr_expect_str_eq(lr_value_describe(text, sizeof text, &most), "uint 18446744073709551615");
+    cr_expect_str_eq(lr_value_describe(text, sizeof text, &handle), "handle 0xffffffffffffffff");
+    cr_expect_str_eq(lr_value_describe(text, sizeof text, &nothing), "handle 0x0");
+    cr_expect_str_eq(lr_value_describe(text, sizeof text, &yes), "bool true");
+}
