@@ -22,6 +22,7 @@ static const struct target {
     {"heap per registered server", VALUE_AT_MOST, 4096},
     {"sim: session lives per second and core, 1 client", VALUE_AT_LEAST, 50000},
     {"sim: session lives per second and core, 1000", VALUE_AT_LEAST, 50000},
+    {"sim: small worlds per second and core", VALUE_AT_LEAST, 2500},
     {"sim: memory of", VALUE_AT_MOST, 12 * 1024},
 };
 

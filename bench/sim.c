@@ -12,10 +12,13 @@
 #include "base/assert.h"
 #include "bench/net.h"
 #include "bench/sim_farm.h"
+#include "bench/sim_small.h"
 
-static const char usage[] = "usage: lastref-bench-sim lives|bare-lives CLIENTS   (steps: `go MS`)\n"
-                            "       lastref-bench-sim largest SERVERS\n"
-                            "       lastref-bench-sim tuning MEASUREMENTS\n";
+static const char usage[] =
+    "usage: lastref-bench-sim lives|bare-lives CLIENTS   (steps: `go MS`)\n"
+    "       lastref-bench-sim largest SERVERS\n"
+    "       lastref-bench-sim tuning MEASUREMENTS\n"
+    "       lastref-bench-sim small-worlds|told-worlds AT-ONCE   (steps: `go MS`)\n";
 
 /* Time of the processor: what others do on this machine meanwhile does not count. */
 static uint64_t cpu_now(void) {
@@ -43,6 +46,30 @@ static int serve_lives(size_t clients, bool ledger) {
         bench_answer(lives, cpu_now() - began);
     }
     sim_farm_deinit(&farm);
+    return 0;
+}
+
+/* Each from a seed of its own; |a_step| of them between two looks at the clock. */
+static int serve_small_worlds(size_t a_step, bool with_digest) {
+    struct lr_counting_alloc memory;
+    lr_counting_alloc_init(&memory, lr_alloc_system());
+    uint64_t run_ns;
+    uint64_t seed = 0;
+    bench_ready(NULL);
+    while (bench_next_run(&run_ns)) {
+        uint64_t began = cpu_now();
+        uint64_t worlds = 0;
+        do {
+            for (size_t i = 0; i < a_step; i++) {
+                sim_small_world(&memory.base, ++seed, with_digest);
+            }
+            worlds += a_step;
+        } while (cpu_now() - began < run_ns);
+        bench_answer(worlds, cpu_now() - began);
+    }
+    if (memory.live_bytes != 0) {
+        bench_die("%zu bytes are left", memory.live_bytes);
+    }
     return 0;
 }
 
@@ -86,6 +113,9 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "lives") == 0 || strcmp(argv[1], "bare-lives") == 0) {
         return serve_lives(count, argv[1][0] == 'l');
+    }
+    if (strcmp(argv[1], "small-worlds") == 0 || strcmp(argv[1], "told-worlds") == 0) {
+        return serve_small_worlds(count, argv[1][0] == 't');
     }
     if (strcmp(argv[1], "largest") == 0) {
         return run_largest(count);

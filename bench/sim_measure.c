@@ -10,7 +10,7 @@
 #include "base/assert.h"
 #include "bench/net.h"
 
-enum { ROUNDS = 9, ROUNDS_FAST = 5, RUN_MS = 300, MANY = 1000, TUNED = 1000 };
+enum { ROUNDS = 9, ROUNDS_FAST = 5, RUN_MS = 300, MANY = 1000, TUNED = 1000, SMALL_A_STEP = 20 };
 
 #define PATIENCE_NS (600 * LR_SECOND)
 
@@ -45,7 +45,7 @@ static void hear(struct bench *bench, struct lr_program *program, char *line, si
     lr_alloc_free_string(lr_alloc_system(), heard);
 }
 
-/* Lives a second of one core. */
+/* Lives or worlds a second of one core. */
 static double measure_lives(struct bench *bench, const char *what, size_t clients) {
     double rates[ROUNDS];
     char line[64];
@@ -144,6 +144,11 @@ void bench_measure_sim(struct bench *bench) {
                   "sim: the ledger's share, 1 client");
     measure_rates(bench, MANY, "sim: session lives per second and core, 1000",
                   "sim: the ledger's share, 1000 clients");
+    (void)fprintf(stderr, "bench: sim, small worlds ..\n");
+    add(bench, "sim: small worlds per second and core", "1/s",
+        measure_lives(bench, "small-worlds", SMALL_A_STEP));
+    add(bench, "sim: the same with a digest of their events", "1/s",
+        measure_lives(bench, "told-worlds", SMALL_A_STEP));
     measure_tuning(bench);
     measure_largest(bench);
 }

@@ -169,7 +169,7 @@ static enum lr_status open_stage(struct lr_playing *play,
         .seed = play->plan->seed,
         .result = &play->result,
         .trace = options->trace,
-        .undigested = !options->digested,
+        .without_digest = !options->digested,
         .sim = &sim,
     };
     enum lr_status status = lr_stage_new(&play->stage, &stage, &play->error);

@@ -174,6 +174,10 @@ void lr_client_op_end(struct client_op *op) {
     }
 }
 
+bool lr_client_has_result(const struct lr_client *client) {
+    return !lr_list_empty(&client->results);
+}
+
 bool lr_client_next_result(struct lr_client *client, struct lr_result *out) {
     if (lr_list_empty(&client->results)) {
         return false;

@@ -172,6 +172,7 @@ struct lr_result {
     bool has_summary;
 };
 
+bool lr_client_has_result(const struct lr_client *client);
 /* Moves the oldest result into |*out|, to be given back with lr_result_deinit. False: none. */
 bool lr_client_next_result(struct lr_client *client, struct lr_result *out);
 /* Frees what it owns; an unclaimed session is not unreferenced: take it or unref it. */

@@ -66,6 +66,10 @@ static const struct world_row *find_world(const char *name) {
     return &worlds[0];
 }
 
+static bool has_digest(const struct lr_stage *stage) {
+    return !find_world(stage->options.world)->real && !stage->options.without_digest;
+}
+
 enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options *options,
                             struct lr_error *error) {
     struct lr_stage *stage = LR_NEW(options->alloc, struct lr_stage);
@@ -78,7 +82,7 @@ enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options
     lr_list_init(&stage->arrived);
     lr_list_init(&stage->faults);
     lr_prng_init(&stage->random, options->seed);
-    if (!find_world(options->world)->real && !options->undigested) {
+    if (has_digest(stage)) {
         lr_digest_init(&stage->digest, options->trace);
         stage->options.trace = &stage->digest.base;
     }
@@ -125,15 +129,12 @@ void lr_stage_free(struct lr_stage *stage) {
 }
 
 static void gather_results(struct lr_stage *stage, struct lr_party *party) {
-    for (;;) {
+    while (lr_client_has_result(party->role.client)) {
         struct lr_arrived *arrived = LR_NEW(stage->alloc, struct lr_arrived);
         if (arrived == NULL) {
             return; /* it waits in the client until there is memory */
         }
-        if (!lr_client_next_result(party->role.client, &arrived->result)) {
-            LR_FREE(stage->alloc, arrived);
-            return;
-        }
+        (void)lr_client_next_result(party->role.client, &arrived->result);
         arrived->client = party;
         lr_list_append(&stage->arrived, &arrived->node);
     }
@@ -188,9 +189,7 @@ struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fa
 }
 
 uint64_t lr_stage_digest(const struct lr_stage *stage) {
-    return stage->options.undigested || find_world(stage->options.world)->real
-               ? 0
-               : stage->digest.value;
+    return has_digest(stage) ? stage->digest.value : 0;
 }
 
 /* Whether |address|, "HOST:PORT", ends in |port|. */

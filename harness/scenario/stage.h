@@ -77,9 +77,10 @@ struct lr_stage_options {
     uint64_t seed;
     struct lr_case_result *result; /* borrowed; NULL: nobody reads (calibration) */
     const struct lr_calibration *calibration;
-    const struct lr_tvm *tvm;         /* which real TVM there is; borrowed */
-    struct lr_trace_sink *trace;      /* NULL: nobody reads */
-    bool undigested;                  /* no digest is kept: it puts every event into words */
+    const struct lr_tvm *tvm;    /* which real TVM there is; borrowed */
+    struct lr_trace_sink *trace; /* NULL: nobody reads */
+    bool without_digest;         /* events that nobody reads are not put into words: for a search
+                                    through many cases, which plays what it finds once more */
     const struct lr_sim_options *sim; /* how the simulated world is; NULL: as usual; borrowed */
 };
 
@@ -166,8 +167,8 @@ uint32_t lr_stage_account(const struct lr_party *client, const struct lr_session
 struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,
                                       uint32_t link, const struct lr_party *service);
 
-/* Of all that has happened so far; 0 in a world whose history is never the same twice, and where
- * none is kept. */
+/* Of all that has happened so far; 0 in a world whose history is never the same twice, and on a
+ * stage without one. */
 uint64_t lr_stage_digest(const struct lr_stage *stage);
 
 /* Since the case began. */
