@@ -50,6 +50,7 @@ static const struct lr_value_row legacy_rows[] = {
     {LR_DIALECT_LEGACY, 10, LR_VALUE_FUNCTION, LAYOUT_WORD, 0, 0},
     {LR_DIALECT_LEGACY, 11, LR_VALUE_STR, LAYOUT_TEXT, 0, ANY_TEXT},
     {LR_DIALECT_LEGACY, 12, LR_VALUE_BYTES, LAYOUT_TEXT, 0, ANY_TEXT},
+    {LR_DIALECT_LEGACY, 15, LR_VALUE_BOOL, LAYOUT_BOOL, 0, 0}, /* seen of v0.19 */
 };
 
 static const struct lr_value_row ffi_rows[] = {
@@ -426,7 +427,7 @@ static bool fits_row(const struct lr_value *value) {
 /* The row that |value| is sent by; NULL where the dialect has none. */
 static const struct lr_value_row *row_of_value(enum lr_dialect dialect,
                                                const struct lr_value *value) {
-    /* The nearest kind, where a dialect lacks one. */
+    /* The nearest kind, where a dialect lacks one, or not every version of it has one. */
     static const struct {
         enum lr_dialect dialect;
         enum lr_value_kind kind, instead;

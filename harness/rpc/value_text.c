@@ -75,6 +75,7 @@ static const struct {
 
 enum {
     SMALL_TEXT_MAX = 7,
+    LEGACY_BOOL = 15, /* of the last versions; an int is understood by all */
     OBJECT_FIRST = 64 /* ffi: from here on, codes without a row name classes of objects */
 };
 
@@ -91,6 +92,10 @@ bool lr_result_kind_of(enum lr_dialect dialect, int32_t code, enum lr_result_kin
             *kind = (enum lr_result_kind)i; /* legacy 0: an int, as it has no bool of its own */
             return true;
         }
+    }
+    if (dialect == LR_DIALECT_LEGACY && code == LEGACY_BOOL) {
+        *kind = LR_RESULT_BOOL;
+        return true;
     }
     *kind = LR_RESULT_OBJECT;
     return dialect == LR_DIALECT_FFI && code >= OBJECT_FIRST;

@@ -90,6 +90,11 @@ static const struct row rows[] = {
            "\2\0\0\0\0\0\0\0"
            "\0\xff"),
      LR_VALUE_BYTES, "bytes of 2 bytes"},
+    {LR_DIALECT_LEGACY,
+     BYTES("\1\0\0\0"
+           "\xf\0\0\0"
+           "\1\0\0\0\0\0\0\0"),
+     LR_VALUE_BOOL, "bool true"},
     {LR_DIALECT_FFI,
      BYTES("\1\0\0\0"
            "\0\0\0\0"),
@@ -501,6 +506,8 @@ Test(rpc_value, results_are_announced_by_the_codes_of_their_dialect) {
         cr_expect_eq(kind, codes[i].kind);
     }
     enum lr_result_kind kind;
+    cr_assert(lr_result_kind_of(LR_DIALECT_LEGACY, 15, &kind)); /* v0.19 sends it */
+    cr_expect_eq(kind, LR_RESULT_BOOL);
     cr_expect_not(lr_result_kind_of(LR_DIALECT_LEGACY, 65, &kind));
     cr_expect_not(lr_result_kind_of(LR_DIALECT_FFI, 13, &kind));
     static const int32_t objects[] = {64, 67, 69, 71, 72, 128, INT32_MAX};
