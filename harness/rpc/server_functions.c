@@ -194,9 +194,14 @@ enum lr_status lr_server_raise_error(struct lr_server_call *call, const struct l
 
 enum lr_status lr_server_want_count(struct lr_server_call *call, const char *function,
                                     size_t count) {
-    if (call->count != count) {
-        return lr_server_raise(call, "TypeError: %s() takes %zu arguments, not %zu", function,
-                               count, call->count);
+    if (call->count > count) { /* as Python says it */
+        return lr_server_raise(
+            call, "TypeError: %s() takes %zu positional argument%s but %zu %s given", function,
+            count, count == 1 ? "" : "s", call->count, call->count == 1 ? "was" : "were");
+    }
+    if (call->count < count) {
+        return lr_server_raise(call, "TypeError: %s() missing %zu required positional argument%s",
+                               function, count - call->count, count - call->count == 1 ? "" : "s");
     }
     return LR_OK;
 }

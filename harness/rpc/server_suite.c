@@ -20,6 +20,14 @@ static double number_of(const struct lr_value *value) {
     return value->kind == LR_VALUE_FLOAT ? value->as.number : (double)value->as.integer;
 }
 
+/* The value's type as TVM's functions see it: bytes are no bytes of Python's there. */
+static const char *type_of(const struct lr_server_call *call, const struct lr_value *value) {
+    if (value->kind == LR_VALUE_BYTES) {
+        return call->session->dialect == LR_DIALECT_FFI ? "Bytes" : "bytearray";
+    }
+    return lr_server_value_type(value);
+}
+
 /* left + right */
 static enum lr_status add_values(struct lr_server_call *call, const struct lr_value *left,
                                  const struct lr_value *right) {
@@ -45,10 +53,14 @@ static enum lr_status add_values(struct lr_server_call *call, const struct lr_va
     }
     if (left->kind == LR_VALUE_STR) {
         return lr_server_raise(call, "TypeError: can only concatenate str (not \"%s\") to str",
-                               lr_server_value_type(right));
+                               type_of(call, right));
+    }
+    if (left->kind == LR_VALUE_BYTES) {
+        return lr_server_raise(call, "TypeError: can't concat %s to %s", type_of(call, right),
+                               type_of(call, left));
     }
     return lr_server_raise(call, "TypeError: unsupported operand type(s) for +: '%s' and '%s'",
-                           lr_server_value_type(left), lr_server_value_type(right));
+                           type_of(call, left), type_of(call, right));
 }
 
 enum lr_status lr_server_test_addone(struct lr_server_call *call) {
@@ -112,6 +124,8 @@ enum lr_status lr_server_test_raise(struct lr_server_call *call) {
 
 /* The result that says |value|, whose text is copied. */
 static enum lr_status return_copy(struct lr_server_call *call, const struct lr_value *value) {
+    struct lr_value truth = lr_value_int(value->kind == LR_VALUE_BOOL ? value->as.integer : 0);
+    truth.kind = LR_VALUE_BOOL; /* by the code that the result names, whatever it came with */
     switch (value->kind) {
     case LR_VALUE_NULL:
         return lr_server_return_null(call);
@@ -119,7 +133,7 @@ static enum lr_status return_copy(struct lr_server_call *call, const struct lr_v
     case LR_VALUE_UINT:
         return lr_server_return_value(call, LR_RESULT_INT, lr_value_int(value->as.integer));
     case LR_VALUE_BOOL:
-        return lr_server_return_value(call, LR_RESULT_BOOL, *value);
+        return lr_server_return_value(call, LR_RESULT_BOOL, truth);
     case LR_VALUE_FLOAT:
         return lr_server_return_value(call, LR_RESULT_FLOAT, lr_value_float(value->as.number));
     case LR_VALUE_DTYPE:

@@ -34,7 +34,11 @@ RIG_CASE(server_functions, addone_complains_as_python_does) {
     rig_call(rig, link, function, &value, 1);
     rig_hear_exception(rig, link, "OverflowError");
     rig_call(rig, link, function, NULL, 0);
-    rig_hear_exception(rig, link, "takes 1 arguments, not 0");
+    rig_hear_exception(rig, link, "TypeError: _addone() missing 1 required positional argument");
+    struct lr_value two[] = {lr_value_int(1), lr_value_int(2)};
+    rig_call(rig, link, function, two, 2);
+    rig_hear_exception(rig, link,
+                       "TypeError: _addone() takes 1 positional argument but 2 were given");
     rig_expect_alive(rig, link);
 }
 
@@ -77,7 +81,15 @@ RIG_CASE(server_functions, runtime_str_concat_joins_texts_and_bytes) {
     rig_expect(rig, heard.kind == LR_VALUE_BYTES && heard.as.text.size == 3 &&
                         memcmp(heard.as.text.data, "\0\1\377", 3) == 0);
     rig_call(rig, link, rig_function(rig, link, "rpc.test.runtime_str_concat"), mixed, 2);
-    rig_hear_exception(rig, link, "TypeError");
+    bool ffi = rig->dialect == LR_DIALECT_FFI;
+    rig_hear_exception(rig, link,
+                       ffi ? "TypeError: can only concatenate str (not \"Bytes\") to str"
+                           : "TypeError: can only concatenate str (not \"bytearray\") to str");
+    struct lr_value swapped[] = {mixed[1], mixed[0]};
+    rig_call(rig, link, rig_function(rig, link, "rpc.test.runtime_str_concat"), swapped, 2);
+    rig_hear_exception(rig, link,
+                       ffi ? "TypeError: can't concat str to Bytes"
+                           : "TypeError: can't concat str to bytearray");
 }
 
 RIG_CASE(server_functions, except_raises_its_argument) {
