@@ -27,6 +27,8 @@ static const struct golden_file golden_files[] = {
     {"ffi-v0.26/09_pending_priority", LR_DIALECT_FFI, {16, 6, 9, 8, 9, 0}},
     {"ffi-v0.26/09b_pending_disconnect_leak", LR_DIALECT_FFI, {4, 0, 5, 4, 0, 0}},
     {"ffi-v0.26/10_session_timeout", LR_DIALECT_FFI, {10, 4, 6, 6, 19, 0}},
+    {"ffi-v0.27/20_calls_of_every_kind", LR_DIALECT_FFI, {6, 2, 9, 9, 155, 0}},
+    {"ffi-v0.27/21_devices_and_streams", LR_DIALECT_FFI, {6, 2, 6, 6, 67, 0}},
     {"legacy-v0.10.0/01_tracker_summary", LR_DIALECT_LEGACY, {4, 0, 4, 4, 0, 0}},
     {"legacy-v0.10.0/02_server_register", LR_DIALECT_LEGACY, {6, 1, 11, 11, 0, 0}},
     {"legacy-v0.10.0/03_session_clean", LR_DIALECT_LEGACY, {6, 2, 5, 5, 41, 0}},
@@ -47,6 +49,8 @@ static const struct golden_file golden_files[] = {
     {"legacy-v0.10.0/10_session_timeout", LR_DIALECT_LEGACY, {10, 4, 6, 6, 17, 0}},
     {"legacy-v0.10.0/13_tracker_bad_clients", LR_DIALECT_LEGACY, {44, 0, 30, 26, 0, 13}},
     {"legacy-v0.10.0/14_server_key_with_colon", LR_DIALECT_LEGACY, {4, 0, 4, 4, 0, 0}},
+    {"legacy-v0.16/21_devices_and_streams", LR_DIALECT_LEGACY, {6, 2, 5, 5, 65, 0}},
+    {"legacy-v0.19/20_calls_of_every_kind", LR_DIALECT_LEGACY, {6, 2, 4, 4, 157, 0}},
 };
 
 #define CLIENT LR_CAPTURE_TO_SERVER

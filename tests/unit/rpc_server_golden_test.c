@@ -4,7 +4,8 @@
  * here:
  *
  * - An Exception's text: TVM's goes on with traces of its own sources. The first line is compared
- * where a function of its test suite raised it.
+ * where a function of its test suite raised it. v0.14 to v0.20 leave the text of a Python error
+ * empty, and from v0.22 on its type away; ours never does. Ours does not name parameters.
  * - A matchkey in use is refused at once; TVM's lets the client wait until the session ends.
  * - Keys at which TVM's server dies without an answer (empty, not UTF-8) or after it (a bad
  * timeout) get the protocol's "no match".
@@ -141,12 +142,36 @@ static void compare_values(struct replay *replay, const struct lr_value *recorde
     }
 }
 
-static void compare_exceptions(struct lr_text recorded, struct lr_text ours) {
+static bool begins(struct lr_text text, struct lr_text beginning) {
+    return text.size >= beginning.size && memcmp(text.data, beginning.data, beginning.size) == 0;
+}
+
+/* "TypeError: " */
+static size_t size_of_type(struct lr_text text) {
+    size_t size = 0;
+    while (size < text.size && text.data[size] != ':') {
+        size++;
+    }
+    return size + 2 <= text.size && size > 5 && memcmp(text.data + size - 5, "Error", 5) == 0
+               ? size + 2
+               : 0;
+}
+
+static void compare_exceptions(enum lr_dialect dialect, struct lr_text recorded,
+                               struct lr_text ours) {
     struct lr_text line = first_line(recorded);
-    bool comparable = memchr(line.data, '/', line.size) == NULL &&
-                      !lr_text_equal(line, lr_text_of("std::bad_alloc"));
-    cr_assert(!comparable || lr_text_equal(line, first_line(ours)), "\"%.*s\", recorded \"%.*s\"",
-              (int)ours.size, ours.data, (int)line.size, line.data);
+    struct lr_text said = first_line(ours);
+    bool comparable = line.size > 0 && memchr(line.data, '/', line.size) == NULL &&
+                      !lr_text_equal(line, lr_text_of("std::bad_alloc")) &&
+                      !lr_text_equal(line, lr_text_of("'int' object has no attribute 'numpy'"));
+    if (dialect == LR_DIALECT_FFI && size_of_type(line) == 0) {
+        size_t type = size_of_type(said);
+        said = (struct lr_text){said.data + type, said.size - type};
+    }
+    bool names_parameter =
+        begins(line, said) && line.size > said.size && line.data[said.size] == ':';
+    cr_assert(!comparable || names_parameter || lr_text_equal(line, said),
+              "\"%.*s\", recorded \"%.*s\"", (int)ours.size, ours.data, (int)line.size, line.data);
 }
 
 /* True where |holds|. Otherwise memory was refused, and what follows is not compared any more. */
@@ -168,7 +193,8 @@ static void compare_packets(struct replay *replay, const struct lr_packet *recor
     cr_assert_eq(ours->values.count, recorded->values.count);
     if (recorded->code == LR_PACKET_EXCEPTION) {
         if (replay->rig->alloc->failed == 0) {
-            compare_exceptions(recorded->values.items[0].as.text, ours->values.items[0].as.text);
+            compare_exceptions(replay->dialect, recorded->values.items[0].as.text,
+                               ours->values.items[0].as.text);
         }
         return;
     }
@@ -401,6 +427,8 @@ GOLDEN(a_whole_session_ffi, "ffi-v0.26", "03_session_clean", 20)
 GOLDEN(arrays_and_files_legacy, "legacy-v0.10.0", "04_copy", 274)
 GOLDEN(arrays_and_files_ffi, "ffi-v0.26", "04_copy", 274)
 GOLDEN(errors_legacy, "legacy-v0.10.0", "05_errors", 41)
+GOLDEN(calls_of_every_kind_legacy, "legacy-v0.19", "20_calls_of_every_kind", 78)
+GOLDEN(calls_of_every_kind_ffi, "ffi-v0.27", "20_calls_of_every_kind", 77)
 GOLDEN(killed_while_idle_legacy, "legacy-v0.10.0", "06a_client_sigkill_idle", 9)
 GOLDEN(killed_while_idle_ffi, "ffi-v0.26", "06a_client_sigkill_idle", 6)
 GOLDEN(killed_in_a_call_legacy, "legacy-v0.10.0", "06b_client_sigkill_midcall", 4)
