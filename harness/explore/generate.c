@@ -7,6 +7,9 @@
 #include "base/compiler.h"
 #include "explore/odds.h"
 #include "world/link.h"
+#include "world/sim.h"
+
+enum { BY_BYTES_MAX = 300 };
 
 struct making {
     struct lr_plan *plan;
@@ -61,6 +64,12 @@ static uint8_t draw_key(struct making *making) {
     return plan->servers[draw_below(making, plan->server_count)].key;
 }
 
+/* Byte by byte, what is large takes the time of a thousand other runs. */
+static uint32_t bound_size(const struct making *making, uint32_t size) {
+    bool by_bytes = making->plan->link.segments == LR_SIM_BYTES;
+    return by_bytes && size > BY_BYTES_MAX ? BY_BYTES_MAX : size;
+}
+
 static struct lr_plan_step make_client_step(struct making *making, bool first) {
     struct lr_plan_step step = {
         .what = (uint8_t)(first && !has(making->plan, LR_FEATURE_DIRECT)
@@ -88,7 +97,7 @@ static struct lr_plan_step make_client_step(struct making *making, bool first) {
         break;
     case LR_DO_WRITE:
     case LR_DO_UPLOAD:
-        step.size = draw(making, lr_odds_size);
+        step.size = bound_size(making, draw(making, lr_odds_size));
         break;
     case LR_DO_BUSY:
         step.ms = draw(making, lr_odds_busy_ms);
@@ -122,6 +131,10 @@ static struct lr_plan_step make_peer_step(struct making *making, unsigned int *o
         step.target =
             (uint8_t)draw(making, *opened == 0 ? lr_odds_tracker_line : lr_odds_server_line);
         step.ms = draw(making, lr_odds_said);
+        if (making->plan->link.segments == LR_SIM_BYTES &&
+            (step.target == LR_LINE_SUMMARIES || step.target == LR_LINE_MANY_CALLS)) {
+            step.target = (uint8_t)(*opened == 0 ? LR_LINE_PING : LR_LINE_LOOK_UP);
+        }
         break;
     case LR_DO_REQUEST:
         step.target = draw_key(making);

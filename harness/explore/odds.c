@@ -88,8 +88,8 @@ const struct lr_odds lr_odds_dialect[] = {
 
 /* ---- what actors do ---- */
 
-const struct lr_odds lr_odds_steps[] = {{2, 5, 0},   {5, 10, 0},  {8, 25, 0},
-                                        {12, 40, 0}, {16, 20, 0}, END};
+const struct lr_odds lr_odds_steps[] = {{4, 5, 0},   {8, 15, 0},  {12, 25, 0},
+                                        {16, 30, 0}, {24, 25, 0}, END};
 const struct lr_odds lr_odds_client_do[] = {{LR_DO_REQUEST, 16, 0},   {LR_DO_CONNECT, 8, DIRECT},
                                             {LR_DO_PASS, 5, 0},       {LR_DO_SUMMARY, 2, 0},
                                             {LR_DO_CALL, 24, CALLS},  {LR_DO_WRITE, 8, ARRAYS},
@@ -173,6 +173,6 @@ const struct lr_odds lr_odds_jitter_us[] = {
 const struct lr_odds lr_odds_bandwidth[] = {
     {0, 70, 0}, {10000000, 15, SLOW}, {1000000, 15, SLOW}, END};
 const struct lr_odds lr_odds_segments[] = {
-    {LR_SIM_WHOLE, 30, 0}, {LR_SIM_CUTS, 50, SEGMENTS}, {LR_SIM_BYTES, 20, SEGMENTS}, END};
+    {LR_SIM_WHOLE, 30, 0}, {LR_SIM_CUTS, 50, SEGMENTS}, {LR_SIM_BYTES, 8, SEGMENTS}, END};
 /* Whether all have little patience, or that of the defaults. */
 const struct lr_odds lr_odds_hasty[] = {{1, 75, 0}, {0, 25, 0}, END};

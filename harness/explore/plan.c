@@ -10,6 +10,9 @@
  * of it before the first probe, as scenarios have it. */
 #define HASTY_HANDSHAKE_NS (500 * LR_MS)
 #define HASTY_NS (900 * LR_MS)
+/* A server asks every 2 s whether its matchkeys are there: who was granted one behind that has the
+ * rest of this to come. */
+#define HASTY_UNUSED_NS (3 * LR_SECOND)
 
 const char *lr_plan_key(unsigned int key) {
     static const char *const keys[LR_PLAN_KEYS] = {"k", "board", "a:b", "x:0.1", "caf\xc3\xa9\\\""};
@@ -45,7 +48,7 @@ unsigned int lr_plan_operations(const struct lr_plan *plan) {
 struct lr_plan_patience lr_plan_patience(const struct lr_plan *plan) {
     const struct lr_server_options *usual = &lr_server_options_default;
     if (plan->hasty) {
-        return (struct lr_plan_patience){HASTY_HANDSHAKE_NS, HASTY_NS, HASTY_NS, LR_SECOND,
+        return (struct lr_plan_patience){HASTY_HANDSHAKE_NS, HASTY_NS, HASTY_NS, HASTY_UNUSED_NS,
                                          HASTY_NS};
     }
     return (struct lr_plan_patience){

@@ -17,7 +17,7 @@ enum {
     LR_PLAN_CLIENTS_MAX = 12,
     LR_PLAN_PEERS_MAX = 3,
     LR_PLAN_ACTORS_MAX = LR_PLAN_CLIENTS_MAX + LR_PLAN_PEERS_MAX,
-    LR_PLAN_STEPS_MAX = 16, /* of one actor */
+    LR_PLAN_STEPS_MAX = 24, /* of one actor */
     LR_PLAN_FAULTS_MAX = 6,
     LR_PLAN_SLOTS = 2 /* sessions that a client has at a time */
 };

@@ -93,7 +93,8 @@ static lr_time act_due(const struct lr_act *act) {
     return act->state == LR_ACT_OVER ? LR_TIME_NEVER : lr_time_min(act->until, due);
 }
 
-bool lr_playing_turn(struct lr_playing *play, lr_time until) {
+/* Who is ready acts; returns when the next one is due. */
+static lr_time act_all(struct lr_playing *play, lr_time until) {
     lr_time next = lr_time_min(until, lr_meet_due(play));
     note_heard(play);
     for (unsigned int i = 0; i < play->plan->actor_count; i++) {
@@ -105,7 +106,11 @@ bool lr_playing_turn(struct lr_playing *play, lr_time until) {
         }
         next = lr_time_min(next, act_due(act));
     }
-    next = lr_time_min(next, lr_meet_due(play)); /* an actor's step may have brought one */
+    return lr_time_min(next, lr_meet_due(play)); /* an actor's step may have brought one */
+}
+
+bool lr_playing_turn(struct lr_playing *play, lr_time until) {
+    lr_time next = act_all(play, until);
     if (play->error.code != LR_OK) {
         return false;
     }
@@ -124,16 +129,17 @@ static bool is_over(const struct lr_playing *play) {
 
 static enum lr_status play_steps(struct lr_playing *play) {
     lr_time limit = lr_time_add(play->began, RUN_NS);
-    while (!is_over(play)) {
-        if (lr_playing_now(play) >= limit) {
-            lr_playing_find(play, LR_FINDING_PROTOCOL, "the steps of an actor have no end");
-            break;
-        }
-        if (!lr_playing_turn(play, limit)) {
+    for (;;) {
+        lr_time next = act_all(play, limit);
+        if (play->error.code != LR_OK || is_over(play)) {
             return play->error.code;
         }
+        if (lr_playing_now(play) >= limit) {
+            lr_playing_find(play, LR_FINDING_PROTOCOL, "the steps of an actor have no end");
+            return LR_OK;
+        }
+        (void)lr_world_turn(play->world, next);
     }
-    return LR_OK;
 }
 
 /* ---- beginning and end ---- */

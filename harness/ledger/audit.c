@@ -204,12 +204,25 @@ static void audit_times(const struct audit *audit, const struct lr_ledger_sessio
     }
 }
 
+/* It came with a matchkey that was not its server's any more, was not accepted, and is gone by RST:
+ * nothing is left that its server could show. */
+static bool came_too_late(const struct lr_ledger_session *session) {
+    const struct lr_account *account = &session->account;
+    return account->accepted_at == LR_TIME_NEVER && session->offer != NULL &&
+           (session->offer->state != LR_OFFER_GRANTED ||
+            session->offer->link->gone_at < account->connected_at) &&
+           account->reset_at[LR_TO_SERVICE] != LR_TIME_NEVER;
+}
+
 static void audit_session(const struct audit *audit, const struct lr_ledger_session *session) {
     const struct lr_account *account = &session->account;
     if (session->server != NULL && session->server->scripted) {
         return;
     }
     audit_times(audit, session);
+    if (came_too_late(session)) {
+        return;
+    }
     if (account->connected_at != LR_TIME_NEVER && account->released_at == LR_TIME_NEVER) {
         if (account->observable) {
             audit_release(audit, session);
