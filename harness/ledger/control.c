@@ -11,7 +11,7 @@
 static void see_request(struct lr_ledger_link *link, lr_time at, const struct lr_tracker_msg *msg) {
     struct lr_ledger *ledger = link->ledger;
     struct lr_ledger_session *session = lr_ledger_session_new(ledger, at);
-    struct lr_ledger_queue *queue = lr_ledger_queue_of(ledger, msg->key);
+    struct lr_ledger_queue *queue = lr_ledger_queue_of(link, msg->key);
     if (session == NULL || queue == NULL) {
         return;
     }
@@ -216,17 +216,6 @@ static void see_grant(struct lr_ledger_link *link, lr_time at,
 
 /* ---- answers ---- */
 
-static void see_summary(struct lr_ledger_link *link, lr_time at, lr_time asked_at,
-                        const struct lr_tracker_answer *answer) {
-    size_t count = lr_summary_queue_count(answer);
-    for (size_t i = 0; i < count && !link->scripted[LR_FROM_SERVICE]; i++) {
-        struct lr_summary_queue said;
-        if (lr_summary_queue_at(answer, i, &said) == LR_OK) {
-            lr_ledger_queue_compare(link->ledger, at, asked_at, &said);
-        }
-    }
-}
-
 static void see_answer(struct lr_ledger_link *link, const struct lr_seen *seen) {
     const struct lr_tracker_answer *answer = seen->answer;
     switch (seen->to) {
@@ -243,7 +232,9 @@ static void see_answer(struct lr_ledger_link *link, const struct lr_seen *seen) 
         }
         break;
     case LR_TRACKER_SUMMARY:
-        see_summary(link, seen->at, seen->asked_at, answer);
+        if (!link->scripted[LR_FROM_SERVICE]) {
+            lr_ledger_queues_compare(link, seen->at, seen->asked_at, answer);
+        }
         break;
     case LR_TRACKER_GET_PENDING_MATCHKEYS:
         lr_ledger_offers_pending(link->ledger, link, seen->asked_at, answer);

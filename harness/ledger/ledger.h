@@ -180,8 +180,8 @@ const char *lr_ledger_link_opener(const struct lr_ledger *ledger, uint32_t numbe
 /* Neither side has ended it. */
 bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number);
 
-/* What a tracker holds, recomputed from the wire alone: free entries and pending requests under
- * |key|. */
+/* What trackers hold, recomputed from the wire alone: free entries and pending requests under
+ * |key|, of all of them together. */
 struct lr_queue_account {
     size_t free;
     size_t pending;

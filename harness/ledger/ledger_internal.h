@@ -109,14 +109,15 @@ void lr_ledger_offers_withdraw(struct lr_ledger *ledger, lr_time at, struct lr_l
 /* ---- queues.c ---- */
 void lr_ledger_queues_init(struct lr_ledger *ledger);
 void lr_ledger_queues_deinit(struct lr_ledger *ledger);
-struct lr_ledger_queue *lr_ledger_queue_of(struct lr_ledger *ledger, struct lr_text key);
+/* The queue of |key| at the tracker that |link| leads to. */
+struct lr_ledger_queue *lr_ledger_queue_of(const struct lr_ledger_link *link, struct lr_text key);
 void lr_ledger_queue_wait(struct lr_ledger_queue *queue, struct lr_ledger_session *session,
                           lr_time at);
 /* |session| waits no more: granted, or its client has gone. */
 void lr_ledger_queue_leave(struct lr_ledger_session *session, lr_time at);
-/* Compares what a tracker says with what it should hold. */
-void lr_ledger_queue_compare(struct lr_ledger *ledger, lr_time at, lr_time asked_at,
-                             const struct lr_summary_queue *said);
+/* Compares what the tracker of |link| says, or keeps silent about, with what it should hold. */
+void lr_ledger_queues_compare(const struct lr_ledger_link *link, lr_time at, lr_time asked_at,
+                              const struct lr_tracker_answer *answer);
 
 /* ---- control.c, data.c ---- */
 void lr_ledger_see_control(struct lr_ledger_link *link, const struct lr_seen *seen);

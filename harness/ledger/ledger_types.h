@@ -122,7 +122,8 @@ struct lr_ledger_server {
 };
 
 struct lr_ledger_queue {
-    struct lr_tree_node node; /* by key */
+    struct lr_tree_node node; /* by tracker, then key */
+    const char *tracker;
     const char *key;
     size_t free;
     size_t pending;

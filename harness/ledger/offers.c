@@ -107,7 +107,7 @@ static struct lr_ledger_session *find_returning(struct lr_ledger *ledger, lr_tim
 void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
                          struct lr_ledger_link *link, const struct lr_tracker_msg *put) {
     struct lr_ledger_server *server = lr_ledger_server_registered(ledger, link, put);
-    struct lr_ledger_queue *queue = lr_ledger_queue_of(ledger, put->key);
+    struct lr_ledger_queue *queue = lr_ledger_queue_of(link, put->key);
     if (server == NULL || queue == NULL) {
         return;
     }

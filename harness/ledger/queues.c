@@ -10,11 +10,20 @@ static const struct lr_ledger_queue *queue_of(const struct lr_tree_node *node) {
 }
 
 static int compare_queues(const struct lr_tree_node *a, const struct lr_tree_node *b) {
-    return strcmp(queue_of(a)->key, queue_of(b)->key);
+    int order = strcmp(queue_of(a)->tracker, queue_of(b)->tracker);
+    return order != 0 ? order : strcmp(queue_of(a)->key, queue_of(b)->key);
 }
 
-static int compare_key(const void *key, const struct lr_tree_node *node) {
-    return lr_text_compare(*(const struct lr_text *)key, lr_text_of(queue_of(node)->key));
+/* Trackers have queues of their own, also under the same key. */
+struct sought {
+    const char *tracker;
+    struct lr_text key;
+};
+
+static int compare_sought(const void *key, const struct lr_tree_node *node) {
+    const struct sought *sought = key;
+    int order = strcmp(sought->tracker, queue_of(node)->tracker);
+    return order != 0 ? order : lr_text_compare(sought->key, lr_text_of(queue_of(node)->key));
 }
 
 /* Higher priority first, then first come. */
@@ -47,8 +56,10 @@ void lr_ledger_queues_deinit(struct lr_ledger *ledger) {
     }
 }
 
-struct lr_ledger_queue *lr_ledger_queue_of(struct lr_ledger *ledger, struct lr_text key) {
-    struct lr_tree_node *node = lr_tree_find(&ledger->queues, &key, compare_key);
+struct lr_ledger_queue *lr_ledger_queue_of(const struct lr_ledger_link *link, struct lr_text key) {
+    struct lr_ledger *ledger = link->ledger;
+    const struct sought sought = {link->service, key};
+    struct lr_tree_node *node = lr_tree_find(&ledger->queues, &sought, compare_sought);
     if (node != NULL) {
         return LR_CONTAINER_OF(node, struct lr_ledger_queue, node);
     }
@@ -60,6 +71,7 @@ struct lr_ledger_queue *lr_ledger_queue_of(struct lr_ledger *ledger, struct lr_t
         return NULL;
     }
     queue->key = copy;
+    queue->tracker = link->service;
     lr_tree_init(&queue->waiting, compare_waiting);
     if (!lr_tree_insert(&ledger->queues, &queue->node)) { /* keys that differ behind a NUL */
         LR_FREE(ledger->alloc, queue);
@@ -108,10 +120,10 @@ static void find_wrong(struct lr_ledger *ledger, lr_time at, struct lr_ledger_qu
                    queue->pending);
 }
 
-void lr_ledger_queue_compare(struct lr_ledger *ledger, lr_time at, lr_time asked_at,
-                             const struct lr_summary_queue *said) {
-    struct lr_ledger_queue *queue = lr_ledger_queue_of(ledger, said->key);
-    if (queue == NULL || at < queue->unsure_until ||
+/* One queue, of which the tracker says |said|. */
+static void compare(struct lr_ledger *ledger, lr_time at, lr_time asked_at,
+                    struct lr_ledger_queue *queue, const struct lr_summary_queue *said) {
+    if (at < queue->unsure_until ||
         (queue->changed_at != 0 && lr_time_add(queue->changed_at, LR_LEDGER_ORDER_NS) > asked_at)) {
         return; /* it has just changed: the tracker may have answered before or after that */
     }
@@ -130,12 +142,51 @@ void lr_ledger_queue_compare(struct lr_ledger *ledger, lr_time at, lr_time asked
     }
 }
 
-struct lr_queue_account lr_ledger_queue(const struct lr_ledger *ledger, struct lr_text key) {
-    struct lr_tree_node *node = lr_tree_find(&ledger->queues, &key, compare_key);
-    if (node == NULL) {
-        return (struct lr_queue_account){0};
+static bool is_named(const struct lr_tracker_answer *answer, const char *key) {
+    struct lr_summary_queue said;
+    size_t count = lr_summary_queue_count(answer);
+    for (size_t i = 0; i < count; i++) {
+        if (lr_summary_queue_at(answer, i, &said) == LR_OK &&
+            lr_text_equal(said.key, lr_text_of(key))) {
+            return true;
+        }
     }
-    const struct lr_ledger_queue *queue = queue_of(node);
-    return (struct lr_queue_account){
-        .free = queue->free, .pending = queue->pending, .pending_of_the_dead = queue->dead_counted};
+    return false;
+}
+
+void lr_ledger_queues_compare(const struct lr_ledger_link *link, lr_time at, lr_time asked_at,
+                              const struct lr_tracker_answer *answer) {
+    struct lr_ledger *ledger = link->ledger;
+    size_t count = lr_summary_queue_count(answer);
+    for (size_t i = 0; i < count; i++) {
+        struct lr_summary_queue said;
+        struct lr_ledger_queue *queue = lr_summary_queue_at(answer, i, &said) == LR_OK
+                                            ? lr_ledger_queue_of(link, said.key)
+                                            : NULL;
+        if (queue != NULL) {
+            compare(ledger, at, asked_at, queue, &said);
+        }
+    }
+    for (struct lr_tree_node *node = lr_tree_first(&ledger->queues); node != NULL;
+         node = lr_tree_next(node)) {
+        struct lr_ledger_queue *queue = LR_CONTAINER_OF(node, struct lr_ledger_queue, node);
+        bool here = strcmp(queue->tracker, link->service) == 0;
+        if (here && queue->free + queue->pending > 0 && !is_named(answer, queue->key)) {
+            compare(ledger, at, asked_at, queue, &(struct lr_summary_queue){.free = 0});
+        }
+    }
+}
+
+struct lr_queue_account lr_ledger_queue(const struct lr_ledger *ledger, struct lr_text key) {
+    struct lr_queue_account account = {.free = 0};
+    for (struct lr_tree_node *node = lr_tree_first(&ledger->queues); node != NULL;
+         node = lr_tree_next(node)) {
+        const struct lr_ledger_queue *queue = queue_of(node);
+        if (lr_text_equal(key, lr_text_of(queue->key))) {
+            account.free += queue->free;
+            account.pending += queue->pending;
+            account.pending_of_the_dead += queue->dead_counted;
+        }
+    }
+    return account;
 }

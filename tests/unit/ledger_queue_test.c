@@ -120,6 +120,49 @@ Test(ledger_queue, finds_what_a_tracker_has_lost) {
     end();
 }
 
+/* What a SUMMARY says where one matchkey is free and one request of another key waits. */
+Test(ledger_queue, finds_each_count_that_is_wrong_by_one) {
+    static const struct {
+        const char *said;
+        enum lr_finding_kind kind;
+        size_t count;
+    } rows[] = {
+        {"\"test\": {\"free\": 1, \"pending\": 0}, \"busy\": {\"free\": 0, \"pending\": 1}",
+         LR_FINDING_ORPHAN, 0},
+        {"\"test\": {\"free\": 2, \"pending\": 0}, \"busy\": {\"free\": 0, \"pending\": 1}",
+         LR_FINDING_ORPHAN, 1},
+        {"\"test\": {\"free\": 0, \"pending\": 0}, \"busy\": {\"free\": 0, \"pending\": 1}",
+         LR_FINDING_PROTOCOL, 1},
+        {"\"test\": {\"free\": 1, \"pending\": 1}, \"busy\": {\"free\": 0, \"pending\": 1}",
+         LR_FINDING_PENDING, 1},
+        {"\"test\": {\"free\": 1, \"pending\": 0}, \"busy\": {\"free\": 0, \"pending\": 2}",
+         LR_FINDING_PENDING, 1},
+        {"\"test\": {\"free\": 1, \"pending\": 0}, \"busy\": {\"free\": 0, \"pending\": 0}",
+         LR_FINDING_PROTOCOL, 1},
+        /* Not a word of it is no smaller count. */
+        {"\"test\": {\"free\": 1, \"pending\": 0}", LR_FINDING_PROTOCOL, 1},
+        {"\"busy\": {\"free\": 0, \"pending\": 1}", LR_FINDING_PROTOCOL, 1},
+        {"\"test\": {\"free\": 1, \"pending\": 0}, \"busy\": {\"free\": 0, \"pending\": 1}, "
+         "\"other\": {\"free\": 0, \"pending\": 1}",
+         LR_FINDING_PENDING, 1},
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        char text[300];
+        begin();
+        lr_rig_server(&rig, "s1", 9091, "test:0.1");
+        (void)lr_rig_control(&rig, "c1", 5001, "[4, \"busy\", \"\", 1]");
+        rig.now += LR_SECOND;
+        uint32_t link = lr_rig_control(&rig, "query", 6000, "[6]");
+        (void)snprintf(text, sizeof text, "[0, {\"queue_info\": {%s}, \"server_info\": []}]",
+                       rows[i].said);
+        lr_rig_text(&rig, link, LR_FROM_SERVICE, text);
+        lr_rig_audit(&rig);
+        cr_assert_eq(rig.finding_count, rows[i].count, "%s: %zu", rows[i].said, rig.finding_count);
+        cr_assert_eq(lr_rig_count(&rig, rows[i].kind), rows[i].count, "%s", rows[i].said);
+        end();
+    }
+}
+
 Test(ledger_queue, does_not_judge_an_answer_that_crossed_a_change) {
     begin();
     uint32_t link = lr_rig_control(&rig, "query", 6000, "[6]");
