@@ -64,6 +64,18 @@ Test(ledger_audit, server_that_does_not_come_back_is_found) {
     lr_rig_deinit(&rig);
 }
 
+/* A server can give back its own place alone. */
+Test(ledger_audit, another_servers_matchkey_does_not_bring_it_back) {
+    open_session("");
+    uint32_t other = lr_rig_server(&rig, "s2", 9092, "test:0.5");
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, other, 9092, "test:0.6", "test:0.1");
+    cr_assert_eq(lr_ledger_account(rig.ledger, 1)->requestable_at, LR_TIME_NEVER);
+    rig.now += LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "s1 has not offered its place again");
+    lr_rig_deinit(&rig);
+}
+
 Test(ledger_audit, server_that_has_gone_itself_is_not) {
     open_session("");
     lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);

@@ -364,10 +364,9 @@ static bool add_wide_server(struct stage *stage) {
 }
 
 static void open_many(struct stage *stage) {
-    struct lr_address address = {.port = TRACKER_PORT + 1};
+    const struct lr_address address = {.host = "127.0.0.1", .port = TRACKER_PORT + 1};
     struct lr_result result;
     size_t count = 0;
-    strcpy(address.host, "127.0.0.1");
     for (size_t i = 0; i < MANY; i++) {
         cr_assert_eq(lr_client_connect(stage->client, now_of(stage), &address, lr_text_of("test"),
                                        0, &stage->op),
