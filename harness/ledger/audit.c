@@ -161,7 +161,10 @@ static void audit_slot(const struct audit *audit, const struct lr_ledger_session
     lr_time over = unused ? account->granted_at : account->released_at;
     lr_time registered = session->renewal->link->registered_at;
     lr_time can = over > registered ? over : registered;
-    uint64_t allowed = unused ? AUDIT_UNUSED_NS : audit->ledger->patience.return_ns;
+    uint64_t allowed = audit->ledger->patience.return_ns;
+    if (unused && allowed != LR_TIME_NEVER) {
+        allowed = AUDIT_UNUSED_NS;
+    }
     if (account->requestable_at > lr_time_add(can, allowed)) {
         report(audit, LR_FINDING_LATE, account->number,
                "session %u: %s was requestable again only %s after the %s", account->number,

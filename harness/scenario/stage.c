@@ -37,7 +37,7 @@ static enum lr_status open_live(struct lr_stage *stage, struct lr_error *error) 
 static enum lr_status open_sim(struct lr_stage *stage, struct lr_error *error) {
     struct lr_sim_options options =
         stage->options.sim == NULL ? lr_sim_options_default : *stage->options.sim;
-    stage->slow_links = stage->options.sim != NULL; /* not those that budgets allow for */
+    stage->disturbed = stage->options.sim != NULL; /* not those that budgets allow for */
     options.alloc = stage->alloc;
     options.ledger = stage->ledger;
     options.trace = stage->options.trace;
@@ -177,6 +177,7 @@ struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fa
         return NULL;
     }
     kept->fault = *fault;
+    stage->disturbed = stage->disturbed || fault->kind == LR_FAULT_BLACK_HOLE;
     lr_list_init(&kept->fault.node);
     lr_list_append(&stage->faults, &kept->node);
     if (link != 0) {

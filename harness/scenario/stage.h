@@ -98,7 +98,8 @@ struct lr_stage {
     struct lr_list parties;
     struct lr_list arrived;
     struct lr_list faults;
-    bool slow_links;        /* of the simulated world: not as they are unless said */
+    bool disturbed; /* links were slow, or hosts stood still or were off the net: how soon what
+                       nobody asked about must be over is not exact */
     struct lr_party *probe; /* a client of the harness's own, for SUMMARY */
 };
 

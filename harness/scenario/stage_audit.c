@@ -114,10 +114,10 @@ static void audit_storage(struct lr_stage *stage, struct lr_case_result *result)
     }
 }
 
-/* In virtual time budgets are exact, also for what nobody asked about: links have but the latency
- * that budgets allow for, unless the script has changed that. */
+/* In virtual time budgets are exact, also for what nobody asked about, as long as links have but
+ * the latency that budgets allow for and every host does its work. */
 static void set_patience(struct lr_stage *stage) {
-    if (lr_world_real_time(stage->world) || stage->slow_links) {
+    if (lr_world_real_time(stage->world) || stage->disturbed) {
         return;
     }
     struct lr_budget death = lr_budget_for(LR_CAUSE_DEATH, 0, false, NULL);

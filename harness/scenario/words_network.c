@@ -47,7 +47,7 @@ int lr_world_word_network(lua_State *lua) {
         .segments = segments_option(lua),
     };
     lr_sim_set_link(sim, &profile);
-    lr_play_of(lua)->stage->slow_links = true;
+    lr_play_of(lua)->stage->disturbed = true;
     return 0;
 }
 
@@ -65,6 +65,7 @@ int lr_party_word_lose(lua_State *lua) {
     struct lr_party *party = check_there(lua);
     struct lr_play *play = lr_play_of(lua);
     lr_time now = lr_world_now(play->stage->world);
+    party->stage->disturbed = true;
     lr_sim_lose(party->host);
     lr_words_mark(play, LR_CAUSE_SILENCE, now, now, "%s is lost", party->name);
     lr_words_mark_of(play, 0, party);
@@ -78,6 +79,7 @@ static int set_frozen(lua_State *lua, bool frozen) {
     if (frozen) {
         lr_words_mark(lr_play_of(lua), LR_CAUSE_SILENCE, now, now, "%s is frozen", party->name);
         lr_words_mark_of(lr_play_of(lua), 0, party);
+        party->stage->disturbed = true;
         lr_sim_freeze(party->host);
     } else {
         lr_ledger_note(party->stage->ledger, now, 0, "script: %s is thawed", party->name);
