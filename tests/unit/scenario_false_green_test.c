@@ -202,7 +202,7 @@ Test(false_green, a_recording_with_nothing_to_play) {
 }
 
 /* A script that looks away from every error looks away from that of memory, too. */
-Test(false_green, a_script_that_swallows_want_of_memory, .timeout = 600) {
+Test(false_green, a_script_that_swallows_want_of_memory) {
     lr_rig_each_failure(&(struct lr_rig_story){
         .body =
             "expect(1):is(1)\n"

@@ -220,7 +220,7 @@ Test(scenario_holders, a_figure_that_the_script_tells_is_reported) {
     cr_assert_str_eq(kept.told, "10 measurements took 200.0 s");
 }
 
-Test(scenario_holders, prove_nothing_without_memory, .timeout = 600) {
+Test(scenario_holders, prove_nothing_without_memory) {
     lr_rig_each_failure(&(struct lr_rig_story){
         .body = STAGE "expect(r:refcount()):is(3) expect(r):held_by('module __main__')\n"
                       "py:del(r) py:gc(0) expect(r):released { within = '100ms' }"});

@@ -74,7 +74,7 @@ Test(scenario_peer, measures_and_breaks_any_link, .timeout = 60) {
                 "client1 has no connection to tracker1");
 }
 
-Test(scenario_peer, proves_nothing_without_memory, .timeout = 600) {
+Test(scenario_peer, proves_nothing_without_memory) {
     lr_rig_each_failure(&(struct lr_rig_story){
         .body = JOINED "l:tell('[1]') expect(l:answer()):is('0')\n"
                        "local p = w:peer { serves = 'server' }\n"

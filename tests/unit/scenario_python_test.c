@@ -97,7 +97,7 @@ Test(scenario_python, two_actors_in_one_thread_are_told_apart, .timeout = 60) {
                        "%s", seen->reason);
 }
 
-Test(scenario_python, no_word_of_a_program_is_believed_without_memory, .timeout = 600) {
+Test(scenario_python, no_word_of_a_program_is_believed_without_memory) {
     lr_rig_each_failure(&(struct lr_rig_story){
         .body = "local py = w:client { runtime = cpython('3.11') }\n"
                 "local d = py:dict { a = py:list() }\n"

@@ -316,7 +316,7 @@ Test(scenario_results, a_repeated_case_has_the_seeds_that_follow) {
 }
 
 /* Neither right nor wrong: memory that is refused makes nobody's case unexpected. */
-Test(scenario_results, want_of_memory_is_invalid_whatever_else_there_is, .timeout = 600) {
+Test(scenario_results, want_of_memory_is_invalid_whatever_else_there_is) {
     static const struct lr_rig_story stories[] = {
         {.body = "expect(1):is(2)", .outcome = LR_CASE_UNEXPECTED},
         {.body = "expect(1):is(1) error('words')", .outcome = LR_CASE_UNEXPECTED},

@@ -252,7 +252,7 @@ Test(scenario_words_work, random_numbers_follow_the_seed_of_the_run) {
     cr_expect_str_neq(lr_rig_run_body(&run, body, NULL)->seen, first);
 }
 
-Test(scenario_sessions, a_session_without_memory_proves_nothing, .timeout = 600) {
+Test(scenario_sessions, a_session_without_memory_proves_nothing) {
     lr_rig_each_failure(&(struct lr_rig_story){
         .body = STAGE "local again = s:ref() again:unref()\n"
                       "local f = s:get_function('rpc.test.addone') expect(f(1)):is(2)\n"

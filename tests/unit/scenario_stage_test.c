@@ -130,7 +130,7 @@ Test(scenario_stage, calibration_measures_each_round) {
     cr_expect_eq(counting.live_blocks, 0);
 }
 
-Test(scenario_stage, nothing_of_a_case_is_left_whichever_allocation_fails, .timeout = 600) {
+Test(scenario_stage, nothing_of_a_case_is_left_whichever_allocation_fails) {
     size_t descriptors = lr_rig_descriptors();
     lr_rig_each_failure(&(struct lr_rig_story){
         .whole = true,
@@ -141,7 +141,7 @@ Test(scenario_stage, nothing_of_a_case_is_left_whichever_allocation_fails, .time
 }
 
 /* A step, its answer and the end of a foreign program, in the live world. */
-Test(scenario_stage, no_answer_of_a_program_is_left_whichever_allocation_fails, .timeout = 600) {
+Test(scenario_stage, no_answer_of_a_program_is_left_whichever_allocation_fails) {
     lr_rig_each_failure(&(struct lr_rig_story){
         .world = "live",
         .body = "local p = w:program { command = { 'sh', '-c', 'read x; echo ok $x; exit 3' } }\n"
@@ -149,7 +149,7 @@ Test(scenario_stage, no_answer_of_a_program_is_left_whichever_allocation_fails, 
                 "w:await(function() return p:ended() end)"});
 }
 
-Test(scenario_stage, nothing_of_a_live_case_is_left_whichever_allocation_fails, .timeout = 600) {
+Test(scenario_stage, nothing_of_a_live_case_is_left_whichever_allocation_fails) {
     (void)lr_rig_run_body(&run, "expect(1):is(1)", NULL); /* libuv keeps a pipe from then on */
     size_t descriptors = lr_rig_descriptors();
     lr_rig_each_failure(&(struct lr_rig_story){

@@ -184,7 +184,7 @@ Test(scenario_words, places_have_the_whole_name_of_the_file) {
 }
 
 /* Also the error that a word was about to raise may be refused its memory. */
-Test(scenario_words, no_word_is_believed_whose_memory_was_refused, .timeout = 600) {
+Test(scenario_words, no_word_is_believed_whose_memory_was_refused) {
     lr_rig_each_failure(&(struct lr_rig_story){
         .body = "expect(function() w:trackr() end):fails('did you mean \"tracker\"')\n"
                 "expect(function() w:tracker { hots = 1 } end):fails('did you mean \"host\"')\n"
