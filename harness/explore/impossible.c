@@ -25,7 +25,6 @@ static const struct row {
     {ANY, NOT(SESSION_STATES), BIT(LR_PLAN_NO_FAULT), ANY, "there is no session yet"},
     {ANY, BIT(LR_AT_HANDSHAKE) | BIT(LR_AT_INIT), BIT(LR_PLAN_NO_FAULT), ANY,
      "a client is given its session when it is initialised, and ends none before"},
-    {ANY, BIT(LR_AT_END), BIT(LR_PLAN_NO_FAULT), ANY, "it has ended already"},
     {ANY, BIT(LR_AT_COPY), BIT(LR_PLAN_NO_FAULT), NOT(BIT(LR_CAUSE_TIMEOUT)),
      "an actor waits for its copies before it goes on"},
     {ANY, ANY, BIT(LR_PLAN_NO_FAULT), BIT(LR_CAUSE_TIMEOUT),

@@ -174,13 +174,14 @@ static void judge_unused(struct lr_playing *play, const struct lr_account *accou
     }
 }
 
-/* What a client says before it is accepted waits to be read. */
+/* What a client says before it is accepted waits to be read; what it does to the link does not. */
 static lr_time gone_of(const struct lr_account *account) {
-    lr_time gone =
-        lr_time_min(account->shutdown_at[LR_TO_SERVICE],
-                    lr_time_min(account->fin_at[LR_TO_SERVICE], account->reset_at[LR_TO_SERVICE]));
-    bool before = account->accepted_at != LR_TIME_NEVER && gone < account->accepted_at;
-    return before ? account->accepted_at : gone;
+    lr_time ended = lr_time_min(account->fin_at[LR_TO_SERVICE], account->reset_at[LR_TO_SERVICE]);
+    if (account->accepted_at == LR_TIME_NEVER) {
+        return ended;
+    }
+    lr_time gone = lr_time_min(ended, account->shutdown_at[LR_TO_SERVICE]);
+    return gone < account->accepted_at ? account->accepted_at : gone;
 }
 
 static void judge_session(struct lr_playing *play, const struct lr_account *account) {

@@ -39,6 +39,7 @@ void lr_plan_drop_actor(struct lr_plan *plan, unsigned int actor) {
             continue;
         }
         lessen(&fault->actor, actor, UINT8_MAX);
+        fault->actor = fault->actor == actor && fault->when == LR_WHEN_TIME ? 0 : fault->actor;
         i++;
     }
     renumber_hosts(plan, LR_HOST_ACTORS + actor, UINT8_MAX);

@@ -217,7 +217,10 @@ void lr_reach_host(struct lr_playing *play, unsigned int number) {
 
 void lr_reach_end(struct lr_playing *play, uint32_t account, enum lr_cause cause) {
     const struct lr_account *found = lr_ledger_account(play->ledger, account);
-    if (play->reach != NULL && found != NULL && cause != LR_CAUSE_DEATH) {
+    unsigned int client =
+        found == NULL ? LR_PLAYING_HOSTS : lr_playing_host_of(play, found->client);
+    bool by_fault = client < LR_PLAYING_HOSTS && (play->disturbed >> client & 1U) != 0;
+    if (play->reach != NULL && found != NULL && !by_fault) {
         enum lr_reach_state state = state_of(play, found);
         count(play, LR_REACH_SERVER, state, LR_PLAN_NO_FAULT, cause);
         count(play, LR_REACH_CLIENT, state, LR_PLAN_NO_FAULT, cause);

@@ -350,7 +350,6 @@ enum lr_status lr_recover(struct lr_playing *play) {
     }
     status = probe_all(play);
     if (status == LR_OK) {
-        lr_judge_sessions(play);
         lr_stage_audit(play->stage, &play->result);
         audit_memory(play);
     }

@@ -20,6 +20,7 @@
 /* Numbers and the names of actors are of the run, not of the defect. */
 void lr_fingerprint(char out[LR_FINGERPRINT_MAX], const char *text) {
     size_t used = 0;
+    memset(out, 0, LR_FINGERPRINT_MAX);
     for (const char *c = text; *c != '\0' && used + 2 < LR_FINGERPRINT_MAX;) {
         if (isdigit((unsigned char)*c)) {
             out[used++] = '#';
@@ -205,11 +206,13 @@ static void close_stage(struct lr_playing *play) {
     lr_stage_free(play->stage);
 }
 
+/* What was found since the last time. */
 static void gather_findings(struct lr_playing *play) {
     for (const struct lr_result_line *line = play->result.findings.first; line != NULL;
          line = line->next) {
         add_finding(play->out, line->text);
     }
+    lr_result_lines_free(play->alloc, &play->result.findings);
 }
 
 static enum lr_status perform(struct lr_playing *play, const struct lr_run_plan_options *options) {
@@ -223,6 +226,11 @@ static enum lr_status perform(struct lr_playing *play, const struct lr_run_plan_
         status = play_steps(play);
         if (status == LR_OK) {
             status = lr_recover(play);
+        }
+        /* What anybody can see first, then what only who knows the plan can. */
+        gather_findings(play);
+        if (status == LR_OK) {
+            lr_judge_sessions(play);
         }
     }
     if (status == LR_OK) {

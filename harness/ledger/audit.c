@@ -125,11 +125,15 @@ static lr_time end_due(const struct lr_ledger_session *session,
         expires = lr_time_add(account->accepted_at, account->timeout_ns);
     }
     bool expired = expires < session->client_gone_at;
-    lr_time due = expired ? expires : session->client_gone_at;
     *allowed = expired ? patience->expired_ns : patience->late_ns;
-    /* What a client says before it is accepted waits to be read. */
-    bool before = account->accepted_at != LR_TIME_NEVER && due < account->accepted_at;
-    return before ? account->accepted_at : due;
+    /* What a client says before it is accepted waits to be read; what it does to the link not. */
+    if (account->accepted_at == LR_TIME_NEVER) {
+        lr_time ended =
+            lr_time_min(account->fin_at[LR_TO_SERVICE], account->reset_at[LR_TO_SERVICE]);
+        return lr_time_min(ended, session->link_gone_at);
+    }
+    lr_time due = expired ? expires : session->client_gone_at;
+    return due < account->accepted_at ? account->accepted_at : due;
 }
 
 /* When a release by |due| is seen at the latest. Where the server's own end of the link does not

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plans that are played: the same one has the same history, what works gives no finding, and what
+ * does not is found, shrunk and written down. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "explore/batch.h"
+#include "explore/generate.h"
+#include "explore/shrink.h"
+#include "rpc/server.h"
+#include "support/failing.h"
+
+static struct lr_plan plan;
+
+/* ---- a server that does not hear FIN ---- */
+
+static const struct lr_role_ops *honest;
+static bool deaf;
+
+static void handle(struct lr_role *role, const struct lr_event *event) {
+    if (event->kind != LR_EVENT_HALF_CLOSED) {
+        honest->handle(role, event);
+    }
+}
+
+static lr_time deadline(const struct lr_role *role) {
+    return honest->deadline(role);
+}
+
+static const struct lr_role_ops hard_of_hearing = {
+    .name = "hard of hearing", .handle = handle, .deadline = deadline};
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names are those of
+ * --wrap. */
+enum lr_status __real_lr_server_new(struct lr_server **out, const struct lr_env *env,
+                                    const struct lr_server_options *options,
+                                    struct lr_error *error);
+enum lr_status __wrap_lr_server_new(struct lr_server **out, const struct lr_env *env,
+                                    const struct lr_server_options *options,
+                                    struct lr_error *error);
+
+enum lr_status __wrap_lr_server_new(struct lr_server **out, const struct lr_env *env,
+                                    const struct lr_server_options *options,
+                                    struct lr_error *error) {
+    enum lr_status status = __real_lr_server_new(out, env, options, error);
+    if (status == LR_OK && deaf) {
+        honest = lr_server_role(*out)->ops;
+        lr_server_role(*out)->ops = &hard_of_hearing;
+    }
+    return status;
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+
+/* ---- */
+
+static struct lr_explored play(const struct lr_plan *played, bool digested) {
+    const struct lr_run_plan_options options = {.alloc = lr_alloc_system(), .digested = digested};
+    struct lr_explored out;
+    struct lr_error error = {.code = LR_OK};
+    cr_assert_eq(lr_run_plan(played, &options, &out, &error), LR_OK, "%s", error.text);
+    return out;
+}
+
+Test(explore_run, the_same_plan_has_the_same_history, .timeout = 300) {
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        lr_generate(&plan, seed);
+        struct lr_explored first = play(&plan, true);
+        struct lr_explored second = play(&plan, true);
+        cr_assert_eq(first.digest, second.digest, "seed %llu", (unsigned long long)seed);
+        cr_assert_neq(first.digest, 0U);
+        cr_assert_eq(first.events, second.events);
+        cr_assert_eq(play(&plan, false).events, first.events, "the digest changes what happens");
+    }
+}
+
+Test(explore_run, nothing_is_found_where_nothing_is_wrong, .timeout = 300) {
+    for (uint64_t seed = 1000; seed < 1300; seed++) {
+        lr_generate(&plan, seed);
+        struct lr_explored out = play(&plan, false);
+        cr_assert_eq(out.finding_count, 0U, "seed %llu: %s", (unsigned long long)seed,
+                     out.findings[0].text);
+    }
+}
+
+static void run_small(struct lr_alloc *alloc, void *context) {
+    const struct lr_run_plan_options options = {.alloc = alloc};
+    struct lr_explored out;
+    struct lr_error error = {.code = LR_OK};
+    (void)context;
+    memset(&plan, 0, sizeof plan);
+    plan.seed = 3;
+    plan.hasty = true;
+    plan.link.latency_us = 50;
+    plan.server_count = 1;
+    plan.servers[0].slots = 1;
+    plan.actor_count = 1;
+    plan.actors[0].count = 2;
+    plan.actors[0].steps[0] =
+        (struct lr_plan_step){.what = LR_DO_REQUEST, .priority = 1, .limit = 300};
+    plan.actors[0].steps[1] = (struct lr_plan_step){.what = LR_DO_CALL, .size = 4};
+    enum lr_status status = lr_run_plan(&plan, &options, &out, &error);
+    if (lr_test_must_succeed(alloc)) {
+        cr_assert_eq(status, LR_OK, "%s", error.text);
+        cr_assert_eq(out.finding_count, 0U, "%s", out.findings[0].text);
+        cr_assert_eq(out.operations, 2U);
+    }
+}
+
+Test(explore_run, no_memory_loses_nothing, .timeout = 600) {
+    lr_test_each_failure(run_small, NULL);
+}
+
+/* The first seed that shows the bug by more than a delay: what is late by milliseconds, who knows
+ * the plan sees, and a scenario does not. */
+static struct lr_explored find_bug(uint64_t *seed) {
+    struct lr_explored out = {.finding_count = 0};
+    for (*seed = 1;
+         (out.finding_count == 0 || strncmp(out.findings[0].text, "late", 4) == 0) && *seed < 500;
+         (*seed)++) {
+        lr_generate(&plan, *seed);
+        out = play(&plan, false);
+    }
+    (*seed)--;
+    cr_assert_gt(out.finding_count, 0U, "no seed shows the bug");
+    return out;
+}
+
+Test(explore_run, a_planted_bug_is_found_and_shrunk_to_little, .timeout = 600) {
+    uint64_t seed;
+    struct lr_error error = {.code = LR_OK};
+    deaf = true;
+    struct lr_explored out = find_bug(&seed);
+    struct lr_shrinking shrinking = {
+        .alloc = lr_alloc_system(), .fingerprint = out.findings[0].fingerprint, .runs_max = 2000};
+    struct lr_explored shrunk;
+    unsigned int before = lr_plan_operations(&plan);
+    cr_assert_eq(lr_shrink(&shrinking, &plan, &shrunk, &error), LR_OK);
+    cr_expect_str_eq(shrunk.findings[0].fingerprint, out.findings[0].fingerprint);
+    cr_expect_leq(lr_plan_operations(&plan), before);
+    cr_expect_leq(lr_plan_operations(&plan), 6U, "%u operations", lr_plan_operations(&plan));
+    cr_expect_leq(plan.actor_count, 2);
+    cr_expect_leq(plan.fault_count, 1);
+    deaf = false;
+    cr_expect_eq(play(&plan, false).finding_count, 0U, "without the bug it is still found");
+}
+
+Test(explore_run, a_planted_bug_is_written_as_a_scenario_that_repeats_it, .timeout = 600) {
+    uint64_t seed;
+    struct lr_error error = {.code = LR_OK};
+    struct lr_tally_finding finding = {.count = 1};
+    char folder[] = "/tmp/lastref-explore-XXXXXX";
+    cr_assert_not_null(mkdtemp(folder));
+    deaf = true;
+    struct lr_explored out = find_bug(&seed);
+    finding.seed = seed;
+    (void)snprintf(finding.text, sizeof finding.text, "%s", out.findings[0].text);
+    memcpy(finding.fingerprint, out.findings[0].fingerprint, sizeof finding.fingerprint);
+    cr_assert_eq(lr_batch_shrink(&finding, folder, lr_alloc_system(), &error), LR_OK, "%s",
+                 error.text);
+    cr_expect(finding.repeats, "%s does not fail", finding.file);
+    cr_expect_leq(finding.operations, 6U);
+    cr_assert_eq(unlink(finding.file), 0);
+    cr_assert_eq(rmdir(folder), 0);
+}
