@@ -14,6 +14,7 @@ FILTER ?=
 ARGS ?=
 FUZZ_SECONDS ?= 20
 FUZZ_TARGETS ?=
+TVM ?=
 export JOBS STRICT FUZZ_SECONDS FUZZ_TARGETS
 
 strict := $(if $(filter-out 0,$(STRICT)),--strict)
@@ -35,6 +36,7 @@ help: ## this list
 # SCENARIOS    ## run: files or folders (default: scenarios/)
 # FILTER       ## run: only cases whose name contains this; test: only tests whose name matches
 # ARGS         ## run, interop, bench, mutants, mutate: further options, handed on as they are
+# TVM          ## interop: with these versions, as in TVM='0.25.0 0.19.0', instead of the usual two; TVM=list
 # FAST         ## bench: 1: in half a minute, and without real TVM
 # PRESET       ## build: which preset of CMakePresets.json (default: dev)
 # FUZZ_SECONDS ## fuzz: time for each target (default: 20)
@@ -55,7 +57,15 @@ test: ## unit, golden and scenario tests, and the fuzzers' seeds once (minutes)
 interop: ## all roles against real TVM of both dialects (downloads about 1.2 GB the first time)
 	@tools/setup.sh base interop
 	@tools/build.sh release lastref lastref-steps
+ifeq ($(TVM),)
 	LASTREF=build/release/bin/lastref tests/interop/run.sh $(strict) $(ARGS)
+else ifeq ($(TVM),list)
+	@tests/interop/setup.sh --tvm list
+else
+	status=0; for tvm in $(TVM); do \
+	    LASTREF=build/release/bin/lastref tests/interop/run.sh --tvm $$tvm $(strict) $(ARGS) || status=1; \
+	done; exit $$status
+endif
 
 bench: ## speed beside a bare-socket program and real TVM; writes bench.json
 	@tools/setup.sh base

@@ -47,7 +47,9 @@ def make_lives(port, clients):
 def make_array(port, size):
     session = rpc.connect_tracker("127.0.0.1", port).request(KEY)
     data = numpy.full(size, 0x5A, dtype="uint8")
-    remote = tvm.runtime.empty((size,), "uint8", session.cpu(0))
+    # Up to v0.21 arrays are made by tvm.nd.
+    make = getattr(tvm.runtime, "empty", None) or tvm.nd.empty
+    remote = make((size,), "uint8", session.cpu(0))
 
     def run(until):
         count = 0

@@ -120,20 +120,25 @@ class NoError(Exception):
 # ---- the two dialects ----------------------------------------------------------------------------
 
 IS_FFI = not hasattr(tvm, "_ffi")
+# v0.21 is of the ffi dialect, and its arrays are still called what they had been.
+HAS_TENSORS = hasattr(tvm.runtime, "tensor")
 
 
 if IS_FFI:
-    import tvm_ffi
-
-    REMOTE_KINDS = ((tvm.runtime.Module, "module"), (tvm.runtime.Tensor, "array"),
-                    (tvm_ffi.Function, "function"))
+    try:
+        from tvm_ffi import Function
+    except ImportError:
+        from tvm.ffi import Function
 else:
-    REMOTE_KINDS = ((tvm.runtime.Module, "module"), (tvm.nd.NDArray, "array"),
-                    (tvm.runtime.PackedFunc, "function"))
+    Function = tvm.runtime.PackedFunc
+
+REMOTE_KINDS = ((tvm.runtime.Module, "module"),
+                (tvm.runtime.Tensor if HAS_TENSORS else tvm.nd.NDArray, "array"),
+                (Function, "function"))
 
 
 def array_from(data, device):
-    return tvm.runtime.tensor(data, device) if IS_FFI else tvm.nd.array(data, device)
+    return tvm.runtime.tensor(data, device) if HAS_TENSORS else tvm.nd.array(data, device)
 
 
 def kind_of(value):

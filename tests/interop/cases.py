@@ -8,7 +8,7 @@ wrong, which is expected of it and of nobody else.
 """
 import time
 
-from parts import HOST, lastref_command, query_command, run_command
+from parts import HOST, lastref_command, query_command, run_command, tvm_version
 from processes import StepFailed, wait_until
 
 MEGABYTE = 1048576
@@ -180,15 +180,18 @@ def timeout_idle(world, a, b):
 def timeout_in_call(world, a, b):
     begun = time.monotonic()
     open_session(a, timeout="1")
-    a.begin("long-call S 8000")
-    answer = a.answer("long-call", 15)
+    answer = a.step("begin long-call S 8000")
+    if answer == "begun": # an end that comes without a word can come before the call
+        answer = a.answer("long-call", 15)
     lasted = time.monotonic() - begun
-    must(answer.startswith("error ") and "RPCSessionTimeoutError" in answer, answer)
+    silent = world.kinds["server"] == "real" and tvm_version(world.dialect) < (0, 13)
+    must(answer.startswith("error ") and (silent or "RPCSessionTimeoutError" in answer), answer)
     must(1.0 <= lasted < 8.0, "the call was over after %.2f s" % lasted)
     released_after_timeout(world, begun)
     a.ok("del S")
     open_session(a)
     a.ok("invoke S rpc.test.addone 1", "i:2")
+    return "TVM before v0.13 ends a session without an exception" if silent else None
 
 
 @case("summary")
@@ -229,6 +232,10 @@ def close(world, a, b):
     open_session(a)
     a.ok("func F S rpc.test.addone")
     a.ok("array X S 1000")
+    if a.kind == "real" and tvm_version(world.dialect) < (0, 11):
+        kind, text = a.fails("close S")
+        must(kind == "AttributeError" and "CloseRPCConnection" in text, "%s: %s" % (kind, text))
+        return "TVM before v0.11 cannot"
     a.ok("close S")
     world.wait_free()
     a.fails("call F 1")

@@ -3,9 +3,11 @@
 
 A part that cannot be had raises Missing with the reason, and what needs it is `not run`.
 """
+import functools
 import itertools
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -18,7 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 CLIENT_PROGRAM = os.path.join(ROOT, "scenarios", "programs", "tvm_client.py")
 DIALECTS = ("ffi", "legacy")
 HOST = "127.0.0.1"
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 class Missing(Exception):
@@ -38,6 +40,18 @@ def tvm_python(dialect):
                 if name == dialect and os.access(path, os.X_OK):
                     return path
     raise Missing("no real TVM of the %s dialect: run tests/interop/setup.sh" % dialect)
+
+
+@functools.lru_cache(maxsize=None)
+def tvm_version(dialect):
+    """The real TVM's version, as (0, 27): what it does differs within a dialect, too."""
+    done = subprocess.run([tvm_python(dialect), "-c", "import tvm; print(tvm.__version__)"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, timeout=START_SECONDS)
+    found = re.match(rb"(\d+)\.(\d+)", done.stdout)
+    if found is None:
+        raise Missing("the real TVM of the %s dialect does not tell its version" % dialect)
+    return int(found.group(1)), int(found.group(2))
 
 
 def lastref_command():
@@ -191,7 +205,7 @@ def start_client(kind, dialect, logs, number):
     return Stepped(command, log)
 
 
-def run_command(command, seconds=20):
+def run_command(command, seconds=START_SECONDS):
     """(status, what it printed on stdout, on stderr) of a short program."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -3,11 +3,12 @@
 #
 # The interop tests: lastref's roles against those of real Apache TVM, of both dialects.
 #
-# usage: run.sh [--strict] [--dialect ffi|legacy] [--filter TEXT] [--real-only] [--no-setup]
+# usage: run.sh [--strict] [--dialect NAME | --tvm VERSION] [--filter TEXT] [--real-only] [--no-setup]
 #
 # Makes the environments (setup.sh), then runs the matrix of tracker, server and client (matrix.py)
-# and the lifecycle of a real client's sessions on TVM's server and on ours (lifecycle.py). Without --dialect,
-# --filter and --real-only it also installs real CPythons (interpreters.sh) and holds the ground truth of the
+# and the lifecycle of a real client's sessions on TVM's server and on ours (lifecycle.py). --tvm takes
+# another version of TVM than the usual two (`setup.sh --tvm list`), and its dialect alone. Without --dialect,
+# --tvm, --filter and --real-only it also installs real CPythons (interpreters.sh) and holds the ground truth of the
 # heap model against them (heap_truth.py); `make run` then plays the report's scenarios in them.
 # LASTREF names the lastref command (build/dev/bin/lastref), LASTREF_STEPS the stepped client of ours
 # (lastref-steps beside it), LASTREF_TVM_DIR the environments (build/tvm).
@@ -17,12 +18,13 @@
 
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 4
-strict=() options=() real_only=no setup=yes all=yes dialect=
+strict=() options=() real_only=no setup=yes all=yes dialect= tvm=
 
 while [ $# -gt 0 ]; do
     case $1 in
     --strict) strict=(--strict) ;;
     --dialect) all=no dialect=${2:-}; options+=(--dialect "$dialect"); shift ;;
+    --tvm) all=no tvm=${2:-}; shift ;;
     --filter) all=no; options+=(--filter "${2:-}"); shift ;;
     --real-only) all=no real_only=yes ;;
     --no-setup) setup=no ;;
@@ -42,6 +44,15 @@ if [ -z "$python" ]; then
     exit 0
 fi
 
+if [ -n "$tvm" ]; then
+    dialect=$("$here/setup.sh" --tvm list | awk -v tvm="$tvm" '$1 == tvm { print $2 }')
+    [ -n "$dialect" ] || { "$here/setup.sh" --tvm "$tvm"; exit 2; }
+    options+=(--dialect "$dialect")
+    LASTREF_TVM_DIR=${LASTREF_TVM_DIR:-$here/../../build/tvm-$tvm}
+    mkdir -p "$LASTREF_TVM_DIR" && LASTREF_TVM_DIR=$(cd "$LASTREF_TVM_DIR" && pwd) || exit 4
+    export LASTREF_TVM_DIR
+fi
+
 status=0
 
 # Remembers the worst: 1 before 3 before 0.
@@ -55,7 +66,11 @@ account() {
 
 if [ $setup = yes ]; then
     # What is missing is said here, and again for each case that it keeps from running.
-    "$here/setup.sh" ${dialect:+--only "$dialect"}
+    if [ -n "$tvm" ]; then
+        "$here/setup.sh" --tvm "$tvm"
+    else
+        "$here/setup.sh" ${dialect:+--only "$dialect"}
+    fi
     case $? in 0 | 3) ;; *) exit 1 ;; esac
 fi
 

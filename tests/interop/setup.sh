@@ -4,17 +4,21 @@
 # Makes the two Python environments with real Apache TVM that the interop tests and the live
 # scenarios use:
 #
-#   ffi     apache-tvm[rpc]==0.27.0.post1   any CPython >= 3.10
-#   legacy  hhb-tvm==3.2.3 (TVM 0.16)       CPython 3.8 or 3.10, else CPython 3.10.8 from Maven Central
+#   ffi     TVM 0.27, any CPython >= 3.10
+#   legacy  TVM 0.16, CPython 3.8 or 3.10, else CPython 3.10.8 from Maven Central
 #
-# For the latter Maven is installed where it is missing (tools/setup.sh).
+# For the latter Maven is installed where it is missing (tools/setup.sh). With --tvm one of another
+# version is made instead, in build/tvm-VERSION; the table below has those that can be had.
 #
 # They are written below build/tvm (or LASTREF_TVM_DIR), with a file `paths` that lists what there
 # is, one NAME=PATH a line (`ffi=/.../bin/python`, `legacy=/.../bin/python`).
 #
-# usage: setup.sh [--only ffi|legacy] [--legacy-from python|maven] [--dir DIR] [--remake] [--check]
+# usage: setup.sh [--only ffi|legacy | --tvm VERSION] [--legacy-from python|maven] [--dir DIR]
+#                 [--remake] [--check]
 #
 #   --only NAME           makes that one alone; the exit status speaks of that one
+#   --tvm VERSION         makes one with this TVM alone
+#   --tvm list            says which versions there are, as lines VERSION NAME
 #   --legacy-from python  takes no interpreter from Maven Central
 #   --legacy-from maven   takes no interpreter of this machine (a legacy environment made from one
 #                         is made anew)
@@ -30,24 +34,35 @@
 
 set -u
 
-readonly ffi_package='apache-tvm[rpc]==0.27.0.post1'
-readonly legacy_package='hhb-tvm==3.2.3'
+# TVM's version, its environment, which CPythons (any: from 3.10 on), and its packages. A package of
+# TVM names no upper bound for apache-tvm-ffi, and does not load with a much newer one. `runtime`
+# has a compiler that wants a library which is not there; its runtime alone is enough here.
+readonly versions='
+0.27.0  ffi     any       -        apache-tvm[rpc]==0.27.0.post1 apache-tvm-ffi==0.1.15.post2
+0.26.0  ffi     any       -        apache-tvm[rpc]==0.26.0 apache-tvm-ffi==0.1.13.post2
+0.25.0  ffi     any       -        apache-tvm[rpc]==0.25.0 apache-tvm-ffi==0.1.12
+0.21.0  ffi     3.11      runtime  xtc-tvm-python-bindings==0.21.0.8
+0.19.0  legacy  3.11      runtime  xtc-tvm-python-bindings==0.19.0.12
+0.16.0  legacy  3.8,3.10  -        hhb-tvm==3.2.3
+0.9.0   legacy  3.8,3.10  -        hhb-tvm==2.11.4
+'
 readonly maven_artifact='org.bytedeco:cpython:3.10.8-1.5.8:jar:linux-x86_64'
 readonly maven_tree='org/bytedeco/cpython/linux-x86_64'
-readonly stamp_format=1
+readonly stamp_format=2
 # What a client, a server and a tracker import at run time, besides tvm itself.
 readonly modules_needed='numpy cloudpickle tornado psutil'
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 4
 repository=$(cd "$here/../.." && pwd) || exit 4
-dir=${LASTREF_TVM_DIR:-$repository/build/tvm}
+dir=${LASTREF_TVM_DIR:-}
 only=
+tvm=
 legacy_from=any
 remake=no
 check=no
 
 usage() {
-    sed -n 's/^# usage: /usage: /p' "${BASH_SOURCE[0]}"
+    sed -n '/^# usage: /{N;s/^# //;s/\n# /\n/;p;}' "${BASH_SOURCE[0]}"
 }
 
 say() {
@@ -57,6 +72,7 @@ say() {
 while [ $# -gt 0 ]; do
     case $1 in
     --only) only=${2:-}; shift ;;
+    --tvm) tvm=${2:-}; [ -n "$tvm" ] || { usage >&2; exit 2; }; shift ;;
     --legacy-from) legacy_from=${2:-}; shift ;;
     --dir) dir=${2:-}; shift ;;
     --remake) remake=yes ;;
@@ -68,7 +84,32 @@ while [ $# -gt 0 ]; do
 done
 case $only in '' | ffi | legacy) ;; *) usage >&2; exit 2 ;; esac
 case $legacy_from in any | python | maven) ;; *) usage >&2; exit 2 ;; esac
-[ -n "$dir" ] || { usage >&2; exit 2; }
+
+# Column $2 of the row whose column $3 is $1 for the first time; the packages are the rest of a row.
+column() {
+    awk -v want="$1" -v column="$2" -v by="$3" '
+        $by == want && !found { found = 1; print column < 5 ? $column : substr($0, index($0, $5)) }
+    ' <<<"$versions"
+}
+
+ffi_tvm=0.27.0
+legacy_tvm=0.16.0
+case $tvm in
+'') ;;
+list) awk 'NF { print $1, $2 }' <<<"$versions"; exit 0 ;;
+*)
+    only=$(column "$tvm" 2 1)
+    [ -n "$only" ] || { say "no TVM $tvm; there are: $(awk 'NF { printf "%s ", $1 }' <<<"$versions")" >&2
+        exit 2; }
+    case $only in ffi) ffi_tvm=$tvm ;; legacy) legacy_tvm=$tvm ;; esac
+    ;;
+esac
+: "${dir:=$repository/build/tvm${tvm:+-$tvm}}"
+
+# The TVM of environment $1.
+tvm_of() {
+    case $1 in ffi) echo $ffi_tvm ;; legacy) echo $legacy_tvm ;; esac
+}
 
 if [ $check = no ]; then
     mkdir -p "$dir" || exit 4
@@ -192,9 +233,8 @@ unpack_jar() {
 
 # The text of environment $1's stamp; $2 tells where its interpreter came from.
 stamp_text() {
-    local package=$ffi_package
-    [ "$1" = legacy ] && package=$legacy_package
-    printf 'format=%s\npackage=%s\nsource=%s\n' $stamp_format "$package" "$2"
+    printf 'format=%s\npackage=%s\nsource=%s\n' $stamp_format \
+        "$(column "$(tvm_of "$1")" 5 1)" "$2"
 }
 
 # Is environment $1 whole, of the version wanted, and does its interpreter still run?
@@ -212,11 +252,12 @@ is_made() {
     return 1
 }
 
-# Puts package $2 into environment $1 and sees that all of it can be imported.
+# Puts packages $2 into environment $1 and sees that all of it can be imported.
 install_package() {
     local name=$1 package=$2 python=$dir/$1/bin/python
     say "$name: installing $package"
-    "$python" -m pip install -q --no-input --disable-pip-version-check "$package" \
+    # shellcheck disable=SC2086 # words
+    "$python" -m pip install -q --no-input --disable-pip-version-check $package \
         >>"$dir/$name.log" 2>&1 ||
         { reason="pip could not install $package: $(grep -E '^ERROR' "$dir/$name.log" |
             tail -n 1) (log: $dir/$name.log)"; return 1; }
@@ -233,12 +274,22 @@ make_venv() {
     "$python" -m venv "$dir/$name" >>"$dir/$name.log" 2>&1 ||
         { reason="$python -m venv failed (Debian: package python3-venv; log: $dir/$name.log)"
           return 1; }
+    [ "$(column "$(tvm_of "$name")" 4 1)" = runtime ] || return 0
+    rm "$dir/$name/bin/python" && cat >"$dir/$name/bin/python" <<'WRAPPER' &&
+#!/bin/sh
+TVM_USE_RUNTIME_LIB=1
+export TVM_USE_RUNTIME_LIB
+exec "$(dirname "$0")/python3" "$@"
+WRAPPER
+        chmod +x "$dir/$name/bin/python" || { reason="cannot write $dir"; return 1; }
+    # It would be a link to the wrapper.
+    ln -sf "$python" "$dir/$name/bin/python3"
 }
 
 # Makes environment $1 from interpreter $2, or from Maven Central if $2 is the word maven.
 make_environment() {
-    local name=$1 python=$2 package=$ffi_package source=python
-    [ "$name" = legacy ] && package=$legacy_package
+    local name=$1 python=$2 source=python package
+    package=$(column "$(tvm_of "$name")" 5 1)
     rm -rf "${dir:?}/$name" && : >"$dir/$name.log" || { reason="cannot write $dir"; return 1; }
     if [ "$python" = maven ]; then
         source=maven
@@ -253,34 +304,43 @@ make_environment() {
 }
 
 set_up_ffi() {
-    local python
-    python=$(find_ffi_python) ||
-        { reason="no CPython >= 3.10 with venv and pip here (Debian: packages python3 \
+    local python wanted
+    wanted=$(column $ffi_tvm 3 1)
+    if [ "$wanted" = any ]; then
+        python=$(find_ffi_python)
+    else
+        python=$(find_python "$wanted")
+    fi || { reason="no CPython ${wanted/any/>= 3.10} with venv and pip here (Debian: packages python3 \
 python3-venv)"; return 1; }
     make_environment ffi "$python"
 }
 
 set_up_legacy() {
-    local python reasons=
+    local python reasons='' wanted version
+    wanted=$(column $legacy_tvm 3 1)
     if [ "$legacy_from" != maven ]; then
-        for version in 3.8 3.10; do
+        for version in ${wanted//,/ }; do
             if python=$(find_python $version); then
                 make_environment legacy "$python" && return 0
                 reasons="$reasons$python: $reason; "
             fi
         done
-        [ -n "$reasons" ] || reasons="no python3.8 or python3.10 on this machine; "
+        [ -n "$reasons" ] || reasons="no CPython ${wanted/,/ or } on this machine; "
         [ "$legacy_from" = python ] && { reason=${reasons%; }; return 1; }
     fi
+    case ,$wanted, in *,3.10,*) ;; *) reason=${reasons%; }; return 1 ;; esac
     make_environment legacy maven && return 0
     reason="$reasons$reason"
     return 1
 }
 
 version_of() {
-    "$dir/$1/bin/python" - "$1" <<'PYTHON'
+    local package
+    package=$(column "$(tvm_of "$1")" 5 1)
+    package=${package%% *}
+    "$dir/$1/bin/python" - "${package%%[\[=]*}" <<'PYTHON'
 import importlib.metadata as m, platform, sys
-name = {"ffi": "apache-tvm", "legacy": "hhb-tvm"}[sys.argv[1]]
+name = sys.argv[1]
 print("%s %s, CPython %s" % (name, m.version(name), platform.python_version()))
 PYTHON
 }

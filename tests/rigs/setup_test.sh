@@ -155,7 +155,7 @@ said "still missing after the installation: libjansson-dev"
 interop=$(cd "$(dirname "$0")/../interop" && pwd)/setup.sh
 make_legacy() {
     local status=0 tool
-    for tool in dirname grep rm tail; do
+    for tool in awk dirname grep rm tail; do
         ln -s "$(type -P $tool)" "$machine/bin/$tool"
     done
     printf '#!/bin/sh\n[ "$1" = -s ] && echo Linux || echo x86_64\n' >"$machine/bin/uname"
