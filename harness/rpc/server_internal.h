@@ -39,12 +39,14 @@ struct lr_server_session;
 struct lr_server_slot {
     struct lr_server *server;
     char *matchkey; /* NULL: none; a session is served, or memory was short */
-    char *replaced; /* the matchkey before it, for the tracker; NULL: none */
+    char *replaced; /* the last one before it that a tracker knew; NULL: none */
     unsigned int index;
-    bool put;        /* a PUT of |matchkey| is at the tracker or on its way there */
-    bool answered;   /* and has been answered */
-    bool pending;    /* seen in the poll's answer under way */
-    lr_time seen_at; /* when it was last known to be free at the tracker */
+    unsigned int puts; /* PUTs of it whose answers have not come */
+    bool known;        /* a tracker has |matchkey|: it has answered, or granted it */
+    bool put;          /* a PUT of |matchkey| is at the tracker or on its way there */
+    bool answered;     /* and has been answered */
+    bool pending;      /* seen in the poll's answer under way */
+    lr_time seen_at;   /* when it was last known to be free at the tracker */
     struct lr_timer timer;
     struct lr_server_session *session; /* NULL: free */
 };

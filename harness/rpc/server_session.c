@@ -45,6 +45,7 @@ enum lr_status lr_server_session_begin(struct lr_server_conn *conn, struct lr_se
     }
     conn->session = session;
     slot->session = session;
+    slot->known = slot->matchkey != NULL;
     lr_timers_disarm(&server->timers, &slot->timer);
     server->counts.sessions_begun++;
     lr_server_trace(server, now, LR_TRACE_SESSION_BEGIN, conn->id,

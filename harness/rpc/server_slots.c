@@ -67,11 +67,14 @@ void lr_server_slot_offer(struct lr_server_slot *slot, lr_time now) {
     }
     char *matchkey = lr_matchkey_new(server->role.env.alloc, lr_text_of(server->options.key),
                                      server->role.env.random);
-    if (slot->matchkey != NULL) {
+    if (slot->known) { /* else whoever hears of the new one knows of the one before that */
         drop_key(server, &slot->replaced);
         slot->replaced = slot->matchkey;
+    } else {
+        drop_key(server, &slot->matchkey);
     }
     slot->matchkey = matchkey;
+    slot->known = false;
     slot->put = false;
     slot->answered = false;
     slot->pending = false;

@@ -85,6 +85,7 @@ static void lose_tracker(struct lr_server *server, bool ended, lr_time now, cons
     lr_timers_disarm(&server->timers, &link->poll);
     for (unsigned int i = 0; i < server->options.sessions_max; i++) {
         struct lr_server_slot *slot = &server->slots[i];
+        slot->puts = 0;
         slot->put = false;
         slot->answered = false;
         if (slot->matchkey != NULL) {
@@ -186,6 +187,7 @@ void lr_server_link_put(struct lr_server *server, struct lr_server_slot *slot, l
                      status == LR_ENOMEM ? "out of memory for a PUT" : "it does not answer");
         return;
     }
+    slot->puts++;
     slot->put = true;
     slot->seen_at = now;
     lr_server_trace(server, now, LR_TRACE_PUT, server->link.conn, "matchkey %s", slot->matchkey);
@@ -275,7 +277,9 @@ static void handle_answer(struct lr_server *server, struct lr_server_question qu
     } else if (question.code == LR_TRACKER_UPDATE_INFO) {
         become_ready(server, now);
     } else {
-        server->slots[question.slot].answered = true;
+        struct lr_server_slot *slot = &server->slots[question.slot];
+        slot->answered = --slot->puts == 0; /* the last one is that of its matchkey */
+        slot->known = slot->known || slot->answered;
     }
 }
 

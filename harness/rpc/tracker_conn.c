@@ -136,7 +136,8 @@ enum lr_status lr_tracker_conn_send(struct lr_tracker *tracker, struct lr_tracke
 }
 
 /* Refuses what |conn| has sent. Where it was a message at all it is answered with FAIL; what is not
- * this protocol (|status| LR_ENOTSUP) is closed without a word, as by TVM's tracker. */
+ * this protocol (|status| LR_ENOTSUP) is closed without a word, as by TVM's tracker, and so is what
+ * there is no memory for (LR_ENOMEM): that says nothing of the question, which may be put again. */
 static void refuse(struct lr_tracker *tracker, struct lr_tracker_conn *conn, enum lr_status status,
                    const char *why, lr_time now) {
     enum lr_trace_kind kind = status == LR_ENOMEM   ? LR_TRACE_FAILURE
@@ -147,7 +148,8 @@ static void refuse(struct lr_tracker *tracker, struct lr_tracker_conn *conn, enu
                   LR_ADDRESS_TEXT_WORDS(conn->ip, conn->port), why);
     struct lr_buf answer;
     lr_buf_init(&answer, tracker->role.env.alloc);
-    if (status == LR_ENOTSUP || lr_tracker_answer_code(LR_TRACKER_FAIL, &answer) != LR_OK ||
+    if (status == LR_ENOTSUP || status == LR_ENOMEM ||
+        lr_tracker_answer_code(LR_TRACKER_FAIL, &answer) != LR_OK ||
         lr_tracker_conn_send(tracker, conn, &answer, now) != LR_OK) {
         lr_buf_deinit(&answer); /* without memory the end has to do as an answer */
     }

@@ -291,6 +291,23 @@ TRACKER_CASE(offers_as_many_matchkeys_as_it_has_slots, 3) {
     rig_expect_alive(rig, other);
 }
 
+/* What it would have been offered under was made while there was no tracker to hear of it. */
+TRACKER_CASE(tells_the_next_tracker_which_granted_matchkey_is_replaced, 2) {
+    char key[sizeof rig->matchkey];
+    rig_expect(rig, rig_tracker_join(rig) && rig_tracker_put(rig));
+    memcpy(key, rig->matchkey, sizeof key);
+    lr_link link = open_granted(rig);
+    rig_expect(rig, rig_tracker_put(rig));
+    if (rig->tracker != LR_LINK_NONE) {
+        lr_driver_reset(rig->driver, rig->tracker);
+    }
+    rig->tracker = LR_LINK_NONE;
+    rig_shutdown(rig, link);
+    lr_driver_advance(rig->driver, LR_SECOND);
+    rig_expect(rig, rig_tracker_join(rig) && rig_tracker_put(rig));
+    rig_expect(rig, strcmp(rig->replaces, key) == 0);
+}
+
 TRACKER_CASE(stop_leaves_the_tracker, 1) {
     register_server(rig);
     lr_link link = open_granted(rig);
