@@ -21,7 +21,7 @@ strict := $(if $(filter-out 0,$(STRICT)),--strict)
 filter := $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: help setup build run test interop bench lint format clang digests big-endian asan valgrind \
-        fuzz mutants mutate coverage clean distclean
+        fuzz torture mutants mutate coverage clean distclean
 
 help: ## this list
 	@echo "lastref: is every session released on time, whatever happens?"
@@ -34,7 +34,7 @@ help: ## this list
 # JOBS         ## how much at once (default: the processors)
 # STRICT       ## 1: whatever could not be run is a failure (run, test, interop)
 # SCENARIOS    ## run: files or folders (default: scenarios/)
-# FILTER       ## run: only cases whose name contains this; test: only tests whose name matches
+# FILTER       ## run, torture: only cases whose name contains this; test: only tests whose name matches
 # ARGS         ## run, interop, bench, mutants, mutate: further options, handed on as they are
 # TVM          ## interop: with these versions, as in TVM='0.25.0 0.19.0', instead of the usual two; TVM=list
 # FAST         ## bench: 1: in half a minute, and without real TVM
@@ -105,6 +105,14 @@ valgrind: ## all tests under valgrind: errors, leaks, descriptors
 fuzz: ## every fuzz target for FUZZ_SECONDS
 	@tools/setup.sh base clang fuzz
 	@tools/run_fuzz.sh
+
+torture: ## each allocation and each transport call of every scenario fails once; all must end cleanly
+	@tools/setup.sh base
+	@tools/build.sh release lastref
+	for what in memory io; do \
+	    build/release/bin/lastref run $(SCENARIOS) --torture $$what $(filter) --jobs $(JOBS) \
+	        --known-failures scenarios/known_failures.txt $(ARGS) || exit 1; \
+	done
 
 mutants: ## are planted bugs found, by whom first, as what: build/mutants.md (ARGS=--first: in minutes)
 	@tools/setup.sh base mutants

@@ -146,6 +146,17 @@ static void set_digest(struct json_report *report, json_t *object, uint64_t dige
     set_text(report, object, "digest", digest == 0 ? NULL : text);
 }
 
+static void set_torture(struct json_report *report, json_t *object,
+                        const struct lr_case_result *result) {
+    json_t *torture = result->torture == NULL ? json_null() : json_object();
+    if (result->torture != NULL) {
+        set_text(report, torture, "what", result->torture);
+        set_number(report, torture, "points", result->torture_points);
+        set_number(report, torture, "failed", result->torture_failed);
+    }
+    set(report, object, "torture", torture);
+}
+
 static json_t *case_of(struct json_report *report, const struct lr_case_result *result) {
     json_t *one = json_object();
     set_text(report, one, "name", result->name);
@@ -168,6 +179,7 @@ static json_t *case_of(struct json_report *report, const struct lr_case_result *
     set_lines(report, one, "sessions", &result->sessions);
     set_lines(report, one, "told", &result->told);
     set_retentions(report, one, result);
+    set_torture(report, one, result);
     set_lines(report, one, "timeline", &result->timeline);
     return one;
 }

@@ -11,6 +11,7 @@
 #include "reports/reports.h"
 #include "scenario/crew.h"
 #include "scenario/runner.h"
+#include "scenario/torturer.h"
 #include "world/live.h"
 
 enum { REPORTERS_MAX = 4, GRACE_SECONDS = 30, WORKER_PATH_MAX = 4096 };
@@ -33,6 +34,8 @@ struct run_settings {
     unsigned int world;
     unsigned int jobs; /* 0: not said */
     unsigned int repeat;
+    const char *torture_text;
+    struct lr_torture torture;
     bool strict;
     bool list;
     struct lr_log_options log;
@@ -57,6 +60,9 @@ static const struct lr_option run_options[] = {
     {LR_OPTION(LR_OPTION_SECONDS, "grace", "SECONDS", struct run_settings, grace_ns,
                "what a case may take beyond its limit before its worker is killed"),
      .min = LR_SECOND / 10, .max = 86400 * LR_SECOND},
+    {LR_OPTION(LR_OPTION_TEXT, "torture", "WHAT", struct run_settings, torture_text,
+               "memory or io: repeat each case, in sim, with the n-th allocation or transport call "
+               "of its roles failing, for every n; memory=17: that one alone")},
     {LR_OPTION(LR_OPTION_TEXT, "known-failures", "FILE", struct run_settings, known,
                "cases that are known to fail: `CASE | VERDICT | REASON | LINK`, a line each")},
     {LR_OPTION(LR_OPTION_FLAG, "strict", NULL, struct run_settings, strict,
@@ -93,6 +99,7 @@ struct running {
     struct lr_known known;
     struct lr_log log;
     struct lr_crew *crew;
+    struct lr_torturer torturer;
     struct lr_reporter *reporters[REPORTERS_MAX];
     size_t reporter_count;
 };
@@ -162,10 +169,17 @@ static int run_with(struct running *running, const struct run_settings *settings
                     struct lr_run_summary *summary) {
     struct lr_error error = {.code = LR_OK};
     unsigned int processors = lr_platform_processors();
+    bool torturing = settings->torture.kind != LR_TORTURE_NONE && !settings->torture.alone;
+    if (torturing) {
+        lr_torturer_init(&running->torturer, lr_alloc_system(), lr_crew_player(running->crew),
+                         settings->torture.kind);
+    }
     const struct lr_run_options options = {
         .suite = &running->suite,
         .known = &running->known,
-        .player = lr_crew_player(running->crew),
+        .player = torturing ? &running->torturer.player : lr_crew_player(running->crew),
+        .torture = settings->torture.alone ? settings->torture
+                                           : (struct lr_torture){.kind = LR_TORTURE_NONE},
         .seed = settings->seed,
         .repeat = settings->repeat,
         .sim_jobs = settings->jobs > 0                       ? settings->jobs
@@ -283,6 +297,16 @@ int lr_cli_run(int argc, char **argv) {
     int result = lr_options_parse(&run_line, argc, argv, &settings, &paths, &path_count);
     if (result != LR_OPTIONS_GO_ON) {
         return result;
+    }
+    if (settings.torture_text != NULL) {
+        if (!lr_torture_parse(settings.torture_text, &settings.torture)) {
+            return lr_options_refuse(&run_line, "--torture takes memory, io, or one of them with a "
+                                                "number: memory=17");
+        }
+        if (settings.world == WORLD_LIVE) {
+            return lr_options_refuse(&run_line, "--torture needs the simulated world");
+        }
+        settings.world = WORLD_SIM;
     }
     struct running running = {.reporter_count = 0};
     running.suite.alloc = lr_alloc_system();

@@ -88,6 +88,10 @@ struct lr_case_result {
     struct lr_retention *retentions; /* what held sessions, where the scenario expected it or an
                                         expectation failed; in order */
     size_t retentions_lost;          /* beyond LR_RESULT_RETENTIONS_MAX, or for want of memory */
+    const char *torture;     /* what failed, one by one: "memory", "io"; static; NULL: nothing */
+    uint64_t torture_points; /* at which that was tried */
+    uint64_t torture_failed; /* and did not end cleanly */
+    bool torture_over;       /* there are no more of them */
 };
 
 /* |name|, |title| and |file| are copied. LR_ENOMEM. */

@@ -20,12 +20,17 @@ static lr_time elapsed(const struct lr_play *play, lr_time at) {
     return lr_stage_elapsed(play->stage, at);
 }
 
+/* Roles that were short of memory, or lost their tracker by it, try again after a pause: up to
+ * this. */
+#define TORTURE_SETTLE_NS (10 * LR_SECOND)
+
 /* What still runs has the budget of a death in which to end. */
 static void settle(struct lr_play *play) {
     struct lr_budget budget =
         lr_budget_for(LR_CAUSE_DEATH, 0, lr_world_real_time(play->stage->world),
                       play->stage->options.calibration);
-    lr_time until = lr_time_add(now_of(play), budget.requestable_ns);
+    uint64_t patience = lr_stage_tortured(play->stage) ? TORTURE_SETTLE_NS : budget.requestable_ns;
+    lr_time until = lr_time_add(now_of(play), patience);
     while (!lr_stage_all_released(play->stage) && now_of(play) < until && !play->interrupted) {
         play->interrupted = !lr_stage_turn(play->stage, until);
     }
@@ -76,11 +81,34 @@ static void set_reason(struct lr_case_result *result, const char *text) {
     result->reason = lr_alloc_string(result->alloc, text, strlen(text));
 }
 
+/* Where something of the roles was made to fail: what the script expected may not come, but
+ * somebody must say so, and the audit must be clean. */
+static enum lr_case_outcome tortured_outcome(struct lr_play *play) {
+    struct lr_case_result *result = play->result;
+    if (play->interrupted || lr_ledger_health(play->stage->ledger) != LR_OK) {
+        set_reason(result, play->interrupted ? "interrupted" : "the ledger ran out of memory");
+        return LR_CASE_INVALID;
+    }
+    if (play->hung) {
+        set_reason(result, play->unready);
+        return LR_CASE_UNEXPECTED;
+    }
+    if (play->unreleased) {
+        set_reason(result, "never released: a session that the script had ended");
+        return LR_CASE_UNEXPECTED;
+    }
+    return result->findings.count + result->findings.lost > 0 ? LR_CASE_UNEXPECTED
+                                                              : LR_CASE_AS_EXPECTED;
+}
+
 static enum lr_case_outcome outcome_of(struct lr_play *play, bool unfired) {
     struct lr_case_result *result = play->result;
     if (play->missing[0] != '\0') {
         set_reason(result, play->missing);
         return LR_CASE_NOT_RUN;
+    }
+    if (lr_stage_tortured(play->stage)) {
+        return tortured_outcome(play);
     }
     if (play->failed) {
         return LR_CASE_UNEXPECTED;
@@ -134,9 +162,10 @@ static void set_verdicts(struct lr_play *play) {
 }
 
 void lr_curtain(struct lr_play *play) {
-    if (play->missing[0] == '\0' && play->unready[0] == '\0') {
+    bool tortured = lr_stage_tortured(play->stage);
+    if (play->missing[0] == '\0' && (play->unready[0] == '\0' || tortured)) {
         lr_stage_end_clients(play->stage);
-        if (!play->interrupted && !play->failed && play->failure[0] == '\0') {
+        if (!play->interrupted && !play->failed && play->failure[0] == '\0' && !tortured) {
             lr_play_end_actors(play);
         }
         settle(play);

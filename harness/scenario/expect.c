@@ -218,7 +218,10 @@ static void make_probe(lua_State *lua, struct lr_stage *stage, struct lr_party *
     }
     struct lr_client_options options = lr_client_options_default;
     struct lr_error error = {.code = LR_OK};
-    if (lr_stage_client(stage, NULL, &options, tracker, &stage->probe, &error) != LR_OK) {
+    stage->sparing = true;
+    enum lr_status status = lr_stage_client(stage, NULL, &options, tracker, &stage->probe, &error);
+    stage->sparing = false;
+    if (status != LR_OK) {
         lr_words_raise(lua, &error);
     }
 }

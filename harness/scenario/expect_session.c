@@ -145,6 +145,8 @@ static int release_over(lua_State *lua, int status, lua_KContext kcontext) {
     uint64_t late_by = 0;
     enum lr_release release = judge(wait, &late_by);
     note_verdict(play, release, late_by);
+    play->unreleased =
+        play->unreleased || (release == LR_RELEASE_NEVER && wait->mark.text[0] != '\0');
     char text[TEXT_MAX];
     char expected[TEXT_MAX];
     char seen[LR_HELD_TEXT_MAX + TEXT_MAX];

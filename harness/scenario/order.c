@@ -36,13 +36,21 @@ static enum lr_status append_word(struct lr_buf *out, const char *text) {
 
 static enum lr_status append_command(struct lr_buf *out, const struct lr_order *order) {
     char seed[48];
+    char torture[64] = "";
     (void)snprintf(seed, sizeof seed, " --seed %" PRIu64, order->seed);
+    if (order->torture.alone) {
+        (void)snprintf(torture, sizeof torture, " --torture %s=%" PRIu64,
+                       lr_torture_name(order->torture.kind), order->torture.first);
+    } else if (order->torture.kind != LR_TORTURE_NONE) {
+        (void)snprintf(torture, sizeof torture, " --torture %s",
+                       lr_torture_name(order->torture.kind));
+    }
     const struct {
         const char *text;
         bool word;
     } parts[] = {{"lastref run ", false}, {order->file, true},   {seed, false},
                  {" --world ", false},    {order->world, false}, {" --filter ", false},
-                 {order->name, true}};
+                 {order->name, true},     {torture, false}};
     enum lr_status status = LR_OK;
     for (size_t i = 0; i < LR_COUNT_OF(parts) && status == LR_OK; i++) {
         status = parts[i].word ? append_word(out, parts[i].text)
@@ -102,6 +110,14 @@ static void judge_memory(struct lr_case_result *result, const struct lr_counting
 enum lr_status lr_order_play(const struct lr_order *order, const struct lr_order_means *means,
                              struct lr_case_result *result, bool *interrupted,
                              struct lr_error *error) {
+    return order->torture.kind == LR_TORTURE_NONE
+               ? lr_order_play_once(order, means, NULL, result, interrupted, error)
+               : lr_torture_play(order, means, result, interrupted, error);
+}
+
+enum lr_status lr_order_play_once(const struct lr_order *order, const struct lr_order_means *means,
+                                  struct lr_torture_point *point, struct lr_case_result *result,
+                                  bool *interrupted, struct lr_error *error) {
     *interrupted = false;
     struct lr_counting_alloc memory; /* what is refused here no limit of a script's or role's is */
     lr_counting_alloc_init(&memory, means->alloc);
@@ -116,6 +132,7 @@ enum lr_status lr_order_play(const struct lr_order *order, const struct lr_order
         .calibration = &order->calibration,
         .tvm = means->tvm,
         .trace = means->trace,
+        .torture = point,
     };
     struct lr_error why = {.code = LR_OK};
     lr_assert_set_context(result->repeat);

@@ -4,6 +4,7 @@
 #define LR_SCENARIO_ORDER_H
 
 #include "ledger/result.h"
+#include "scenario/torture.h"
 #include "scenario/tvm.h"
 #include "trace/trace.h"
 
@@ -17,6 +18,7 @@ struct lr_order {
     uint64_t seed;
     uint64_t limit_ns; /* the scenario's, in its world's time */
     struct lr_calibration calibration;
+    struct lr_torture torture; /* kind none: the case as it is */
 };
 
 /* "live" or "sim" as a static string; NULL where |name| is neither. */
@@ -44,5 +46,11 @@ LR_NODISCARD enum lr_status lr_order_play(const struct lr_order *order,
                                           const struct lr_order_means *means,
                                           struct lr_case_result *result, bool *interrupted,
                                           struct lr_error *error);
+/* The same of one round of it: as it is (|point| NULL), or with that point failing. */
+LR_NODISCARD enum lr_status lr_order_play_once(const struct lr_order *order,
+                                               const struct lr_order_means *means,
+                                               struct lr_torture_point *point,
+                                               struct lr_case_result *result, bool *interrupted,
+                                               struct lr_error *error);
 
 #endif

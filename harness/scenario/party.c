@@ -24,6 +24,13 @@ static bool name_taken(const struct lr_stage *stage, const char *name) {
     return false;
 }
 
+/* Peers and the harness's own client are not on trial. */
+static bool is_tortured(const struct lr_party *party) {
+    return party->stage->options.torture != NULL && !party->stage->sparing &&
+           (party->kind == LR_PARTY_TRACKER || party->kind == LR_PARTY_SERVER ||
+            party->kind == LR_PARTY_CLIENT);
+}
+
 /* A party with a name of its own, on the stage, with nothing behind it yet. */
 static enum lr_status enter(struct lr_stage *stage, enum lr_party_kind kind, const char *name,
                             struct lr_party **out, struct lr_error *error) {
@@ -52,7 +59,8 @@ static enum lr_status enter(struct lr_stage *stage, enum lr_party_kind kind, con
         LR_FREE(stage->alloc, party);
         return LR_EEXISTS;
     }
-    lr_counting_alloc_init(&party->memory, stage->alloc);
+    lr_counting_alloc_init(&party->memory,
+                           is_tortured(party) ? &stage->tortured_memory.base : stage->alloc);
     party->random = lr_prng_fork(&stage->random, party->name);
     lr_list_append(&stage->parties, &party->node);
     *out = party;
@@ -83,6 +91,9 @@ static enum lr_status settle(struct lr_party *party, struct lr_role *role, enum 
     enum lr_status status = lr_world_add(world, role, party->name, plane, &party->host);
     if (status == LR_OK && address != NULL && lr_sim_of(world) != NULL) {
         status = lr_sim_place(party->host, address);
+    }
+    if (status == LR_OK && is_tortured(party)) {
+        lr_sim_torture(party->host, &party->stage->tortured_calls);
     }
     return status;
 }

@@ -144,6 +144,7 @@ static void perform(struct lr_play *play, lr_time limit_at, uint64_t limit_ns) {
         }
         if (lr_world_now(play->stage->world) >= limit_at) {
             char text[32];
+            play->hung = true;
             (void)snprintf(play->unready, sizeof play->unready,
                            "the case's time limit of %s has passed",
                            lr_text_duration(text, sizeof text, limit_ns));

@@ -49,6 +49,8 @@ struct lr_play {
     char unready[LR_ERROR_TEXT_MAX]; /* a subject that did not start: the case is invalid */
     char failure[LR_ERROR_TEXT_MAX]; /* why the script ended before its end */
     bool failed;                     /* an expectation did not hold */
+    bool hung;                       /* something was waited for as long as may be */
+    bool unreleased; /* a session was not released, long after the script had done its part */
     bool interrupted;
 };
 

@@ -173,6 +173,7 @@ static struct lr_order order_of(const struct run *run, size_t index) {
         .seed = run->options->seed + within / run->part,
         .limit_ns = one->limit_ns,
         .calibration = run->summary->calibration,
+        .torture = run->options->torture,
     };
 }
 

@@ -15,10 +15,11 @@ struct lr_run_options {
     struct lr_known *known; /* may be empty */
     struct lr_player *player;
     uint64_t seed;
-    unsigned int repeat;    /* each case so often; at least 1 */
-    unsigned int sim_jobs;  /* cases at a time; at least 1 */
-    unsigned int live_jobs; /* likewise; more than one share the machine that is judged */
-    unsigned int worlds;    /* that the suite was gathered for */
+    unsigned int repeat;       /* each case so often; at least 1 */
+    unsigned int sim_jobs;     /* cases at a time; at least 1 */
+    unsigned int live_jobs;    /* likewise; more than one share the machine that is judged */
+    unsigned int worlds;       /* that the suite was gathered for */
+    struct lr_torture torture; /* of each case; kind none: as it is */
     bool strict;
     bool whole; /* no filter: lines of |known| that match no case are stale */
     struct lr_reporter *const *reporters;

@@ -82,6 +82,12 @@ enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options
     lr_list_init(&stage->arrived);
     lr_list_init(&stage->faults);
     lr_prng_init(&stage->random, options->seed);
+    lr_counting_alloc_init(&stage->tortured_memory, stage->alloc);
+    if (options->torture != NULL && options->torture->kind == LR_TORTURE_MEMORY) {
+        stage->tortured_memory.fail_at = options->torture->at;
+    } else if (options->torture != NULL) {
+        stage->tortured_calls.fail_at = options->torture->at;
+    }
     if (has_digest(stage)) {
         lr_digest_init(&stage->digest, options->trace);
         stage->options.trace = &stage->digest.base;
@@ -102,6 +108,17 @@ enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options
     stage->began = lr_world_now(stage->world);
     *out = stage;
     return LR_OK;
+}
+
+/* How many points of torture there have been. */
+static uint64_t calls_of(const struct lr_stage *stage) {
+    return stage->options.torture->kind == LR_TORTURE_MEMORY ? stage->tortured_memory.calls
+                                                             : stage->tortured_calls.calls;
+}
+
+bool lr_stage_tortured(const struct lr_stage *stage) {
+    const struct lr_torture_point *point = stage->options.torture;
+    return point != NULL && calls_of(stage) >= point->at;
 }
 
 /* The order matters: sessions go before their clients, parties before the world that drains them,
@@ -125,6 +142,9 @@ void lr_stage_free(struct lr_stage *stage) {
     }
     lr_world_free(stage->world);
     lr_ledger_free(stage->ledger);
+    if (stage->options.torture != NULL) {
+        stage->options.torture->count = calls_of(stage);
+    }
     LR_FREE(stage->alloc, stage);
 }
 

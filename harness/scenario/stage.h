@@ -12,6 +12,7 @@
 #include "rpc/client.h"
 #include "rpc/server.h"
 #include "rpc/tracker.h"
+#include "scenario/torture.h"
 #include "scenario/tvm.h"
 #include "trace/digest.h"
 #include "world/live.h"
@@ -82,6 +83,7 @@ struct lr_stage_options {
     bool without_digest;         /* events that nobody reads are not put into words: for a search
                                     through many cases, which plays what it finds once more */
     const struct lr_sim_options *sim; /* how the simulated world is; NULL: as usual; borrowed */
+    struct lr_torture_point *torture; /* what fails of the roles' doing; borrowed; NULL: nothing */
 };
 
 struct lr_stage {
@@ -100,7 +102,10 @@ struct lr_stage {
     struct lr_list faults;
     bool disturbed; /* links were slow, or hosts stood still or were off the net: how soon what
                        nobody asked about must be over is not exact */
-    struct lr_party *probe; /* a client of the harness's own, for SUMMARY */
+    struct lr_party *probe;                   /* a client of the harness's own, for SUMMARY */
+    struct lr_counting_alloc tortured_memory; /* of the roles that are tortured */
+    struct lr_sim_torture tortured_calls;
+    bool sparing; /* who comes now is the harness's own */
 };
 
 /* LR_ENOMEM, LR_EIO. Free with lr_stage_free. */
@@ -167,6 +172,9 @@ uint32_t lr_stage_account(const struct lr_party *client, const struct lr_session
 /* Arms a fault; |link| 0: on the next link towards |service|. The stage keeps the receipt. */
 struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,
                                       uint32_t link, const struct lr_party *service);
+
+/* Whether the point of torture has been reached: from then on only the audit counts. */
+bool lr_stage_tortured(const struct lr_stage *stage);
 
 /* Of all that has happened so far; 0 in a world whose history is never the same twice, and on a
  * stage without one. */

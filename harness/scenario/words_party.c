@@ -40,6 +40,7 @@ static int readied(lua_State *lua, int status, lua_KContext kcontext) {
     if (!readying->ready) {
         const char *why =
             readying->status != LR_OK ? readying->error.text : "it was not ready in time";
+        play->hung = play->hung || readying->status == LR_OK;
         (void)lua_pushfstring(lua, "%s did not start: %s", readying->party->name, why);
         size_t size = strlen(lua_tostring(lua, -1));
         size = size < sizeof play->unready ? size : sizeof play->unready - 1;

@@ -32,6 +32,10 @@ void lr_order_write(struct lr_line_writer *writer, const struct lr_order *order)
     lr_line_number(writer, order->seed);
     lr_line_number(writer, order->limit_ns);
     write_calibration(writer, &order->calibration);
+    lr_line_number(writer, order->torture.kind);
+    lr_line_number(writer, order->torture.first);
+    lr_line_number(writer, order->torture.last);
+    lr_line_number(writer, order->torture.alone);
     lr_line_end(writer);
 }
 
@@ -55,6 +59,11 @@ static enum lr_status read_play(struct lr_line_reader *reader, struct lr_order *
     order->seed = lr_line_take_number(reader, UINT64_MAX);
     order->limit_ns = lr_line_take_number(reader, UINT64_MAX);
     read_calibration(reader, &order->calibration);
+    order->torture.kind =
+        (enum lr_torture_kind)lr_line_take_number(reader, LR_TORTURE_KIND_COUNT - 1);
+    order->torture.first = lr_line_take_number(reader, UINT64_MAX);
+    order->torture.last = lr_line_take_number(reader, UINT64_MAX);
+    order->torture.alone = lr_line_take_number(reader, 1) == 1;
     return order->world == NULL ? LR_EPROTO : lr_line_done(reader);
 }
 
@@ -139,6 +148,10 @@ static void write_head(struct lr_line_writer *writer, const struct lr_case_resul
         lr_line_number(writer, lines_of(result, line_members[i].member)->lost);
     }
     lr_line_number(writer, result->retentions_lost);
+    lr_line_text(writer, result->torture);
+    lr_line_number(writer, result->torture_points);
+    lr_line_number(writer, result->torture_failed);
+    lr_line_number(writer, result->torture_over);
     lr_line_end(writer);
 }
 
@@ -242,6 +255,21 @@ static enum lr_status read_release(const char *text, const char **out) {
     return text != NULL && *out == NULL ? LR_EPROTO : LR_OK;
 }
 
+static void read_torture(struct lr_line_reader *line, struct lr_case_result *result) {
+    const char *name = lr_line_take_text(line);
+    result->torture = NULL;
+    for (int i = LR_TORTURE_NONE + 1; name != NULL && i < LR_TORTURE_KIND_COUNT; i++) {
+        const char *known = lr_torture_name((enum lr_torture_kind)i);
+        result->torture = strcmp(known, name) == 0 ? known : result->torture;
+    }
+    if (name != NULL && result->torture == NULL) {
+        line->status = LR_EPROTO;
+    }
+    result->torture_points = lr_line_take_number(line, UINT64_MAX);
+    result->torture_failed = lr_line_take_number(line, UINT64_MAX);
+    result->torture_over = lr_line_take_number(line, 1) == 1;
+}
+
 static enum lr_status keep_text(struct lr_alloc *alloc, const char *text, const char **out) {
     *out = text == NULL ? NULL : lr_alloc_string(alloc, text, strlen(text));
     return text != NULL && *out == NULL ? LR_ENOMEM : LR_OK;
@@ -280,6 +308,7 @@ static enum lr_status read_head(struct lr_answer *answer) {
         memcpy((char *)result + line_members[i].member, &lines, sizeof lines);
     }
     result->retentions_lost = (size_t)lr_line_take_number(line, SIZE_MAX);
+    read_torture(line, result);
     if (status == LR_OK) {
         status = lr_line_done(line);
     }

@@ -57,6 +57,15 @@ struct lr_sim *lr_sim_of(struct lr_world *world);
 /* Puts |host|, which has opened nothing yet, at |address| (copied): a numeric address or a name,
  * each of which is itself and has ports of its own. LR_ENOMEM, LR_EINVAL. */
 LR_NODISCARD enum lr_status lr_sim_place(struct lr_host *host, const char *address);
+/* Calls of roles to the transport (a listen, a connect, an accept, a run of sends, a read), counted
+ * over all hosts that share it; the one that |fail_at| names fails, as for want of memory, or with
+ * a reset of its connection, of which both ends hear. */
+struct lr_sim_torture {
+    uint64_t fail_at; /* counted from 1; 0: none */
+    uint64_t calls;
+};
+/* From now on the calls of |host| count. Borrows |torture| for the host's life. */
+void lr_sim_torture(struct lr_host *host, struct lr_sim_torture *torture);
 /* The host is off the net: nothing of it arrives, nothing reaches it, nobody is told. What happens
  * in it goes on (its timers, its role); remove it while it is lost, and its power was off: its
  * peers learn of it by keep-alive alone. */

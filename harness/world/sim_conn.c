@@ -199,6 +199,26 @@ void lr_sim_conn_act(struct lr_sim_pair *pair, enum lr_link_action action) {
     lr_sim_tend(pair->sim);
 }
 
+/* Both ends hear of a reset; what is on its way is lost. */
+static void break_off(struct lr_sim_end *end) {
+    struct lr_link *link = watched_by(end);
+    end->end_reason = "torture";
+    if (link != NULL) {
+        (void)lr_link_reset(link, now_of(end), LR_FROM_SERVICE);
+    }
+    lr_sim_reset(end);
+    lr_sim_host_pend(&end->numbered, LR_SIM_PENDING_RESET, LR_SIM_RESET);
+}
+
+bool lr_sim_conn_call(struct lr_sim_end *end) {
+    if (!end->opened || end->frozen || end->closed || !end->numbered.known ||
+        !lr_sim_host_call_fails(end->numbered.host)) {
+        return true;
+    }
+    break_off(end);
+    return false;
+}
+
 /* ---- what the socket tells ---- */
 
 static void hand_bytes(struct lr_sim_end *end, const uint8_t *bytes, size_t size) {
@@ -232,6 +252,10 @@ static size_t hand_spoiled(struct lr_sim_end *end, struct lr_link *link, const u
 void lr_sim_conn_took(struct lr_sim_end *end, const uint8_t *bytes, size_t size) {
     struct lr_link *link = watched_by(end);
     size_t taken = 0;
+    if (!lr_sim_conn_call(end)) {
+        settle(end);
+        return;
+    }
     while (taken < size) {
         enum lr_link_action action = LR_LINK_PASS;
         size_t pass = size - taken;

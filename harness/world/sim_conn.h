@@ -191,6 +191,9 @@ void lr_sim_socket_linger_over(struct lr_sim_end *end);
 
 void lr_sim_conn_begin(struct lr_sim_end *end); /* reads, and does what a fault of byte 0 wants */
 void lr_sim_conn_watch(struct lr_sim_pair *pair, struct lr_sim_host *service);
+/* One more call of the end's role to the transport. False: it fails, and the connection is reset.
+ */
+bool lr_sim_conn_call(struct lr_sim_end *end);
 void lr_sim_conn_took(struct lr_sim_end *end, const uint8_t *bytes, size_t size);
 void lr_sim_conn_ended(struct lr_sim_end *end);
 void lr_sim_conn_failed(struct lr_sim_end *end, enum lr_sim_failure failure);

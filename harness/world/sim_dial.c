@@ -256,7 +256,7 @@ static void arrive_ack(struct lr_sim_pair *pair) {
     host->end_count++;
     lr_sim_trouble_join(end);
     lr_sim_conn_watch(pair, host);
-    lr_conn given = lr_outbox_accept(&host->role->outbox);
+    lr_conn given = lr_sim_host_call_fails(host) ? 0 : lr_outbox_accept(&host->role->outbox);
     if (given == 0) {
         end->opened = true;
         lr_sim_conn_reset(end);

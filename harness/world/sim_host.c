@@ -21,6 +21,14 @@ struct lr_sim_refused {
 _Static_assert(sizeof(struct lr_sim_refused) <= sizeof(struct lr_address),
                "an address's block has to hold it");
 
+void lr_sim_torture(struct lr_host *host, struct lr_sim_torture *torture) {
+    LR_CONTAINER_OF(host, struct lr_sim_host, base)->torture = torture;
+}
+
+bool lr_sim_host_call_fails(struct lr_sim_host *host) {
+    return host->torture != NULL && ++host->torture->calls == host->torture->fail_at;
+}
+
 /* ---- numbers ---- */
 
 void lr_sim_host_number(struct lr_sim_host *host, struct lr_sim_numbered *numbered,
@@ -221,6 +229,12 @@ static size_t do_sends(struct lr_sim_host *host, struct lr_command *commands, si
         }
         return run;
     }
+    if (!lr_sim_conn_call(end)) {
+        for (size_t i = 0; i < run; i++) {
+            lr_buf_deinit(buffers[i]);
+        }
+        return run;
+    }
     lr_sim_send(end, buffers, run);
     if (!end->closed && end->unsent == 0) {
         lr_sim_host_pend(&end->numbered, LR_SIM_PENDING_WRITABLE, LR_SIM_FINE);
@@ -274,6 +288,10 @@ static void carry_out(struct lr_sim_host *host) {
     for (size_t i = 0; i < count;) {
         if (commands[i].kind == LR_COMMAND_SEND) {
             i += do_sends(host, &commands[i], count - i);
+        } else if ((commands[i].kind == LR_COMMAND_LISTEN ||
+                    commands[i].kind == LR_COMMAND_CONNECT) &&
+                   lr_sim_host_call_fails(host)) {
+            lr_sim_host_refuse(host, &commands[i++]);
         } else {
             doers[commands[i].kind](host, &commands[i]);
             if (commands[i].address != NULL) {

@@ -146,8 +146,11 @@ struct lr_sim_host {
     uint32_t troubles;  /* the kinds of faults that are on it, a bit each (sim_trouble.c) */
     uint32_t group;     /* of a partition; 0: none */
     struct lr_trace trace;
+    struct lr_sim_torture *torture; /* NULL: its calls do not fail */
 };
 
+/* One more call of |host| to the transport. True: it is to fail. */
+bool lr_sim_host_call_fails(struct lr_sim_host *host);
 enum lr_status lr_sim_add(struct lr_world *world, struct lr_role *role, const char *name,
                           enum lr_plane plane, struct lr_host **out);
 void lr_sim_remove(struct lr_host *base, bool graceful);

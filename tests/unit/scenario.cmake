@@ -13,7 +13,7 @@ if(CRITERION_FOUND)
     PUBLIC lr_scenario PkgConfig::CRITERION PkgConfig::LUA
     PRIVATE lr_warnings lr_sanitizers)
 
-  foreach(name sandbox script suite known words sessions results false_green stage liar crew runner
+  foreach(name sandbox script suite known words sessions results false_green stage liar crew runner torture
       worker_codec peer)
     lr_add_unit_test(scenario_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/scenario_${name}_test.c
