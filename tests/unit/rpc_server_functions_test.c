@@ -214,6 +214,13 @@ RIG_CASE(server_functions, echo_and_shapes_serve_the_suite) {
     struct lr_value error[] = {str("KeyError"), str("msg")};
     rig_call(rig, link, rig_function(rig, link, "testing.test_raise_error"), error, 2);
     rig_hear_exception(rig, link, "KeyError: msg");
+    char type[128 + 1]; /* a name beyond what is kept of one: cut, and never past its end */
+    memset(type, 'T', sizeof type - 1);
+    type[sizeof type - 1] = '\0';
+    error[0] = str(type);
+    rig_call(rig, link, rig_function(rig, link, "testing.test_raise_error"), error, 2);
+    memcpy(type + 61, ": msg", sizeof ": msg");
+    rig_hear_exception(rig, link, type);
     struct lr_value dims[] = {lr_value_int(2), lr_value_int(3)};
     rig_invoke(rig, link, "ffi.Shape", dims, 2);
     struct lr_value code = rig_heard(rig, 0);

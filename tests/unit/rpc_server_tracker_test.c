@@ -154,6 +154,9 @@ TRACKER_CASE(comes_back_to_a_tracker_again_and_again, 1) {
         }
         rig_expect(rig, !lr_server_registered(rig->server));
         rig->tracker = LR_LINK_NONE;
+        const struct lr_address *again;
+        lr_driver_advance(rig->driver, 150 * LR_MS); /* the pauses begin anew, and short */
+        rig_expect(rig, lr_driver_waiting(rig->driver, rig->host, &again) != LR_LINK_NONE);
         /* gone for minutes: every try is refused */
         lr_time back = lr_driver_now(rig->driver) + 200 * LR_SECOND;
         while (lr_driver_now(rig->driver) < back) {

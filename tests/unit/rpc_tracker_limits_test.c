@@ -69,6 +69,7 @@ static const struct refusal refusals[] = {
     {"[4, \"dev\", \"\", \"high\"]", LR_TRACE_PEER_ERROR},
     {"[4, \"dev\", \"\", NaN]", LR_TRACE_PEER_ERROR},
     {"[4, \"dev\", \"\", 9223372036854775808]", LR_TRACE_PEER_ERROR},
+    {"[4, \"dev\", \"\", 9223372036854775808.0]", LR_TRACE_PEER_ERROR},
     {"[4, \"dev\", \"\", 1e300]", LR_TRACE_PEER_ERROR},
     {"[4, \"\\ud800\", \"\", 1]", LR_TRACE_PEER_ERROR},
     {"[4, \"\xff\", \"\", 1]", LR_TRACE_PEER_ERROR},
