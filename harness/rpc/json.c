@@ -117,7 +117,7 @@ struct room {
     size_t text_bytes;
 };
 
-/* It nests no deeper than |survey| allowed; so below. */
+/* It nests no deeper than |is_too_deep| allows; so below. */
 static void measure(json_t *value, struct room *room) {
     room->values++;
     room->text_bytes += json_string_length(value);
@@ -241,34 +241,27 @@ static enum lr_status parse_by_library(struct lr_alloc *alloc, const void *bytes
                          : LR_OK;
 }
 
-/* What is seen of a text without parsing it: on anything malformed the library has the last word.
- */
-struct survey {
-    bool too_deep;
-    size_t values_max;
-};
-
-static struct survey survey(const char *text, size_t size) {
-    struct survey seen = {.values_max = 1};
+/* How deep brackets nest, without parsing: on anything malformed the library has the last word. */
+static bool is_too_deep(const char *text, size_t size) {
     size_t depth = 0;
     bool in_string = false;
-    for (size_t i = 0; i < size && !seen.too_deep; i++) {
+    for (size_t i = 0; i < size; i++) {
         char c = text[i];
         if (in_string) {
             i += c == '\\';
             in_string = c != '"';
         } else if (c == '[' || c == '{') {
             depth++;
-            seen.values_max++;
-            seen.too_deep = depth > LR_JSON_DEPTH_MAX;
+            if (depth > LR_JSON_DEPTH_MAX) {
+                return true;
+            }
         } else if (c == ']' || c == '}') {
             depth -= depth > 0;
         } else {
-            seen.values_max += c == ',';
             in_string = c == '"';
         }
     }
-    return seen;
+    return false;
 }
 
 enum lr_status lr_json_parse(struct lr_alloc *alloc, const void *bytes, size_t size,
@@ -277,18 +270,17 @@ enum lr_status lr_json_parse(struct lr_alloc *alloc, const void *bytes, size_t s
     if (size == 0) {
         return lr_error_set(error, LR_EPROTO, "an empty message is not JSON");
     }
-    struct survey seen = survey(bytes, size);
-    if (seen.too_deep) {
-        return lr_error_set(error, LR_ELIMIT, "JSON of more than %d levels", LR_JSON_DEPTH_MAX);
-    }
-    enum lr_status status = LR_ENOTSUP;
-    if (seen.values_max <= LR_JSON_PLAIN_MAX) {
-        status = lr_json_plain_parse(alloc, bytes, size, seen.values_max, root);
-    }
+    enum lr_status status = lr_json_plain_parse(alloc, bytes, size, root);
     if (status == LR_ENOMEM) {
         return lr_error_set(error, LR_ENOMEM, "no memory for %zu bytes of JSON", size);
     }
-    return status == LR_OK ? LR_OK : parse_by_library(alloc, bytes, size, root, error);
+    if (status == LR_OK) {
+        return LR_OK;
+    }
+    if (is_too_deep(bytes, size)) {
+        return lr_error_set(error, LR_ELIMIT, "JSON of more than %d levels", LR_JSON_DEPTH_MAX);
+    }
+    return parse_by_library(alloc, bytes, size, root, error);
 }
 
 /* ---- looking ---- */

@@ -26,10 +26,9 @@ struct lr_json *lr_json_make(struct lr_alloc *alloc, size_t value_count, size_t 
 enum { LR_JSON_PLAIN_MAX = 64 };
 
 /* Reads |bytes| into a document where they are lists, integers, null and strings of ASCII without
- * escapes, of |value_count| values at most, LR_JSON_PLAIN_MAX or fewer, and nest no deeper than
- * LR_JSON_DEPTH_MAX. LR_ENOTSUP: they are not, and nothing is said of them; LR_ENOMEM. */
+ * escapes, LR_JSON_PLAIN_MAX values at most, that nest no deeper than LR_JSON_DEPTH_MAX.
+ * LR_ENOTSUP: they are not, and nothing is said of them; LR_ENOMEM. */
 LR_NODISCARD enum lr_status lr_json_plain_parse(struct lr_alloc *alloc, const void *bytes,
-                                                size_t size, size_t value_count,
-                                                struct lr_json **root);
+                                                size_t size, struct lr_json **root);
 
 #endif

@@ -9,13 +9,18 @@
 
 enum { DIGITS_MAX = 15 }; /* far from 64 bits */
 
-/* Elements of a list wait until its end is known; then they are laid one behind the other. */
+/* Elements of a list wait until its end is known; then they are laid one behind the other. What
+ * points into |laid| and into the text is moved to the document at the end, when its size is known.
+ */
 struct plain {
     const char *next;
     const char *end;
-    struct lr_json *laid; /* where the next list's elements go */
+    size_t depth;
+    size_t value_count; /* so far, in either array */
     size_t waiting_count;
+    size_t laid_count;
     struct lr_json waiting[LR_JSON_PLAIN_MAX];
+    struct lr_json laid[LR_JSON_PLAIN_MAX];
 };
 
 static bool read_value(struct plain *plain);
@@ -33,7 +38,10 @@ static bool take(struct plain *plain, char c) {
 }
 
 static bool push(struct plain *plain, struct lr_json value) {
-    LR_ASSERT(plain->waiting_count < LR_JSON_PLAIN_MAX);
+    if (plain->value_count == LR_JSON_PLAIN_MAX) {
+        return false;
+    }
+    plain->value_count++;
     plain->waiting[plain->waiting_count++] = value;
     return true;
 }
@@ -96,10 +104,11 @@ static bool read_list(struct plain *plain) {
         return false;
     }
     size_t count = plain->waiting_count - mark;
-    struct lr_json *items = plain->laid;
+    struct lr_json *items = plain->laid + plain->laid_count;
     memcpy(items, plain->waiting + mark, count * sizeof *items);
-    plain->laid += count;
+    plain->laid_count += count;
     plain->waiting_count = mark;
+    plain->depth--;
     return push(plain,
                 (struct lr_json){.type = LR_JSON_LIST, .count = count, .as = {.items = items}});
 }
@@ -109,7 +118,7 @@ static bool read_value(struct plain *plain) {
     char first = plain->next == plain->end ? '\0' : *plain->next;
     if (first == '[') {
         plain->next++;
-        return read_list(plain);
+        return ++plain->depth <= LR_JSON_DEPTH_MAX && read_list(plain);
     }
     if (first == '"') {
         plain->next++;
@@ -118,27 +127,42 @@ static bool read_value(struct plain *plain) {
     return first == 'n' ? read_null(plain) : read_integer(plain);
 }
 
+/* |value| as it is in a document whose lists begin at |items| and whose text begins at |texts|. */
+static struct lr_json moved(const struct plain *plain, const char *bytes, struct lr_json value,
+                            const struct lr_json *items, const char *texts) {
+    if (value.type == LR_JSON_LIST) {
+        value.as.items = items + (value.as.items - plain->laid);
+    } else if (value.type == LR_JSON_STRING) {
+        value.as.text = texts + (value.as.text - bytes);
+    }
+    return value;
+}
+
 enum lr_status lr_json_plain_parse(struct lr_alloc *alloc, const void *bytes, size_t size,
-                                   size_t value_count, struct lr_json **root) {
-    LR_ASSERT(value_count <= LR_JSON_PLAIN_MAX);
+                                   struct lr_json **root) {
+    struct plain plain; /* its arrays are not cleared: most of them is never used */
+    plain.next = bytes;
+    plain.end = plain.next + size;
+    plain.depth = 0;
+    plain.value_count = 0;
+    plain.waiting_count = 0;
+    plain.laid_count = 0;
+    bool good = read_value(&plain);
+    skip_blanks(&plain);
+    if (!good || plain.next < plain.end) {
+        return LR_ENOTSUP;
+    }
+    LR_ASSERT(plain.waiting_count == 1 && plain.laid_count + 1 == plain.value_count);
     char *texts;
-    struct lr_json *made = lr_json_make(alloc, value_count, size, &texts);
+    struct lr_json *made = lr_json_make(alloc, plain.value_count, size, &texts);
     if (made == NULL) {
         return LR_ENOMEM;
     }
     memcpy(texts, bytes, size);
-    struct plain plain; /* not cleared: most of it is never used */
-    plain.next = texts;
-    plain.end = texts + size;
-    plain.laid = made + 1;
-    plain.waiting_count = 0;
-    bool good = read_value(&plain);
-    skip_blanks(&plain);
-    if (!good || plain.next < plain.end) {
-        lr_json_free(made);
-        return LR_ENOTSUP;
+    made[0] = moved(&plain, bytes, plain.waiting[0], made + 1, texts);
+    for (size_t i = 0; i < plain.laid_count; i++) {
+        made[1 + i] = moved(&plain, bytes, plain.laid[i], made + 1, texts);
     }
-    made[0] = plain.waiting[0];
     *root = made;
     return LR_OK;
 }
