@@ -15,6 +15,7 @@ scenario "a real TVM client's session is released at its timeout by our server a
     end
     local client = w:tvm_client { tvm = case.tvm }
     client:step("tracker t " .. tracker:host() .. " " .. tracker:port())
+    local minor = tonumber(client:step("dialect"):match("0%.(%d+)"))
     client:step("request s t test 2")
     if case.client == "in a call" then client:begin("long-call s 20000") end
 
@@ -23,7 +24,9 @@ scenario "a real TVM client's session is released at its timeout by our server a
     -- TVM's server ends a process and then sends its PUT in two writes: its own pace, not a budget of ours
     local tvms = case.server == "tvm" and "2.5s" or nil
     expect(session):released { after = "timeout", within = tvms, requestable = tvms }
-    expect(session:exception()):contains("RPCSessionTimeoutError")
+    if case.server == "ours" or minor >= 13 then -- before, TVM's server says nothing
+      expect(session:exception()):contains("RPCSessionTimeoutError")
+    end
     expect(tracker):free("test", 1)
     client:kill()
   end,

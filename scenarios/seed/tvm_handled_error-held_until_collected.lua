@@ -12,8 +12,16 @@ scenario "a handled remote error keeps the session of its caller until the colle
     client:step("tracker t " .. tracker:host() .. " " .. tracker:port())
     client:step("request s t test 60")
     client:step("handled-error s rpc.test.except s:boom")
-    expect(client:step("refcount s")):is("3")
     local session = w:session(client)
+    local minor = tonumber(client:step("dialect"):match("0%.(%d+)"))
+    if minor < 14 then -- of another version than the usual one: no cycle yet
+      expect(client:step("refcount s")):is("2")
+      client:step("del s")
+      expect(session):released { after = "last reference" }
+      expect(tracker):free("test", 1)
+      return
+    end
+    expect(client:step("refcount s")):is("3")
 
     if case.ended_by == "close" then
       client:step("close s")

@@ -14,7 +14,8 @@ scenario "a session whose request was retried outlives its last reference until 
     expect(client:step("refcount s")):is("3")
     local session = w:session(client)
 
-    if case.ended_by == "close" then
+    local minor = tonumber(client:step("dialect"):match("0%.(%d+)"))
+    if case.ended_by == "close" and minor >= 11 then -- before, there is no such thing
       client:step("close s")
       expect(session):released { after = "close" }
     else
