@@ -17,6 +17,7 @@ enum lr_exit_status {
 
 int lr_cli_run(int argc, char **argv);
 int lr_cli_explore(int argc, char **argv);
+int lr_cli_report(int argc, char **argv);
 int lr_cli_show(int argc, char **argv);
 /* Not for people: a process that `lastref run` starts to play cases in. */
 int lr_cli_worker(int argc, char **argv);

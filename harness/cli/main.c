@@ -20,6 +20,7 @@ struct subcommand {
 static const struct subcommand subcommands[] = {
     {"run", lr_cli_run, "runs scenarios and says for every session whether it was released"},
     {"explore", lr_cli_explore, "makes up cases from seeds, and shrinks what breaks"},
+    {"report", lr_cli_report, "joins what the shards of an exploration have written"},
     {"show", lr_cli_show, "what a case demands: where it stands, its world, its limit, its source"},
     {"tracker", lr_cli_tracker, "our tracker, in place of python -m tvm.exec.rpc_tracker"},
     {"server", lr_cli_server, "our server, in place of python -m tvm.exec.rpc_server"},

@@ -187,13 +187,15 @@ static void set_due(struct lr_playing *play, struct lr_said *said, unsigned int 
                     bool was_lawless) {
     bool of_tracker = lr_line_row(line)->plane == LR_PLANE_CONTROL;
     uint64_t slack = play->slack_ns + AT_ONCE_NS;
-    if (was_lawless) {
+    bool floods = line == LR_LINE_SUMMARIES || line == LR_LINE_MANY_CALLS;
+    if (floods && said->law.lawless) {
+        said->due = LR_TIME_NEVER; /* it may have been cut behind a message */
+    } else if (was_lawless) {
         /* A blank lengthens nothing at a tracker; anything else may make a message whole. */
         said->due = of_tracker && line == LR_LINE_BLANK ? said->due : LR_TIME_NEVER;
     } else if (said->law.lawless && said->law.needs_met != LR_NEEDS_NOTHING) {
         said->due = lr_time_add(lr_playing_now(play), play->patience.stalled_ns + slack);
     } else if (!said->law.lawless) {
-        bool floods = line == LR_LINE_SUMMARIES || line == LR_LINE_MANY_CALLS;
         said->due = floods && said->law.hushed
                         ? lr_time_add(lr_playing_now(play),
                                       play->patience.unread_ns + 2 * play->slack_ns + LR_SECOND)

@@ -343,6 +343,9 @@ enum lr_status lr_recover(struct lr_playing *play) {
     if (status != LR_OK) {
         return status;
     }
+    if (!turn_until(play, play->silence_end)) { /* links that were black holes do not heal */
+        return play->error.code;
+    }
     uint64_t longest = patience->silence_ns + patience->stalled_ns + patience->unread_ns +
                        patience->unused_ns + BUDGETS_NS + 4 * play->slack_ns;
     if (!settle(play, longest)) {

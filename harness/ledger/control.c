@@ -28,6 +28,7 @@ static void see_request(struct lr_ledger_link *link, lr_time at, const struct lr
     link->last_request = account->number;
     lr_list_append(&link->requests, &session->of_link);
     lr_ledger_queue_wait(queue, session, at);
+    lr_ledger_control_unsure(link, at);
     lr_ledger_say(ledger, &(struct lr_ledger_said){
                               .at = at,
                               .session = account->number,
@@ -124,6 +125,14 @@ static void check_turn(struct lr_ledger *ledger, lr_time at,
     }
 }
 
+/* The grant never left for whom it was made: a fault has met the link. */
+static bool was_taken_back(const struct lr_ledger *ledger, const struct lr_ledger_offer *offer) {
+    const struct lr_ledger_link *link =
+        offer->session == NULL ? NULL
+                               : lr_ledger_link_at(ledger, offer->session->account.request_link);
+    return link != NULL && link->hurt;
+}
+
 static void check_offer(struct lr_ledger *ledger, lr_time at, uint32_t number,
                         const struct lr_ledger_offer *offer) {
     bool over = at > lr_time_add(offer->withdrawn_at, LR_LEDGER_ORDER_NS);
@@ -133,7 +142,7 @@ static void check_offer(struct lr_ledger *ledger, lr_time at, uint32_t number,
                        "matchkey %s is granted, but its server's connection ended %s before",
                        offer->matchkey.data,
                        lr_text_duration(ago, sizeof ago, at - offer->withdrawn_at));
-    } else if (offer->state == LR_OFFER_GRANTED) {
+    } else if (offer->state == LR_OFFER_GRANTED && !was_taken_back(ledger, offer)) {
         lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, number, "matchkey %s is granted twice",
                        offer->matchkey.data);
     } else if (offer->state == LR_OFFER_REPLACED && over) {
@@ -264,10 +273,15 @@ void lr_ledger_control_unsure(struct lr_ledger_link *link, lr_time at) {
         return;
     }
     LR_LIST_EACH (node, &link->requests) {
-        const struct lr_ledger_session *session =
+        struct lr_ledger_session *session =
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_link);
-        if (session->queue != NULL) {
-            session->queue->unsure_until = lr_time_add(at, LR_LEDGER_POLL_NS);
+        if (session->queue == NULL) {
+            continue;
+        }
+        session->queue->unsure_until = lr_time_add(at, LR_LEDGER_POLL_NS);
+        if (lr_tree_linked(&session->of_queue) && !session->unsure) {
+            session->unsure = true;
+            session->queue->unsure++;
         }
     }
 }

@@ -79,6 +79,7 @@ struct lr_ledger_session {
     bool init_waits;
     bool grant_unused; /* counted in the ledger's |unused_grants| */
     bool grant_taken;  /* its matchkey was used on a link that was there before the grant */
+    bool unsure;       /* counted in its queue's |unsure| */
 };
 
 enum lr_offer_state {
@@ -130,6 +131,7 @@ struct lr_ledger_queue {
     size_t dead;         /* requests whose connection has gone, ever */
     size_t dead_counted; /* of those, still counted by the last SUMMARY */
     lr_time changed_at;
+    size_t unsure;          /* of those that wait, on links that a fault has met */
     lr_time unsure_until;   /* a grant may have gone unseen; its server misses it by then */
     struct lr_tree waiting; /* by priority, then age */
     bool told[3];           /* findings made: free, pending, fewer */

@@ -128,7 +128,7 @@ static void see_answer(struct lr_observer *observer, lr_time at, const struct lr
         }
     } else if (observer->undecoded > 0) {
         observer->undecoded--;
-    } else {
+    } else if (!lr_observer_inside(observer, LR_TO_SERVICE)) { /* else that message is refused */
         tell_broken(observer, LR_FROM_SERVICE, at,
                     observer->requests > 0 ? error.text : "an answer that nobody asked for");
     }

@@ -93,6 +93,8 @@ void lr_ledger_queue_leave(struct lr_ledger_session *session, lr_time at) {
     if (lr_tree_linked(&session->of_queue)) {
         lr_tree_remove(&session->queue->waiting, &session->of_queue);
         session->queue->pending--;
+        session->queue->unsure -= session->unsure ? 1 : 0;
+        session->unsure = false;
         session->queue->changed_at = at;
     }
 }
@@ -123,7 +125,7 @@ static void find_wrong(struct lr_ledger *ledger, lr_time at, struct lr_ledger_qu
 /* One queue, of which the tracker says |said|. */
 static void compare(struct lr_ledger *ledger, lr_time at, lr_time asked_at,
                     struct lr_ledger_queue *queue, const struct lr_summary_queue *said) {
-    if (at < queue->unsure_until ||
+    if (queue->unsure > 0 || at < queue->unsure_until ||
         (queue->changed_at != 0 && lr_time_add(queue->changed_at, LR_LEDGER_ORDER_NS) > asked_at)) {
         return; /* it has just changed: the tracker may have answered before or after that */
     }

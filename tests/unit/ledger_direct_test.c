@@ -167,6 +167,56 @@ Test(ledger_direct, key_with_a_wrong_option_still_says_which_session_is_meant) {
     end();
 }
 
+Test(ledger_direct, release_that_only_a_handshake_shows_is_not_late_before_somebody_tries) {
+    begin();
+    uint32_t link = open_session(5001);
+    lr_ledger_link_reset(rig.ledger, rig.now, link, LR_TO_SERVICE);
+    rig.now += 20 * LR_SECOND;
+    open_session(5002);
+    cr_assert_eq(account(1)->requestable_at, rig.now);
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LATE), 0U);
+    end();
+}
+
+Test(ledger_direct, handshake_that_was_never_accepted_has_no_place_to_come_back) {
+    begin();
+    uint32_t link = lr_rig_hello(&rig, "c1", 5001, "s1", "test", "");
+    lr_ledger_link_reset(rig.ledger, rig.now, link, LR_TO_SERVICE);
+    rig.now += LR_SECOND;
+    (void)lr_rig_hello(&rig, "c2", 5002, "s1", "test", "");
+    cr_assert_not(account(1)->observable, "a try shows nothing of it");
+    rig.now += 20 * LR_SECOND;
+    lr_rig_audit(&rig);
+    cr_assert_eq(rig.finding_count, 0U);
+    end();
+}
+
+Test(ledger_direct, shutdown_before_the_accept_ends_nothing_until_it_is_read) {
+    begin();
+    uint32_t link = lr_rig_hello(&rig, "c1", 5001, "s1", "test", "");
+    lr_rig_packet(&rig, link, LR_TO_SERVICE, LR_DIALECT_FFI, LR_PACKET_SHUTDOWN, NULL, 0);
+    rig.now += 20 * LR_SECOND;
+    lr_rig_accept(&rig, link);
+    lr_ledger_link_fin(rig.ledger, rig.now, link, LR_FROM_SERVICE);
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LATE), 0U);
+    end();
+}
+
+Test(ledger_direct, link_is_found_by_its_clients_port) {
+    begin();
+    uint32_t first = lr_rig_connect(&rig, "c1", 5001, "s1");
+    uint32_t second = lr_rig_connect(&rig, "c2", 5002, "s1");
+    cr_assert_eq(lr_ledger_link_of_port(rig.ledger, "c1", 5001), first);
+    cr_assert_eq(lr_ledger_link_of_port(rig.ledger, "c2", 5002), second);
+    cr_assert_eq(lr_ledger_link_of_port(rig.ledger, "c1", 5002), 0U);
+    cr_assert_eq(lr_ledger_link_of_port(rig.ledger, "c1", 0), 0U);
+    cr_assert_str_eq(lr_ledger_link_opener(rig.ledger, second), "c2");
+    cr_assert_str_eq(lr_ledger_link_opener(rig.ledger, 99), "");
+    end();
+}
+
 static void come_and_go(void) {
     uint32_t link = open_session(5001);
     lr_rig_initialise(&rig, link, LR_DIALECT_FFI);

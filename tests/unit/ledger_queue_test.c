@@ -264,6 +264,60 @@ Test(ledger_queue, replaced_matchkey_is_free_no_more) {
     end();
 }
 
+/* What a tracker grants on a link that a fault has met may not be seen. */
+Test(ledger_queue, counts_are_not_judged_while_a_grant_may_have_gone_unseen) {
+    begin();
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_ledger_link_fault(rig.ledger, rig.now, client, "black hole");
+    summary(0, 0);
+    cr_assert_eq(rig.finding_count, 0U);
+    rig.now += 20 * LR_SECOND;
+    summary(0, 0);
+    cr_assert_eq(rig.finding_count, 0U, "it still waits there");
+    lr_ledger_link_closed(rig.ledger, rig.now, client, "keep-alive");
+    summary(0, 0);
+    cr_assert_eq(rig.finding_count, 0U);
+    rig.now += 5 * LR_SECOND;
+    summary(0, 0);
+    cr_assert_geq(rig.finding_count, 1U, "the server would have missed it by now");
+    end();
+}
+
+Test(ledger_queue, nobodys_turn_is_judged_by_a_request_on_a_link_that_a_fault_has_met) {
+    begin();
+    uint32_t first = lr_rig_request(&rig, "c1", 5001, 1);
+    rig.now += LR_SECOND;
+    uint32_t second = lr_rig_request(&rig, "c2", 5002, 1);
+    rig.now += LR_SECOND;
+    lr_ledger_link_fault(rig.ledger, rig.now, first, "black hole");
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_grant(&rig, second, "test:0.1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 0U);
+    end();
+}
+
+Test(ledger_queue, answer_to_a_message_that_stopped_in_its_middle_is_its_refusal) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_bytes(&rig, server, LR_TO_SERVICE, "\x20\0\0\0[3, ", 8);
+    rig.now += 30 * LR_SECOND;
+    lr_rig_text(&rig, server, LR_FROM_SERVICE, "-1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 0U);
+    end();
+}
+
+Test(ledger_queue, answer_to_nothing_is_found) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_text(&rig, server, LR_FROM_SERVICE, "-1");
+    lr_rig_audit(&rig);
+    cr_assert_geq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
+    end();
+}
+
 static void wait_and_be_granted(void) {
     uint32_t first = lr_rig_request(&rig, "c1", 5001, 5);
     lr_rig_request(&rig, "c2", 5002, 5);

@@ -293,6 +293,21 @@ Test(ledger_session, of_a_server_with_slots_comes_back_by_the_name_of_its_matchk
     end();
 }
 
+/* A server that was away from its tracker has made matchkeys that it never put. */
+Test(ledger_session, of_a_server_with_slots_is_the_oldest_over_where_the_name_was_never_put) {
+    uint32_t second;
+    open_two(&second);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.8", "test:0.7");
+    cr_assert_eq(account(1)->requestable_at, rig.now);
+    cr_assert_eq(account(2)->requestable_at, LR_TIME_NEVER, "it runs");
+    lr_rig_put(&rig, server, 9091, "test:0.9", "test:0.6");
+    cr_assert_eq(account(2)->requestable_at, LR_TIME_NEVER, "it still runs");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_TWICE), 0U);
+    end();
+}
+
 Test(ledger_session, of_a_server_with_slots_is_the_oldest_over_where_no_name_is_told) {
     uint32_t second;
     open_two(&second);
