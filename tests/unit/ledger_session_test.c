@@ -406,6 +406,27 @@ Test(ledger_session, answers_that_nobody_asked_for_are_findings) {
     end();
 }
 
+/* Whether the audit takes the client of a session that stays for gone after |direction|'s Shutdown.
+ */
+static bool gone_after(enum lr_direction direction) {
+    open_session("");
+    lr_rig_initialise(&rig, data, LR_DIALECT_FFI);
+    lr_rig_packet(&rig, data, direction, LR_DIALECT_FFI, LR_PACKET_SHUTDOWN, NULL, 0);
+    pass(20 * LR_SECOND);
+    lr_rig_audit(&rig);
+    bool gone = false;
+    for (size_t i = 0; i < rig.finding_count; i++) {
+        gone = gone || strstr(rig.findings[i].text, "c1 has gone") != NULL;
+    }
+    end();
+    return gone;
+}
+
+Test(ledger_session, a_shutdown_of_the_client_is_its_end_and_one_of_the_server_is_not) {
+    cr_assert(gone_after(LR_TO_SERVICE));
+    cr_assert_not(gone_after(LR_FROM_SERVICE));
+}
+
 Test(ledger_session, bytes_that_do_not_decode_are_one_finding_a_direction) {
     open_session("");
     for (int i = 0; i < 3; i++) {
