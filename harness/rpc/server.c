@@ -248,6 +248,10 @@ struct lr_role *lr_server_role(struct lr_server *server) {
     return &server->role;
 }
 
+const struct lr_server_options *lr_server_options_of(const struct lr_server *server) {
+    return &server->options;
+}
+
 enum lr_status lr_server_start(struct lr_server *server, lr_time now) {
     (void)now;
     LR_ASSERT(!server->started);

@@ -63,6 +63,9 @@ LR_NODISCARD enum lr_status lr_server_new(struct lr_server **out, const struct l
 void lr_server_free(struct lr_server *server);
 struct lr_role *lr_server_role(struct lr_server *server); /* borrowed, for the world */
 
+/* What it was made with; borrowed, with all texts. */
+const struct lr_server_options *lr_server_options_of(const struct lr_server *server);
+
 LR_NODISCARD enum lr_status lr_server_start(struct lr_server *server, lr_time now);
 /* Ends all sessions (each client gets an Exception that says why, then Shutdown and FIN), leaves
  * the tracker. */

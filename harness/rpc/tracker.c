@@ -227,6 +227,10 @@ struct lr_role *lr_tracker_role(struct lr_tracker *tracker) {
     return &tracker->role;
 }
 
+const struct lr_tracker_options *lr_tracker_options_of(const struct lr_tracker *tracker) {
+    return &tracker->options;
+}
+
 enum lr_status lr_tracker_start(struct lr_tracker *tracker, lr_time now) {
     (void)now;
     LR_ASSERT(tracker->listener == 0 && !tracker->stopped);

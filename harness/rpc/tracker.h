@@ -62,6 +62,9 @@ LR_NODISCARD enum lr_status lr_tracker_new(struct lr_tracker **out, const struct
 void lr_tracker_free(struct lr_tracker *tracker);
 struct lr_role *lr_tracker_role(struct lr_tracker *tracker); /* borrowed, for the world */
 
+/* What it was made with; borrowed, with all texts. */
+const struct lr_tracker_options *lr_tracker_options_of(const struct lr_tracker *tracker);
+
 /* Listens, once. LR_ENOMEM: may be tried again. */
 LR_NODISCARD enum lr_status lr_tracker_start(struct lr_tracker *tracker, lr_time now);
 /* Closes all connections and the listener, as STOP does. */
