@@ -177,7 +177,7 @@ static const struct lr_fault_row rows[] = {
                              .live = LR_FAULT_LIVE_NOT,
                              .undoable = true,
                              .does = "its wall clock is set by so much; no deadline may move",
-                             .takes = "by = \"1h\", back = false",
+                             .takes = "by = \"3600s\", back = false",
                              .not_live = "the wall clock is the machine's"},
     [LR_FAULT_NO_DESCRIPTORS] = {.name = "no_descriptors",
                                  .told = "want of descriptors",

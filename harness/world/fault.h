@@ -86,4 +86,9 @@ static inline bool lr_fault_shapes(enum lr_fault_kind kind) {
     return kind >= LR_FAULT_STALL && kind <= LR_FAULT_JITTER;
 }
 
+/* It is of both directions, whichever's bytes are counted. */
+static inline bool lr_fault_shapes_both(enum lr_fault_kind kind) {
+    return kind == LR_FAULT_SPLIT || (kind >= LR_FAULT_BANDWIDTH && kind <= LR_FAULT_JITTER);
+}
+
 #endif

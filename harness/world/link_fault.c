@@ -54,17 +54,17 @@ static bool waits_for_point(const struct lr_fault *fault) {
     return fault->where != LR_AT_BYTE && !fault->placed && !fault->active;
 }
 
-/* Whether |found| is the one; a point that has passed already is none. */
-static bool take_point(struct lr_fault *fault, const struct lr_scan_found *found, uint64_t passed) {
+/* Places |fault| where |found| is the one; a point that has passed already is none. */
+static void take_point(struct lr_fault *fault, const struct lr_scan_found *found, uint64_t passed) {
     if (found->point != fault->point || (fault->where == LR_BEFORE && found->begin < passed)) {
-        return false;
+        return;
     }
     if (fault->nth > 1) {
         fault->nth--;
-        return false;
+        return;
     }
     if (!draw(fault)) {
-        return false;
+        return;
     }
     uint64_t size = found->end - found->begin;
     uint64_t inside = fault->inside != 0 ? fault->inside : size / 2;
@@ -74,7 +74,6 @@ static bool take_point(struct lr_fault *fault, const struct lr_scan_found *found
                                               : found->end;
     fault->after_bytes = at > passed ? at : passed;
     fault->placed = true;
-    return true;
 }
 
 static void look(struct lr_link *link, enum lr_direction direction, const uint8_t *bytes,
@@ -84,9 +83,8 @@ static void look(struct lr_link *link, enum lr_direction direction, const uint8_
         struct lr_fault *fault = LR_CONTAINER_OF(node, struct lr_fault, node);
         struct lr_scan_found found;
         while (waits_for_point(fault) && counts(fault, direction) &&
-               lr_scan_next(&fault->scan, passed, bytes, size, &found) &&
-               !take_point(fault, &found, passed)) {
-            continue;
+               lr_scan_next(&fault->scan, passed, bytes, size, &found)) {
+            take_point(fault, &found, passed);
         }
     }
 }
@@ -368,7 +366,8 @@ struct lr_fault *lr_link_shaped_by(const struct lr_link *link, enum lr_fault_kin
                                    enum lr_direction direction) {
     for (struct lr_list *node = link->faults.prev; node != &link->faults; node = node->prev) {
         struct lr_fault *fault = LR_CONTAINER_OF(node, struct lr_fault, node);
-        if (fault->kind == kind && fault->active && lr_fault_side_has(fault->side, direction)) {
+        bool shapes = lr_fault_shapes_both(kind) || lr_fault_side_has(fault->side, direction);
+        if (fault->kind == kind && fault->active && shapes) {
             return fault;
         }
     }

@@ -89,6 +89,9 @@ LR_NODISCARD enum lr_status lr_live_relay(struct lr_live *live, const char *name
                                           enum lr_plane plane, const char *host, uint16_t port,
                                           const struct lr_address *target, struct lr_relay **out,
                                           struct lr_error *error);
+/* Refuses connections from now on, which is |receipt|'s firing, and to be retried by who wants in;
+ * NULL: takes them again. LR_EIO: the system does not let us. */
+enum lr_status lr_relay_refuse(struct lr_relay *relay, struct lr_host_fault *receipt);
 uint16_t lr_relay_port(const struct lr_relay *relay);
 void lr_relay_close(struct lr_relay *relay);
 

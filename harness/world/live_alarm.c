@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deadlines of the live world: in order, and one timer of the system for the earliest of them. */
-#include "world/live_socket.h"
+#include "world/live_relay.h"
 
 /* Nobody is rung more often: whoever sets the past again and again must not keep the others
  * waiting. */
@@ -19,6 +19,9 @@ static void ring_one(struct lr_timer *due) {
     case LR_ALARM_LINGER:
     case LR_ALARM_SILENCE:
         lr_socket_alarm(LR_CONTAINER_OF(due, struct lr_socket, timer), due->kind);
+        break;
+    case LR_ALARM_PASS:
+        lr_pass_alarm(due);
         break;
     }
 }

@@ -147,6 +147,7 @@ static void take_bytes(struct lr_socket *socket, const uint8_t *bytes, size_t si
     size_t pass = size;
     if (conn->watched != NULL) {
         struct lr_watched *watched = conn->watched;
+        apply(conn, lr_link_begin(&watched->link, now_of(conn), in_of(conn), bytes, size));
         apply(conn, lr_link_bytes(&watched->link, now_of(conn), in_of(conn), bytes, size, &pass));
     }
     if (!conn->numbered.known) {
@@ -211,9 +212,19 @@ static void take_progress(struct lr_socket *socket) {
     settle(conn);
 }
 
-static size_t give_room(struct lr_socket *socket) {
+static size_t give_room(struct lr_socket *socket, const uint8_t *bytes, size_t size) {
     struct lr_host_conn *conn = conn_of(socket);
-    return lr_link_room(&conn->watched->link, conn->out);
+    struct lr_link *link = &conn->watched->link;
+    if (!lr_link_has_faults(link)) {
+        return SIZE_MAX;
+    }
+    enum lr_link_action action = lr_link_begin(link, now_of(conn), conn->out, bytes, size);
+    if (action != LR_LINK_PASS) {
+        apply(conn, action);
+        return 0;
+    }
+    size_t room = lr_link_room(link, conn->out);
+    return room < size ? room : size;
 }
 
 static void tell_sent(struct lr_socket *socket, const uint8_t *bytes, size_t size) {
@@ -384,7 +395,7 @@ static bool watch(struct lr_host_conn *conn, const struct lr_watch_ends *ends) {
 
 static bool watch_accepted(struct lr_host_conn *conn, struct lr_live_host *host,
                            const struct sockaddr_storage *peer) {
-    if (host->live->ledger == NULL) {
+    if (host->live->ledger == NULL || lr_relay_is_from(host->live, peer)) {
         return true;
     }
     struct sockaddr_storage local;

@@ -28,7 +28,8 @@ enum lr_alarm {
     LR_ALARM_ROLE,  /* a host's role wants EXPIRED */
     LR_ALARM_AGED,  /* from here on: a socket's */
     LR_ALARM_LINGER,
-    LR_ALARM_SILENCE
+    LR_ALARM_SILENCE,
+    LR_ALARM_PASS /* a relay's bytes may pass */
 };
 
 /* One timer of the system for all deadlines. A wait of libuv's with a time limit sets a timer and
@@ -130,6 +131,8 @@ int lr_system_accept(uv_os_sock_t listener, struct sockaddr_storage *peer, uv_os
 /* A connection to |address| if it is there at once, as within this machine it mostly is. A uv
  * error: otherwise, and nothing is under way. */
 int lr_system_connect_at_once(const struct sockaddr_storage *address, uv_os_sock_t *out);
+/* Takes connections at a bound descriptor, or none: who comes is refused. A uv error. */
+int lr_system_take_connections(uv_os_sock_t socket, bool take);
 int lr_system_bound_address(uv_os_sock_t socket, struct sockaddr_storage *out);
 void lr_system_shut_write(uv_os_fd_t socket);
 void lr_system_abort_on_close(uv_os_fd_t socket);
@@ -166,6 +169,8 @@ struct lr_listener {
 int lr_listener_open(struct lr_listener *listener, struct lr_live *live,
                      const struct sockaddr_storage *address, uint32_t port_end);
 void lr_listener_close(struct lr_listener *listener);
+/* Whoever connects is refused, though the port stays ours; or not any more. A uv error. */
+int lr_listener_refuse(struct lr_listener *listener, bool refuse);
 /* The connection that waits, from now on the caller's. */
 uv_os_sock_t lr_listener_take(struct lr_listener *listener);
 /* |accepted| comes again, a little later; |error|, a uv error, is what the log says. */
@@ -201,6 +206,8 @@ void lr_hosts_free_all(struct lr_live *live);
 /* The name of the role of ours that has a connection with these ports, or NULL. */
 const char *lr_host_name_of_ports(const struct lr_live *live, struct lr_port_pair ports);
 void lr_relays_free_all(struct lr_live *live);
+/* |peer| is a relay of ours: what comes from there is watched there. */
+bool lr_relay_is_from(const struct lr_live *live, const struct sockaddr_storage *peer);
 void lr_programs_free_all(struct lr_live *live);
 
 /* ---- live_storage_*.c ---- */

@@ -69,6 +69,18 @@ static void watch(struct lr_listener *listener) {
     }
 }
 
+int lr_listener_refuse(struct lr_listener *listener, bool refuse) {
+    if (refuse) {
+        uv_poll_stop(&listener->poll);
+        uv_timer_stop(&listener->retry);
+    }
+    int result = lr_system_take_connections(listener->descriptor, !refuse);
+    if (result == 0 && !refuse) {
+        watch(listener);
+    }
+    return result;
+}
+
 uv_os_sock_t lr_listener_take(struct lr_listener *listener) {
     uv_os_sock_t taken = listener->next;
     listener->next = NO_SOCKET;

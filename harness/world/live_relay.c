@@ -1,32 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A port of ours before a foreign service: what comes passes, in both directions, with
  * back-pressure, FIN and RST; the link is watched, and can be broken, in between. */
-#include "world/live_socket.h"
+#include "world/live_relay.h"
 
 #include "base/assert.h"
 
 enum { RELAY_LINGER_S = 5 }; /* to flush the last bytes once both ends have ended */
-
-struct lr_pair;
-
-struct lr_relay_end {
-    struct lr_socket socket; /* first */
-    struct lr_pair *pair;
-    bool gone; /* frozen, and its peer has ended */
-};
-
-/* A connection through a relay. Bytes that ends[d] reads go in direction d, so ends[LR_TO_SERVICE]
- * is the client's and ends[LR_FROM_SERVICE] the service's. */
-struct lr_pair {
-    struct lr_live *live;
-    struct lr_relay *relay; /* NULL: it has closed */
-    struct lr_list node;
-    struct lr_relay_end ends[2];
-    unsigned int open; /* sockets that have not finished closing */
-    bool connected;
-    const char *end_reason;
-    struct lr_watched *watched;
-};
 
 struct lr_relay {
     struct lr_listener listener; /* first */
@@ -42,23 +21,21 @@ static struct lr_relay_end *end_of(struct lr_socket *socket) {
     return LR_CONTAINER_OF(socket, struct lr_relay_end, socket);
 }
 
-static enum lr_direction direction_of(const struct lr_relay_end *end) {
-    return end == &end->pair->ends[LR_TO_SERVICE] ? LR_TO_SERVICE : LR_FROM_SERVICE;
-}
-
 static struct lr_socket *other_of(const struct lr_relay_end *end) {
-    return &end->pair->ends[direction_of(end) == LR_TO_SERVICE ? LR_FROM_SERVICE : LR_TO_SERVICE]
+    return &end->pair
+                ->ends[lr_relay_direction(end) == LR_TO_SERVICE ? LR_FROM_SERVICE : LR_TO_SERVICE]
                 .socket;
 }
 
-static void reset_both(struct lr_pair *pair, const char *reason) {
+void lr_relay_reset_both(struct lr_pair *pair, const char *reason) {
     pair->end_reason = pair->end_reason != NULL ? pair->end_reason : reason;
     lr_socket_reset(&pair->ends[0].socket);
     lr_socket_reset(&pair->ends[1].socket);
 }
 
 static void close_when_done(struct lr_pair *pair) {
-    if (pair->ends[0].socket.got_end && pair->ends[1].socket.got_end) {
+    if (pair->ends[0].socket.got_end && pair->ends[1].socket.got_end &&
+        !lr_pass_holds(&pair->ends[0]) && !lr_pass_holds(&pair->ends[1])) {
         lr_socket_close(&pair->ends[0].socket, RELAY_LINGER_S * LR_SECOND);
         lr_socket_close(&pair->ends[1].socket, RELAY_LINGER_S * LR_SECOND);
     }
@@ -73,9 +50,9 @@ static void see_peer_gone(struct lr_socket *socket, int error) {
     if (pair->watched != NULL) {
         lr_time now = lr_live_clock(pair->live);
         if (error != 0) {
-            (void)lr_link_reset(&pair->watched->link, now, direction_of(end));
+            (void)lr_link_reset(&pair->watched->link, now, lr_relay_direction(end));
         } else {
-            (void)lr_link_fin(&pair->watched->link, now, direction_of(end));
+            (void)lr_link_fin(&pair->watched->link, now, lr_relay_direction(end));
         }
     }
     if (pair->ends[0].gone && pair->ends[1].gone) {
@@ -84,8 +61,15 @@ static void see_peer_gone(struct lr_socket *socket, int error) {
     }
 }
 
-static void act(struct lr_watched *watched, enum lr_link_action action) {
+static void go_on(struct lr_pair *pair) {
+    for (int i = 0; i < 2; i++) {
+        lr_pass_go_on(&pair->ends[i]);
+    }
+}
+
+void lr_relay_act(struct lr_watched *watched, enum lr_link_action action) {
     struct lr_pair *pair = watched->user;
+    pair->live->handed += action != LR_LINK_PASS ? 1 : 0; /* the turn ends: a fault has fired */
     switch (action) {
     case LR_LINK_PASS:
         break;
@@ -96,15 +80,17 @@ static void act(struct lr_watched *watched, enum lr_link_action action) {
         }
         break;
     case LR_LINK_RST:
-        reset_both(pair, "fault");
+        lr_relay_reset_both(pair, "fault");
         break;
     case LR_LINK_SHAPE:
     case LR_LINK_SPOIL:
+        go_on(pair);
         break;
     case LR_LINK_FIN:
     case LR_LINK_HALF_CLOSE:
         for (int i = 0; i < 2; i++) {
-            if (watched->link.cut[i]) { /* what has passed before is still delivered */
+            if (watched->link.cut[i] &&
+                !lr_pass_cut(&pair->ends[i])) { /* what has passed before is still delivered */
                 lr_socket_shut(other_of(&pair->ends[i]));
             }
         }
@@ -114,11 +100,11 @@ static void act(struct lr_watched *watched, enum lr_link_action action) {
 
 /* ---- what the sockets tell ---- */
 
-static void pass_on(struct lr_relay_end *end, const uint8_t *bytes, size_t size) {
+void lr_relay_send(struct lr_relay_end *end, const uint8_t *bytes, size_t size) {
     struct lr_buf copy;
     lr_buf_init(&copy, end->pair->live->alloc);
     if (lr_buf_append(&copy, bytes, size) != LR_OK) {
-        reset_both(end->pair, "out of memory");
+        lr_relay_reset_both(end->pair, "out of memory");
         return;
     }
     struct lr_buf *buffers[] = {&copy};
@@ -134,33 +120,52 @@ static void take_bytes(struct lr_socket *socket, const uint8_t *bytes, size_t si
     struct lr_watched *watched = end->pair->watched;
     size_t pass = size;
     enum lr_link_action action = LR_LINK_PASS;
+    if (lr_pass_is_used(end)) {
+        lr_pass_take(end, bytes, size);
+        return;
+    }
     if (watched != NULL) {
-        action = lr_link_bytes(&watched->link, lr_live_clock(socket->live), direction_of(end),
+        action = lr_link_bytes(&watched->link, lr_live_clock(socket->live), lr_relay_direction(end),
                                bytes, size, &pass);
     }
     if (pass > 0) {
-        pass_on(end, bytes, pass);
+        lr_relay_send(end, bytes, pass);
     }
     if (action != LR_LINK_PASS) {
-        act(watched, action);
+        lr_relay_act(watched, action);
     }
 }
 
 static void take_progress(struct lr_socket *socket) {
     struct lr_socket *source = other_of(end_of(socket));
-    if (socket->unsent == 0 && !source->closing) {
+    if (socket->unsent == 0 && !source->closing && !lr_pass_is_full(end_of(source))) {
         lr_socket_read(source, true);
     }
 }
 
-static void take_end(struct lr_socket *socket) {
-    struct lr_relay_end *end = end_of(socket);
+void lr_relay_finish(struct lr_relay_end *end) {
     struct lr_watched *watched = end->pair->watched;
-    if (watched == NULL ||
-        lr_link_fin(&watched->link, lr_live_clock(socket->live), direction_of(end))) {
+    bool pass = end->fin_told
+                    ? end->fin_passes
+                    : watched == NULL || lr_link_fin(&watched->link, lr_live_clock(end->pair->live),
+                                                     lr_relay_direction(end));
+    if (pass) {
         lr_socket_shut(other_of(end));
     }
     close_when_done(end->pair);
+}
+
+/* The service's own end is told when it comes, whatever is held back before it. */
+static void take_end(struct lr_socket *socket) {
+    struct lr_relay_end *end = end_of(socket);
+    struct lr_watched *watched = end->pair->watched;
+    end->ended = lr_pass_holds(end);
+    if (!end->ended) {
+        lr_relay_finish(end);
+    } else if (lr_relay_direction(end) == LR_FROM_SERVICE && watched != NULL) {
+        end->fin_passes = lr_link_fin(&watched->link, lr_live_clock(socket->live), LR_FROM_SERVICE);
+        end->fin_told = true;
+    }
 }
 
 static void take_failure(struct lr_socket *socket, int error) {
@@ -168,15 +173,17 @@ static void take_failure(struct lr_socket *socket, int error) {
     struct lr_pair *pair = end->pair;
     bool reset = error == UV_ECONNRESET || error == UV_EPIPE || error == UV_ECONNABORTED;
     if (reset && pair->watched != NULL) {
-        (void)lr_link_reset(&pair->watched->link, lr_live_clock(pair->live), direction_of(end));
+        (void)lr_link_reset(&pair->watched->link, lr_live_clock(pair->live),
+                            lr_relay_direction(end));
     }
-    reset_both(pair, uv_err_name(error));
+    lr_relay_reset_both(pair, uv_err_name(error));
 }
 
 static void free_end(struct lr_socket *socket) {
     struct lr_pair *pair = end_of(socket)->pair;
     struct lr_live *live = pair->live;
     pair->open--;
+    lr_pass_deinit(end_of(socket));
     if (pair->open == 0) {
         lr_watch_close(live, pair->watched, pair->end_reason);
         lr_list_remove(&pair->node);
@@ -200,16 +207,16 @@ static void watch_pair(struct lr_pair *pair) {
                                  .client_address = &client,
                                  .reached_port = lr_relay_port(relay),
                                  .relayed = true};
-    pair->watched = lr_watch_open(pair->live, &ends, pair, act);
+    pair->watched = lr_watch_open(pair->live, &ends, pair, lr_relay_act);
     if (pair->watched == NULL) {
-        reset_both(pair, "out of memory");
+        lr_relay_reset_both(pair, "out of memory");
     }
 }
 
 static void take_connected(struct lr_socket *socket, int error) {
     struct lr_pair *pair = end_of(socket)->pair;
     if (error != 0 || pair->relay == NULL) {
-        reset_both(pair, "refused");
+        lr_relay_reset_both(pair, "refused");
         return;
     }
     pair->connected = true;
@@ -217,7 +224,7 @@ static void take_connected(struct lr_socket *socket, int error) {
     lr_socket_read(&pair->ends[0].socket, true);
     lr_socket_read(&pair->ends[1].socket, true);
     if (pair->watched != NULL && pair->watched->at_opening != LR_LINK_PASS) {
-        act(pair->watched, pair->watched->at_opening);
+        lr_relay_act(pair->watched, pair->watched->at_opening);
     }
 }
 
@@ -246,6 +253,7 @@ static void take_connection(struct lr_listener *listener) {
     lr_list_append(&relay->pairs, &pair->node);
     for (int i = 0; i < 2; i++) {
         pair->ends[i].pair = pair;
+        lr_pass_init(&pair->ends[i]);
         lr_socket_init(&pair->ends[i].socket, relay->live, &end_ops);
     }
     int result = lr_socket_accept(&pair->ends[LR_TO_SERVICE].socket, listener);
@@ -257,7 +265,7 @@ static void take_connection(struct lr_listener *listener) {
         lr_socket_keep_alive(&pair->ends[LR_FROM_SERVICE].socket, &listener->keepalive);
     }
     if (result != 0) {
-        reset_both(pair, uv_err_name(result));
+        lr_relay_reset_both(pair, uv_err_name(result));
     }
 }
 
@@ -306,7 +314,7 @@ void lr_relay_close(struct lr_relay *relay) {
         struct lr_pair *pair = LR_CONTAINER_OF(node, struct lr_pair, node);
         lr_list_remove(node);
         pair->relay = NULL;
-        reset_both(pair, "relay closed");
+        lr_relay_reset_both(pair, "relay closed");
     }
     lr_list_remove(&relay->node);
     lr_listener_close(&relay->listener);
@@ -316,4 +324,36 @@ void lr_relays_free_all(struct lr_live *live) {
     LR_LIST_EACH (node, &live->relays) {
         lr_relay_close(LR_CONTAINER_OF(node, struct lr_relay, node));
     }
+}
+
+enum lr_status lr_relay_refuse(struct lr_relay *relay, struct lr_host_fault *receipt) {
+    int result = lr_listener_refuse(&relay->listener, receipt != NULL);
+    if (result == 0 && receipt != NULL) { /* whom the system turns away it does not tell of */
+        receipt->armed = true;
+        receipt->fired++;
+        receipt->fired_at = lr_live_clock(relay->live);
+    }
+    return result == 0 ? LR_OK : LR_EIO;
+}
+
+static bool goes_out_from(const struct lr_relay *relay, const struct sockaddr_storage *address) {
+    LR_LIST_EACH (node, &relay->pairs) {
+        const struct lr_pair *pair = LR_CONTAINER_OF(node, struct lr_pair, node);
+        struct sockaddr_storage own;
+        lr_socket_address(&pair->ends[LR_FROM_SERVICE].socket, false, &own);
+        if (lr_address_port(&own) == lr_address_port(address) &&
+            lr_address_same_host(&own, address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lr_relay_is_from(const struct lr_live *live, const struct sockaddr_storage *peer) {
+    LR_LIST_EACH (node, &live->relays) {
+        if (goes_out_from(LR_CONTAINER_OF(node, struct lr_relay, node), peer)) {
+            return true;
+        }
+    }
+    return false;
 }

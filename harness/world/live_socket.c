@@ -200,21 +200,25 @@ static void written(uv_write_t *request, int status) {
     }
 }
 
-static size_t limit_to_room(struct lr_socket *socket, size_t size) {
-    size_t room = socket->tapped ? socket->ops->room(socket) : SIZE_MAX;
+static size_t limit_to_room(struct lr_socket *socket, const uint8_t *bytes, size_t size) {
+    size_t room = socket->tapped ? socket->ops->room(socket, bytes, size) : SIZE_MAX;
     return size < room ? size : room;
 }
 
+/* A fault that was asked for room may have ended it. */
+static bool takes_more(const struct lr_socket *socket) {
+    return !socket->closing && !socket->shut && !socket->frozen && socket->first != NULL;
+}
+
 /* The peer does not take more now: libuv tells when it does. */
-static void wait_to_write(struct lr_socket *socket) {
+static void wait_to_write(struct lr_socket *socket, size_t size) {
     struct lr_waiter *waiter = LR_NEW(socket->live->alloc, struct lr_waiter);
     if (waiter == NULL) {
         fail(socket, UV_ENOMEM);
         return;
     }
     waiter->alloc = socket->live->alloc;
-    waiter->size = limit_to_room(socket, lr_buf_size(&socket->first->bytes));
-    waiter->size = waiter->size < WAITER_SIZE ? waiter->size : WAITER_SIZE;
+    waiter->size = size < WAITER_SIZE ? size : WAITER_SIZE;
     waiter->request.data = waiter;
     memcpy(waiter->bytes, lr_buf_data(&socket->first->bytes), waiter->size);
     uv_buf_t buffer = {.base = (char *)waiter->bytes, .len = waiter->size};
@@ -231,7 +235,10 @@ static void wait_to_write(struct lr_socket *socket) {
 static void flush_queue(struct lr_socket *socket) {
     while (socket->first != NULL && !socket->writing && !socket->frozen && !socket->closing) {
         const uint8_t *bytes = lr_buf_data(&socket->first->bytes);
-        size_t size = limit_to_room(socket, lr_buf_size(&socket->first->bytes));
+        size_t size = limit_to_room(socket, bytes, lr_buf_size(&socket->first->bytes));
+        if (!takes_more(socket)) {
+            break;
+        }
         uv_buf_t buffer = lr_uv_bytes(bytes, size);
         int result = uv_try_write(stream_of(socket), &buffer, 1);
         if (result > 0) {
@@ -240,7 +247,7 @@ static void flush_queue(struct lr_socket *socket) {
                 drop_front(socket, (size_t)result);
             }
         } else if (result == UV_EAGAIN || result == 0) {
-            wait_to_write(socket);
+            wait_to_write(socket, size);
         } else {
             fail(socket, result);
         }
@@ -270,7 +277,13 @@ static void queue(struct lr_socket *socket, struct lr_buf *buffer) {
 /* One system call for all buffers; what it took is consumed. False: the socket has failed. */
 static bool try_send(struct lr_socket *socket, struct lr_buf **buffers, size_t count) {
     uv_buf_t parts[LR_SEND_RUN_MAX];
-    size_t room = limit_to_room(socket, SIZE_MAX);
+    size_t first = lr_buf_size(buffers[0]);
+    size_t room =
+        socket->tapped ? socket->ops->room(socket, lr_buf_data(buffers[0]), first) : SIZE_MAX;
+    if (socket->closing || socket->shut || socket->frozen) {
+        return !socket->closing;
+    }
+    count = room == SIZE_MAX ? count : 1; /* where the next ones have to stop is not known yet */
     unsigned int used = 0;
     for (; used < count && room > 0; used++) {
         size_t size = lr_buf_size(buffers[used]);

@@ -14,8 +14,9 @@ struct lr_socket_ops {
     void (*failed)(struct lr_socket *socket,
                    int error);                    /* reset, keep-alive, ..: the socket is closing */
     void (*progressed)(struct lr_socket *socket); /* queued bytes went out */
-    /* May be NULL. How many bytes may go out now; then, that these did. */
-    size_t (*room)(struct lr_socket *socket);
+    /* May be NULL. How many of |bytes|, which are next, may go out now (0: what ended the socket
+     * for them has come first; SIZE_MAX: all, and what is behind them); then, that these did. */
+    size_t (*room)(struct lr_socket *socket, const uint8_t *bytes, size_t size);
     void (*sent)(struct lr_socket *socket, const uint8_t *bytes, size_t size);
     /* May be NULL. All is out and FIN comes next: false swallows it. */
     bool (*finishing)(struct lr_socket *socket);

@@ -171,6 +171,13 @@ int lr_system_connect_at_once(const struct sockaddr_storage *address, uv_os_sock
     return 0;
 }
 
+/* A listener that is shut down keeps its port, where that was asked for by number, and listens
+ * again when told to. */
+int lr_system_take_connections(uv_os_sock_t socket, bool take) {
+    int result = take ? listen(socket, LR_LISTEN_BACKLOG) : shutdown(socket, SHUT_RD);
+    return result == 0 ? 0 : uv_translate_sys_error(errno);
+}
+
 int lr_system_bound_address(uv_os_sock_t socket, struct sockaddr_storage *out) {
     socklen_t size = sizeof *out;
     return getsockname(socket, (struct sockaddr *)out, &size) == 0 ? 0

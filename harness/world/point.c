@@ -36,10 +36,10 @@ const char *lr_point_name(lr_point point) {
 }
 
 lr_point lr_point_of(struct lr_text name) {
-    for (lr_point point = LR_POINT_NONE + 1; point < LR_POINT_END; point++) {
-        const char *known = lr_point_name(point);
+    for (int point = LR_POINT_NONE + 1; point < LR_POINT_END; point++) {
+        const char *known = lr_point_name((lr_point)point);
         if (known != NULL && lr_text_equal(lr_text_of(known), name)) {
-            return point;
+            return (lr_point)point;
         }
     }
     return LR_POINT_NONE;

@@ -34,10 +34,6 @@ static void set_profile(struct lr_sim_link_profile *profile, enum lr_fault_kind 
     }
 }
 
-static bool is_of_profile(enum lr_fault_kind kind) {
-    return kind == LR_FAULT_SPLIT || kind >= LR_FAULT_BANDWIDTH;
-}
-
 /* One of the same kind that came before, and still shapes the link. */
 static const struct lr_fault *find_earlier(const struct lr_link *link,
                                            const struct lr_fault *fault) {
@@ -79,7 +75,7 @@ static bool is_shaped(const struct lr_sim_end *from) {
 void lr_sim_shape(struct lr_sim_pair *pair, const struct lr_fault *undone) {
     LR_LIST_EACH (node, &pair->link.faults) {
         struct lr_fault *fault = LR_CONTAINER_OF(node, struct lr_fault, node);
-        if (fault->active && !fault->applied && is_of_profile(fault->kind)) {
+        if (fault->active && !fault->applied && lr_fault_shapes_both(fault->kind)) {
             apply_to_profile(pair, fault);
         }
     }

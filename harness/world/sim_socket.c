@@ -160,7 +160,7 @@ static void queue(struct lr_sim_end *end, struct lr_buf *buffer) {
 
 /* As much as the system takes. */
 static void send_one(struct lr_sim_end *end, struct lr_buf *buffer) {
-    while (lr_buf_size(buffer) > 0 && !end->closed && !end->shut) {
+    while (lr_buf_size(buffer) > 0 && !end->closed && !end->shut && !end->frozen) {
         size_t taken;
         if (!write_some(end, buffer, &taken)) {
             break;

@@ -45,4 +45,9 @@ if(CRITERION_FOUND)
       ${CMAKE_CURRENT_LIST_DIR}/world_sim_shape_test.c
       ${CMAKE_CURRENT_LIST_DIR}/support/link_recorder.c
     LINKS lr_test_world)
+  lr_add_unit_test(world_fault_agree
+    SOURCES
+      ${CMAKE_CURRENT_LIST_DIR}/world_fault_agree_test.c
+      ${CMAKE_CURRENT_LIST_DIR}/support/link_recorder.c
+    LINKS lr_test_world)
 endif()

@@ -70,8 +70,8 @@ static void expect_scan(const struct stream *stream, enum lr_plane plane,
 
 Test(world_point, every_name_leads_back_to_its_point) {
     size_t names = 0;
-    for (lr_point point = 0; point < LR_POINT_END; point++) {
-        const char *name = lr_point_name(point);
+    for (int point = 0; point < LR_POINT_END; point++) {
+        const char *name = lr_point_name((lr_point)point);
         if (name != NULL) {
             names++;
             cr_expect_eq(lr_point_of(lr_text_of(name)), point, "%s", name);

@@ -250,6 +250,183 @@ Test(world_relay, a_relay_can_be_made_and_closed_without_a_turn) {
     finish(&bench);
 }
 
+/* ---- faults that change what passes, and when ---- */
+
+static void arm(struct bench *bench, struct lr_fault *fault) {
+    lr_prng_init(&fault->random, 5);
+    cr_assert_eq(lr_live_fault(bench->live, 1, fault), LR_OK);
+}
+
+Test(world_relay, bytes_are_spoiled_where_they_were_to_be) {
+    static const struct {
+        enum lr_fault_kind kind;
+        uint64_t amount;
+        uint64_t received;
+        uint64_t wrong; /* 0: all that is out of place */
+    } rows[] = {
+        {LR_FAULT_CORRUPT_BIT, 0, 100, 1},    {LR_FAULT_CORRUPT_BYTE, 0, 100, 1},
+        {LR_FAULT_CORRUPT_LENGTH, 0, 100, 0}, {LR_FAULT_TRUNCATE, 10, 90, 0},
+        {LR_FAULT_GARBAGE, 200, 300, 0},
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        struct bench bench;
+        struct lr_fault fault = {.kind = rows[i].kind,
+                                 .side = LR_SIDE_TO_SERVICE,
+                                 .after_bytes = 30,
+                                 .amount = rows[i].amount,
+                                 .has_value = rows[i].kind == LR_FAULT_CORRUPT_LENGTH,
+                                 .value = UINT64_MAX};
+        start_connected(&bench);
+        bench.rig.server.echo = false;
+        arm(&bench, &fault);
+        send_from_client(&bench, 0, 100);
+        WAIT(&bench, lr_live_rig_server(&bench.rig)->received == rows[i].received);
+        struct lr_probe_conn *server = lr_live_rig_server(&bench.rig);
+        cr_expect(rows[i].wrong == 0 ? server->wrong > 0 : server->wrong == rows[i].wrong, "%s: %u",
+                  lr_fault_row(rows[i].kind)->name, (unsigned int)server->wrong);
+        cr_expect(fault.fired == 1 && fault.fired_at_byte == 30 && link_seen()->spoiled == 1);
+        cr_expect_eq(link_seen()->bytes[LR_TO_SERVICE], rows[i].received);
+        server->wrong = 0; /* it was to be */
+        finish(&bench);
+    }
+}
+
+Test(world_relay, a_stall_keeps_what_waits_and_the_end_behind_it) {
+    for (int side = LR_SIDE_TO_SERVICE; side <= LR_SIDE_FROM_SERVICE; side++) {
+        struct bench bench;
+        struct lr_fault fault = {
+            .kind = LR_FAULT_STALL, .side = (enum lr_fault_side)side, .after_bytes = 30};
+        start_connected(&bench); /* what the server gets it sends back */
+        arm(&bench, &fault);
+        send_from_client(&bench, 0, 100);
+        uint64_t *got = side == LR_SIDE_TO_SERVICE ? &lr_live_rig_server(&bench.rig)->received
+                                                   : &lr_live_rig_client(&bench.rig)->received;
+        WAIT(&bench, *got == 30 && fault.fired == 1);
+        if (side == LR_SIDE_TO_SERVICE) {
+            lr_outbox_close(&bench.rig.client.role.outbox, bench.rig.conn, 5 * LR_SECOND);
+            lr_live_drain(bench.rig.client.host);
+        }
+        idle(&bench);
+        cr_expect_eq(*got, 30);
+        cr_expect_eq(lr_live_rig_server(&bench.rig)->half_closed, 0);
+        lr_world_undo(lr_live_world(bench.live), &fault);
+        WAIT(&bench, *got == 100);
+        if (side == LR_SIDE_TO_SERVICE) {
+            WAIT(&bench, lr_live_rig_server(&bench.rig)->half_closed == 1);
+        }
+        finish(&bench);
+    }
+}
+
+Test(world_relay, shaped_bytes_take_their_time) {
+    static const struct {
+        enum lr_fault_kind kind;
+        uint64_t amount;
+        uint64_t least_ns; /* there and back again */
+    } rows[] = {
+        {LR_FAULT_LATENCY, 30 * LR_MS, 60 * LR_MS},
+        {LR_FAULT_BANDWIDTH, 1000, 100 * LR_MS},
+        {LR_FAULT_COALESCE, 30 * LR_MS, 30 * LR_MS},
+        {LR_FAULT_SLOW, 2 * LR_MS, 100 * LR_MS},
+        {LR_FAULT_JITTER, 5 * LR_MS, 0},
+        {LR_FAULT_SPLIT, 0, 0},
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        struct bench bench;
+        struct lr_fault fault = {
+            .kind = rows[i].kind, .side = LR_SIDE_BOTH, .amount = rows[i].amount};
+        start_connected(&bench);
+        arm(&bench, &fault);
+        lr_time began = lr_live_now(bench.live);
+        send_from_client(&bench, 0, 60);
+        WAIT(&bench, lr_live_rig_client(&bench.rig)->received == 60);
+        cr_expect_geq(lr_live_now(bench.live) - began, rows[i].least_ns, "%s",
+                      lr_fault_row(rows[i].kind)->name);
+        lr_world_undo(lr_live_world(bench.live), &fault);
+        send_from_client(&bench, 60, 100000);
+        WAIT(&bench, lr_live_rig_client(&bench.rig)->received == 100060);
+        finish(&bench);
+    }
+}
+
+Test(world_relay, back_pressure_passes_a_shaped_link) {
+    struct bench bench;
+    struct lr_fault fault = {.kind = LR_FAULT_LATENCY, .side = LR_SIDE_BOTH, .amount = LR_MS};
+    start_connected(&bench);
+    arm(&bench, &fault);
+    send_from_client(&bench, 0, BIG);
+    WAIT(&bench, lr_live_rig_client(&bench.rig)->received == BIG);
+    finish(&bench);
+}
+
+Test(world_relay, a_relay_refuses_and_takes_connections_again) {
+    struct bench bench;
+    struct lr_host_fault receipt = {.kind = LR_FAULT_REFUSE};
+    start(&bench, 0);
+    /* A port that was asked for by its number stays ours. */
+    uint16_t port = lr_world_free_port(lr_live_world(bench.live), "127.0.0.1");
+    struct lr_address target = {.host = "127.0.0.1",
+                                .port = bench.rig.server.conns[bench.rig.listener].port};
+    lr_relay_close(bench.relay);
+    cr_assert_eq(lr_live_relay(bench.live, "service", LR_PLANE_DATA, "127.0.0.1", port, &target,
+                               &bench.relay, NULL),
+                 LR_OK);
+    cr_assert_eq(lr_relay_refuse(bench.relay, &receipt), LR_OK);
+    cr_expect_eq(receipt.fired, 1);
+    begin_connect(&bench);
+    WAIT(&bench, lr_live_rig_client(&bench.rig)->failed);
+    cr_expect_eq(lr_link_recorder()->count, 0);
+    cr_assert_eq(lr_relay_refuse(bench.relay, NULL), LR_OK);
+    begin_connect(&bench);
+    WAIT(&bench, lr_link_recorder()->count == 1);
+    finish(&bench);
+}
+
+Test(world_relay, a_fault_that_needs_a_relay_is_refused_elsewhere) {
+    struct lr_live_rig rig;
+    struct lr_fault fault = {.kind = LR_FAULT_STALL};
+    lr_counting_alloc_init(&memory, lr_alloc_system());
+    cr_assert(lr_live_rig_init(&rig, &memory.base, "127.0.0.1", true));
+    cr_assert(lr_live_rig_connect(&rig, 0));
+    cr_expect_eq(lr_live_fault(rig.live, 1, &fault), LR_ENOTSUP);
+    cr_expect(!fault.armed && fault.fired == 0);
+    lr_live_rig_deinit(&rig);
+    cr_expect_eq(memory.live_bytes, 0);
+}
+
+/* Whatever allocation fails: both ends hear an end, or all arrives, and nothing is left. */
+static void pass_shaped_poorly(struct lr_alloc *alloc, void *context) {
+    struct bench bench;
+    struct lr_fault fault = {
+        .kind = *(enum lr_fault_kind *)context, .side = LR_SIDE_BOTH, .amount = 2 * LR_MS};
+    lr_counting_alloc_init(&memory, lr_alloc_system());
+    cr_assert(lr_live_rig_init(&bench.rig, &memory.base, "127.0.0.1", false));
+    struct lr_live_options options = {.alloc = alloc, .ledger = lr_link_recorder_start()};
+    struct lr_address target = {.host = "127.0.0.1",
+                                .port = bench.rig.server.conns[bench.rig.listener].port};
+    bool good = lr_live_new(&bench.live, &options, NULL) == LR_OK;
+    bool relays = good && lr_live_relay(bench.live, "service", LR_PLANE_DATA, "127.0.0.1", 0,
+                                        &target, &bench.relay, NULL) == LR_OK;
+    if (relays) {
+        lr_live_fault_next(bench.live, "service", &fault);
+        begin_connect(&bench);
+        send_from_client(&bench, 0, 300);
+        const struct lr_probe_conn *client = lr_live_rig_client(&bench.rig);
+        WAIT(&bench, client->received == 300 || client->reset + client->gone > 0 || client->failed);
+        cr_expect(!lr_test_must_succeed(alloc) || client->received == 300);
+    }
+    lr_fault_disarm(&fault);
+    lr_live_free(good ? bench.live : NULL);
+    lr_live_rig_deinit(&bench.rig);
+}
+
+Test(world_relay, a_shaped_link_survives_the_failure_of_any_allocation, .timeout = 300) {
+    enum lr_fault_kind kinds[] = {LR_FAULT_LATENCY, LR_FAULT_COALESCE};
+    for (size_t i = 0; i < LR_COUNT_OF(kinds); i++) {
+        lr_test_each_failure(pass_shaped_poorly, &kinds[i]);
+    }
+}
+
 /* ---- without memory ---- */
 
 static bool is_over(struct bench *bench) {

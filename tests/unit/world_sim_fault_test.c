@@ -294,6 +294,21 @@ Test(world_sim_fault, no_cut_shifts_the_byte_at_which_a_fault_fires) {
     }
 }
 
+/* What the service sends at once is cut in its middle, too. */
+Test(world_sim_fault, black_hole_inside_of_one_write_swallows_its_rest) {
+    for (uint64_t at = 0; at <= 100; at += 25) {
+        struct lr_world_rig rig;
+        struct lr_fault fault = {
+            .kind = LR_FAULT_BLACK_HOLE, .side = LR_SIDE_FROM_SERVICE, .after_bytes = at};
+        start_connected(&rig);
+        cr_assert_eq(lr_world_fault(rig.world, 1, &fault), LR_OK);
+        send(&rig, &rig.server, 100);
+        cr_expect_eq(rig.client.received, at, "%u", (unsigned int)rig.client.received);
+        cr_expect_eq(seen()->bytes[LR_FROM_SERVICE], at);
+        finish(&rig);
+    }
+}
+
 /* ---- without memory ---- */
 
 static void break_poorly(struct lr_alloc *alloc, void *context) {
