@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ledger/held.h"
 #include "scenario/stage_audit.h"
+#include "scenario/stage_fault.h"
 
 enum {
     TIMELINE_LINES_MAX = 200 /* of a failed case's report: its end, where the failure is */
@@ -51,11 +52,16 @@ static bool list_receipts(struct lr_play *play) {
     bool unfired = false;
     LR_LIST_EACH (node, &play->stage->faults) {
         const struct lr_stage_fault *kept = LR_CONTAINER_OF(node, struct lr_stage_fault, node);
-        if (kept->fault.fired > 0) {
-            lr_result_lines_add(
-                play->result->alloc, &play->result->receipts, elapsed(play, kept->fault.fired_at),
-                "%s: fired %u times, last at byte %llu of link %u", kept->text, kept->fault.fired,
-                (unsigned long long)kept->fault.fired_at_byte, kept->fault.fired_link);
+        struct lr_receipt receipt = lr_stage_fault_receipt(kept);
+        if (receipt.fired > 0 && receipt.of_link) {
+            lr_result_lines_add(play->result->alloc, &play->result->receipts,
+                                elapsed(play, receipt.at),
+                                "%s: fired %u times, last at byte %llu of link %u", kept->text,
+                                receipt.fired, (unsigned long long)receipt.byte, receipt.link);
+        } else if (receipt.fired > 0) {
+            lr_result_lines_add(play->result->alloc, &play->result->receipts,
+                                elapsed(play, receipt.at), "%s: fired %u times", kept->text,
+                                receipt.fired);
         } else {
             unfired = true;
             lr_result_lines_add(play->result->alloc, &play->result->receipts, 0, "%s: never fired",

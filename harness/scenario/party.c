@@ -248,6 +248,60 @@ enum lr_status lr_stage_program(struct lr_stage *stage, const struct lr_stage_pr
     return LR_OK;
 }
 
+/* ---- coming back ---- */
+
+static enum lr_status restart_tracker(struct lr_party *party, struct lr_error *error) {
+    struct lr_tracker *old = party->role.tracker;
+    struct lr_tracker_options options = *lr_tracker_options_of(old);
+    struct lr_env env = env_of(party);
+    options.port = party->service.port;
+    options.port_end = (uint32_t)party->service.port + 1;
+    enum lr_status status = lr_tracker_new(&party->role.tracker, &env, &options, error);
+    if (status != LR_OK) {
+        party->role.tracker = old;
+        return status;
+    }
+    status = settle(party, lr_tracker_role(party->role.tracker), LR_PLANE_CONTROL, options.host);
+    lr_tracker_free(old); /* its texts are borrowed up to here */
+    return status != LR_OK
+               ? status
+               : lr_tracker_start(party->role.tracker, lr_world_now(party->stage->world));
+}
+
+static enum lr_status restart_server(struct lr_party *party, struct lr_error *error) {
+    struct lr_server *old = party->role.server;
+    struct lr_server_options options = *lr_server_options_of(old);
+    struct lr_env env = env_of(party);
+    options.port = party->service.port;
+    options.port_end = (uint32_t)party->service.port + 1;
+    enum lr_status status = lr_server_new(&party->role.server, &env, &options, error);
+    if (status != LR_OK) {
+        party->role.server = old;
+        return status;
+    }
+    status = settle(party, lr_server_role(party->role.server), LR_PLANE_DATA, options.host);
+    lr_server_free(old);
+    return status != LR_OK ? status
+                           : lr_server_start(party->role.server, lr_world_now(party->stage->world));
+}
+
+enum lr_status lr_party_restart(struct lr_party *party, struct lr_error *error) {
+    if (party->kind != LR_PARTY_TRACKER && party->kind != LR_PARTY_SERVER) {
+        return lr_error_set(error, LR_ENOTSUP, "only trackers and servers of ours are restarted");
+    }
+    char name[LR_PARTY_NAME_MAX + 16];
+    LR_ASSERT(party->ended);
+    (void)snprintf(name, sizeof name, "%s again %u", party->name, ++party->starts);
+    party->random = lr_prng_fork(&party->stage->random, name); /* no matchkey comes twice */
+    enum lr_status status = party->kind == LR_PARTY_TRACKER ? restart_tracker(party, error)
+                                                            : restart_server(party, error);
+    party->ended = party->host == NULL;
+    if (status == LR_OK && party->host != NULL) {
+        lr_world_drain(party->host);
+    }
+    return status;
+}
+
 static enum lr_status failure_of(const struct lr_error *failure, struct lr_error *error) {
     if (failure != NULL && error != NULL) {
         *error = *failure;

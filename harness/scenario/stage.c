@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "scenario/stage_fault.h"
 #include "scenario/stage_internal.h"
 #include "world/sim.h"
 
@@ -81,6 +82,7 @@ enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options
     lr_list_init(&stage->parties);
     lr_list_init(&stage->arrived);
     lr_list_init(&stage->faults);
+    lr_list_init(&stage->timed_faults);
     lr_prng_init(&stage->random, options->seed);
     lr_counting_alloc_init(&stage->tortured_memory, stage->alloc);
     if (options->torture != NULL && options->torture->kind == LR_TORTURE_MEMORY) {
@@ -134,12 +136,7 @@ void lr_stage_free(struct lr_stage *stage) {
         struct lr_list *last = stage->parties.prev;
         lr_party_free(LR_CONTAINER_OF(last, struct lr_party, node));
     }
-    LR_LIST_EACH (node, &stage->faults) {
-        struct lr_stage_fault *fault = LR_CONTAINER_OF(node, struct lr_stage_fault, node);
-        lr_fault_disarm(&fault->fault);
-        lr_list_remove(node);
-        LR_FREE(stage->alloc, fault);
-    }
+    lr_stage_faults_free(stage);
     lr_world_free(stage->world);
     lr_ledger_free(stage->ledger);
     if (stage->options.torture != NULL) {
@@ -161,7 +158,11 @@ static void gather_results(struct lr_stage *stage, struct lr_party *party) {
 }
 
 bool lr_stage_turn(struct lr_stage *stage, lr_time until) {
-    bool go_on = lr_world_turn(stage->world, until);
+    lr_time next = lr_stage_faults_next(stage);
+    bool go_on = lr_world_turn(stage->world, lr_time_min(until, next));
+    if (!lr_list_empty(&stage->timed_faults)) {
+        lr_stage_faults_come(stage);
+    }
     LR_LIST_EACH (node, &stage->parties) {
         struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
         if (party->kind == LR_PARTY_CLIENT && party->role.client != NULL) {
@@ -188,25 +189,6 @@ bool lr_stage_take_result(struct lr_stage *stage, struct lr_party *client, lr_op
 
 lr_time lr_stage_elapsed(const struct lr_stage *stage, lr_time at) {
     return at == LR_TIME_NEVER || at < stage->began ? 0 : at - stage->began;
-}
-
-struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,
-                                      uint32_t link, const struct lr_party *service) {
-    struct lr_stage_fault *kept = LR_NEW(stage->alloc, struct lr_stage_fault);
-    if (kept == NULL) {
-        return NULL;
-    }
-    kept->fault = *fault;
-    stage->disturbed = stage->disturbed || fault->kind == LR_FAULT_BLACK_HOLE;
-    lr_list_init(&kept->fault.node);
-    lr_list_append(&stage->faults, &kept->node);
-    if (link != 0) {
-        (void)lr_world_fault(stage->world, link,
-                             &kept->fault); /* the receipt tells a link that is gone */
-    } else {
-        lr_world_fault_next(stage->world, service->name, &kept->fault);
-    }
-    return kept;
 }
 
 uint64_t lr_stage_digest(const struct lr_stage *stage) {

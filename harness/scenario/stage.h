@@ -52,8 +52,9 @@ struct lr_party {
     char key[LR_PARTY_NAME_MAX]; /* servers */
     struct lr_party *tracker;    /* which one it was told of; NULL: none */
     struct lr_runtime
-        *runtime; /* clients: in which model of a language its sessions live; or NULL */
-    bool serves;  /* recorded and raw peers: others connect to it */
+        *runtime;        /* clients: in which model of a language its sessions live; or NULL */
+    unsigned int starts; /* how often it was started anew */
+    bool serves;         /* recorded and raw peers: others connect to it */
     bool ended;
     struct lr_list node;
 };
@@ -62,13 +63,6 @@ struct lr_party {
 struct lr_arrived {
     struct lr_party *client;
     struct lr_result result;
-    struct lr_list node;
-};
-
-/* A fault that a script asked for, with its receipt. */
-struct lr_stage_fault {
-    struct lr_fault fault;
-    char text[LR_SESSION_TEXT_MAX];
     struct lr_list node;
 };
 
@@ -100,6 +94,8 @@ struct lr_stage {
     struct lr_list parties;
     struct lr_list arrived;
     struct lr_list faults;
+    struct lr_list timed_faults; /* of these, whose time has to be watched */
+    size_t fault_count;
     bool disturbed; /* links were slow, or hosts stood still or were off the net: how soon what
                        nobody asked about must be over is not exact */
     struct lr_party *probe;                   /* a client of the harness's own, for SUMMARY */
@@ -168,10 +164,9 @@ void lr_stage_drop_result(struct lr_stage *stage, struct lr_result *result);
 /* The number in the ledger of a session that |client| holds; 0: its connection has gone, or was
  * never seen. */
 uint32_t lr_stage_account(const struct lr_party *client, const struct lr_session *session);
-
-/* Arms a fault; |link| 0: on the next link towards |service|. The stage keeps the receipt. */
-struct lr_stage_fault *lr_stage_fault(struct lr_stage *stage, const struct lr_fault *fault,
-                                      uint32_t link, const struct lr_party *service);
+/* Starts a server or tracker of ours anew that has been killed, as it was asked for, at its port.
+ * LR_ENOTSUP: it is none of these; LR_ENOMEM. */
+LR_NODISCARD enum lr_status lr_party_restart(struct lr_party *party, struct lr_error *error);
 
 /* Whether the point of torture has been reached: from then on only the audit counts. */
 bool lr_stage_tortured(const struct lr_stage *stage);

@@ -31,8 +31,8 @@ static size_t distance(const char *a, const char *b) {
     return row[b_size];
 }
 
-/* Keeps the nearer of |*best| and |candidate|. */
-static void consider(const char *word, const char *candidate, const char **best, size_t *nearest) {
+void lr_words_consider(const char *word, const char *candidate, const char **best,
+                       size_t *nearest) {
     size_t far = distance(word, candidate);
     if (far < *nearest) {
         *nearest = far;
@@ -59,7 +59,7 @@ static int index_method(lua_State *lua) {
     size_t nearest = NEAR_ENOUGH;
     lua_pushnil(lua);
     while (lua_next(lua, lua_upvalueindex(1)) != 0) {
-        consider(word, lua_tostring(lua, -2), &best, &nearest);
+        lr_words_consider(word, lua_tostring(lua, -2), &best, &nearest);
         lua_pop(lua, 1);
     }
     return raise_unknown(lua, lua_tostring(lua, lua_upvalueindex(2)), word, best);
@@ -98,7 +98,7 @@ void lr_words_check_options(lua_State *lua, int index, const char *what, const c
         bool found = false;
         for (size_t i = 0; known[i] != NULL && !found; i++) {
             found = strcmp(word, known[i]) == 0;
-            consider(word, known[i], &best, &nearest);
+            lr_words_consider(word, known[i], &best, &nearest);
         }
         if (!found) {
             raise_unknown(lua, what, word, best);

@@ -45,6 +45,8 @@ void lr_words_type(lua_State *lua, const char *type, const luaL_Reg *methods);
 /* Raises "|what| has no word "|word|"; did you mean "|nearest|"?" for a table of options at |index|
  * in which a key is none of |known| (NULL-terminated). */
 void lr_words_check_options(lua_State *lua, int index, const char *what, const char *const *known);
+/* Keeps in |*best| the nearer to |word| of it and |candidate|; |*nearest| is how far. */
+void lr_words_consider(const char *word, const char *candidate, const char **best, size_t *nearest);
 /* Reads fields of an options table at |index|; absent: the given default. */
 const char *lr_option_string(lua_State *lua, int index, const char *name, const char *otherwise);
 lua_Integer lr_option_integer(lua_State *lua, int index, const char *name, lua_Integer otherwise);
@@ -66,6 +68,9 @@ struct lr_party *lr_check_party(lua_State *lua, int index);
 void lr_push_party(lua_State *lua, struct lr_party *party);
 /* Waits until |party| is ready, then returns it: `return lr_wait_party(lua, party)`. */
 int lr_wait_party(lua_State *lua, struct lr_party *party);
+/* The same; |then| goes on, with |kcontext| and the party at the top of the stack. */
+int lr_wait_party_then(lua_State *lua, struct lr_party *party, lua_KContext kcontext,
+                       lua_KFunction then);
 
 /* A session of our client in a script. */
 struct lr_held_session {

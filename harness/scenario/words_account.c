@@ -36,6 +36,7 @@ struct awaited {
     uint32_t after;
     uint32_t found;
     bool waiting; /* a REQUEST that waits will do */
+    bool first;   /* the oldest, not the newest */
 };
 
 static bool account_there(void *context) {
@@ -45,7 +46,7 @@ static bool account_there(void *context) {
         const struct lr_account *account = lr_ledger_account(awaited->stage->ledger, i);
         bool whose = awaited->party == NULL || strcmp(account->client, awaited->party->name) == 0;
         if (whose && (awaited->waiting || account->initialised_at != LR_TIME_NEVER)) {
-            awaited->found = i;
+            awaited->found = awaited->first && awaited->found != 0 ? awaited->found : i;
         }
     }
     return awaited->found != 0;
@@ -67,7 +68,7 @@ static int account_found(lua_State *lua, int status, lua_KContext kcontext) {
 /* w:session(client[, { after = earlier, waiting = true }]): the newest session of |client| that the
  * ledger has seen begin; waits a little where there is none yet. */
 int lr_world_word_session(lua_State *lua) {
-    static const char *const known[] = {"after", "waiting", NULL};
+    static const char *const known[] = {"after", "waiting", "first", NULL};
     struct lr_play *play = lr_play_of(lua);
     lr_words_check_options(lua, 3, "session", known);
     uint32_t after = 0;
@@ -80,6 +81,7 @@ int lr_world_word_session(lua_State *lua) {
         .party = lua_isnoneornil(lua, 2) ? NULL : lr_check_party(lua, 2),
         .after = after,
         .waiting = lr_option_boolean(lua, 3, "waiting", false),
+        .first = lr_option_boolean(lua, 3, "first", false),
     };
     if (account_there(awaited)) {
         return account_found(lua, LUA_OK, 0);
@@ -139,6 +141,24 @@ static int account_client(lua_State *lua) {
     return 1;
 }
 
+static int push_time(lua_State *lua, lr_time at) {
+    if (at == LR_TIME_NEVER) {
+        lua_pushnil(lua);
+    } else {
+        lua_pushinteger(lua, (lua_Integer)lr_stage_elapsed(lr_play_of(lua)->stage, at));
+    }
+    return 1;
+}
+
+/* session:released_at(), session:requestable_at(): ns since the case began; nil: not yet. */
+static int account_released_at(lua_State *lua) {
+    return push_time(lua, account_at(lua, 1)->released_at);
+}
+
+static int account_requestable_at(lua_State *lua) {
+    return push_time(lua, account_at(lua, 1)->requestable_at);
+}
+
 static int account_shutdown_seen(lua_State *lua) {
     lua_pushboolean(lua, account_at(lua, 1)->shutdown_at[LR_TO_SERVICE] != LR_TIME_NEVER);
     return 1;
@@ -153,6 +173,8 @@ void lr_words_account(lua_State *lua) {
         {"client", account_client},
         {"bytes", account_bytes},
         {"shutdown_seen", account_shutdown_seen},
+        {"released_at", account_released_at},
+        {"requestable_at", account_requestable_at},
         {NULL, NULL},
     };
     lr_words_type(lua, LR_ACCOUNT_TYPE, methods);

@@ -13,6 +13,7 @@ int lr_party_word_lose(lua_State *lua); /* words_network.c */
 int lr_party_word_find(lua_State *lua);
 int lr_party_word_freeze(lua_State *lua);
 int lr_party_word_thaw(lua_State *lua);
+int lr_party_word_wall_clock(lua_State *lua);
 int lr_peer_word_open(lua_State *lua);
 int lr_peer_word_accept(lua_State *lua);
 int lr_program_word_step(lua_State *lua);

@@ -99,6 +99,13 @@ int lr_party_word_thaw(lua_State *lua) {
     return program ? lr_program_word_thaw(lua) : set_frozen(lua, false);
 }
 
+/* party:wall_clock(): what its host's shows, in ns since 1970. */
+int lr_party_word_wall_clock(lua_State *lua) {
+    (void)need_sim(lua, "wall_clock()");
+    lua_pushinteger(lua, (lua_Integer)lr_sim_wall_clock(check_there(lua)->host));
+    return 1;
+}
+
 /* party:find(): it is back. */
 int lr_party_word_find(lua_State *lua) {
     (void)need_sim(lua, "find()");

@@ -21,6 +21,7 @@ void lr_push_party(lua_State *lua, struct lr_party *party) {
 struct readying {
     struct lr_party *party;
     bool ready;
+    lua_KFunction then; /* NULL: nothing more */
     enum lr_status status;
     struct lr_error error;
 };
@@ -34,7 +35,6 @@ static bool party_ready(void *context) {
 /* The userdata with the readying is at the top of the stack. */
 static int readied(lua_State *lua, int status, lua_KContext kcontext) {
     (void)status;
-    (void)kcontext;
     struct readying *readying = lua_touserdata(lua, -1);
     struct lr_play *play = lr_play_of(lua);
     if (!readying->ready) {
@@ -47,19 +47,25 @@ static int readied(lua_State *lua, int status, lua_KContext kcontext) {
         memcpy(play->unready, lua_tostring(lua, -1), size);
         return lua_error(lua);
     }
+    lua_KFunction then = readying->then;
     lr_push_party(lua, readying->party);
-    return 1;
+    return then == NULL ? 1 : then(lua, LUA_OK, kcontext);
 }
 
 int lr_wait_party(lua_State *lua, struct lr_party *party) {
+    return lr_wait_party_then(lua, party, 0, NULL);
+}
+
+int lr_wait_party_then(lua_State *lua, struct lr_party *party, lua_KContext kcontext,
+                       lua_KFunction then) {
     struct lr_play *play = lr_play_of(lua);
     struct readying *readying = lua_newuserdatauv(lua, sizeof *readying, 0);
-    *readying = (struct readying){.party = party};
+    *readying = (struct readying){.party = party, .then = then};
     if (party_ready(readying)) {
-        return readied(lua, LUA_OK, 0);
+        return readied(lua, LUA_OK, kcontext);
     }
     lr_time until = lr_time_add(lr_world_now(play->stage->world), 30 * LR_SECOND);
-    return lr_play_wait(lua, party_ready, readying, until, 0, readied);
+    return lr_play_wait(lua, party_ready, readying, until, kcontext, readied);
 }
 
 static int party_name(lua_State *lua) {
@@ -154,6 +160,7 @@ void lr_words_party(lua_State *lua) {
         {"find", lr_party_word_find},
         {"freeze", lr_party_word_freeze},
         {"thaw", lr_party_word_thaw},
+        {"wall_clock", lr_party_word_wall_clock},
         LR_CLIENT_METHODS,
         LR_PROGRAM_METHODS,
         LR_PEER_METHODS,

@@ -31,9 +31,46 @@ static struct lr_keepalive silence_option(lua_State *lua, struct lr_keepalive ot
         .idle_ns = silence / 3 * 2, .interval_ns = silence / 9, .probes = 3};
 }
 
+/* With relay = true a service of ours has a relay before it in the live world, on which all faults
+ * of links exist: it listens at another loopback address, as foreign ones do. In the simulated one
+ * every link has them. */
+static bool wants_relay(lua_State *lua) {
+    return lr_option_boolean(lua, 2, "relay", false) && lr_play_of(lua)->stage->live != NULL;
+}
+
+#define RELAYED_HOST "127.0.0.2"
+
+static int relayed(lua_State *lua, int status, lua_KContext plane) {
+    (void)status;
+    struct lr_party *party = lr_check_party(lua, -1);
+    struct lr_address target = party->service;
+    struct lr_error error = {.code = LR_OK};
+    if (lr_live_relay(party->stage->live, party->name, (enum lr_plane)plane, "127.0.0.1",
+                      target.port, &target, &party->relay, &error) != LR_OK) {
+        return lr_words_raise(lua, &error);
+    }
+    (void)snprintf(party->service.host, sizeof party->service.host, "127.0.0.1");
+    return 1;
+}
+
+/* Waits for |party|, and puts a relay before it if that is wanted. */
+static int wait_service(lua_State *lua, struct lr_party *party, enum lr_plane plane, bool relay) {
+    return relay ? lr_wait_party_then(lua, party, (lua_KContext)plane, relayed)
+                 : lr_wait_party(lua, party);
+}
+
+/* At its number a port stays ours while a relay there refuses; and the relay's is the same. */
+static void choose_relayed(lua_State *lua, const char **host, uint16_t *port, uint32_t *port_end) {
+    struct lr_world *world = lr_play_of(lua)->stage->world;
+    *host = RELAYED_HOST;
+    *port = *port != 0 ? *port : lr_world_free_port(world, "127.0.0.1");
+    *port_end = (uint32_t)*port + 1;
+}
+
 static int world_tracker(lua_State *lua) {
-    static const char *const known[] = {"name",    "host",   "port",    "stop_key", "handshake",
-                                        "stalled", "unread", "silence", "ports",    NULL};
+    static const char *const known[] = {"name",      "host",    "port",   "stop_key",
+                                        "handshake", "stalled", "unread", "silence",
+                                        "ports",     "relay",   NULL};
     lr_words_check_options(lua, 2, "tracker", known);
     struct lr_tracker_options options = lr_tracker_options_default;
     options.host = host_option(lua);
@@ -47,11 +84,15 @@ static int world_tracker(lua_State *lua) {
     struct lr_party *party;
     struct lr_error error = {.code = LR_OK};
     struct lr_play *play = lr_play_of(lua);
+    const bool relay = wants_relay(lua);
+    if (relay) {
+        choose_relayed(lua, &options.host, &options.port, &options.port_end);
+    }
     if (lr_stage_tracker(play->stage, lr_option_string(lua, 2, "name", NULL), &options, &party,
                          &error) != LR_OK) {
         return lr_words_raise(lua, &error);
     }
-    return lr_wait_party(lua, party);
+    return wait_service(lua, party, LR_PLANE_CONTROL, relay);
 }
 
 static enum lr_dialect_choice dialect_option(lua_State *lua) {
@@ -74,7 +115,7 @@ static void read_server_options(lua_State *lua, struct lr_server_options *option
     static const char *const known[] = {"name",    "host",     "port",      "key",     "tracker",
                                         "dialect", "sessions", "handshake", "stalled", "unread",
                                         "unused",  "silence",  "memory",    "handles", "packet",
-                                        "ports",   NULL};
+                                        "ports",   "relay",    NULL};
     lr_words_check_options(lua, 2, "server", known);
     *options = lr_server_options_default;
     options->host = host_option(lua);
@@ -99,11 +140,16 @@ static int world_server(lua_State *lua) {
     struct lr_party *party;
     struct lr_error error = {.code = LR_OK};
     struct lr_play *play = lr_play_of(lua);
+    const bool relay = wants_relay(lua);
+    if (relay) {
+        choose_relayed(lua, &options.host, &options.port, &options.port_end);
+        options.custom_host = "127.0.0.1";
+    }
     if (lr_stage_server(play->stage, lr_option_string(lua, 2, "name", NULL), &options,
                         lr_option_party(lua, 2, "tracker"), &party, &error) != LR_OK) {
         return lr_words_raise(lua, &error);
     }
-    return lr_wait_party(lua, party);
+    return wait_service(lua, party, LR_PLANE_DATA, relay);
 }
 
 static int world_client(lua_State *lua) {
@@ -201,6 +247,12 @@ static int world_now(lua_State *lua) {
     return 1;
 }
 
+/* w:world(): "sim" or "live". */
+static int world_world(lua_State *lua) {
+    lua_pushstring(lua, lr_world_name(lr_play_of(lua)->stage->world));
+    return 1;
+}
+
 static int world_spawn(lua_State *lua) {
     luaL_checktype(lua, 2, LUA_TFUNCTION);
     struct lr_actor **task = lua_newuserdatauv(lua, sizeof(void *), 0);
@@ -247,6 +299,7 @@ void lr_words_world(lua_State *lua) {
         {"pass", world_pass},
         {"await", world_await},
         {"now", world_now},
+        {"world", world_world},
         {"spawn", world_spawn},
         {"program", lr_world_word_program},
         {"tvm_tracker", lr_world_word_tvm_tracker},

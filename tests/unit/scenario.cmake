@@ -49,3 +49,12 @@ if(CRITERION_FOUND)
     target_include_directories(test_mocks_${name} PRIVATE ${CMAKE_CURRENT_LIST_DIR})
   endforeach()
 endif()
+
+if(TARGET lr_test_scenario)
+  lr_add_unit_test(scenario_faults
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/scenario_faults_test.c
+    LINKS lr_test_scenario
+    TIMEOUT 600)
+  target_compile_definitions(test_scenario_faults PRIVATE
+    LR_TEST_DOCS="${PROJECT_SOURCE_DIR}/docs")
+endif()
