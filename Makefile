@@ -20,8 +20,8 @@ export JOBS STRICT FUZZ_SECONDS FUZZ_TARGETS
 strict := $(if $(filter-out 0,$(STRICT)),--strict)
 filter := $(if $(FILTER),--filter '$(FILTER)')
 
-.PHONY: help setup build run test interop bench lint format clang digests big-endian asan valgrind \
-        fuzz torture mutants mutate coverage clean distclean
+.PHONY: help setup build run test interop bench lint format clang cuts digests big-endian asan \
+        valgrind fuzz torture mutants mutate coverage clean distclean
 
 help: ## this list
 	@echo "lastref: is every session released on time, whatever happens?"
@@ -83,6 +83,11 @@ format: ## let clang-format rewrite the sources
 clang: ## build everything with clang too, warnings are errors
 	@tools/setup.sh base test clang
 	@tools/build.sh dev-clang
+
+cuts: ## a session's links cut behind every byte, in both worlds (minutes): build/cuts.txt
+	@tools/setup.sh base
+	@tools/build.sh release lastref
+	tools/cut_table.sh build/release/bin/lastref build/cuts.txt
 
 digests: ## the simulated world has one history: gcc and clang, -O0 and -O2, and twice
 	@tools/setup.sh base test clang
