@@ -121,7 +121,7 @@ void lr_words_suggest_global(lua_State *lua, char *message, size_t size) {
     lua_pushnil(lua);
     while (lua_next(lua, -2) != 0) { /* which makes nothing, so nothing is collected */
         if (lua_type(lua, -2) == LUA_TSTRING) {
-            consider(word, lua_tostring(lua, -2), &best, &nearest);
+            lr_words_consider(word, lua_tostring(lua, -2), &best, &nearest);
         }
         lua_pop(lua, 1);
     }
