@@ -76,8 +76,8 @@ Test(scenario_faults, one_that_never_fired_makes_the_case_invalid, .timeout = 30
         "w:fault { on = v, kind = 'kill', at = '10s' }",
         "w:fault { on = v, kind = 'no_memory', allocation = 1000000 }",
         "w:fault { on = s, kind = 'stall', at = '1s' }:undo() w:pass('2s')",
-        "w:fault { on = v, kind = 'refuse', chance = { 1, 1000000 } } "
-        "c:request('k', { wait = '10ms', tries = 1 })",
+        ("w:fault { on = v, kind = 'refuse', chance = { 1, 1000000 } } "
+         "c:request('k', { wait = '10ms', tries = 1 })"),
     };
     for (size_t i = 0; i < LR_COUNT_OF(faults); i++) {
         const struct lr_seen_case *seen = play(faults[i], "sim");
