@@ -125,12 +125,15 @@ static void check_turn(struct lr_ledger *ledger, lr_time at,
     }
 }
 
-/* The grant never left for whom it was made: a fault has met the link. */
-static bool was_taken_back(const struct lr_ledger *ledger, const struct lr_ledger_offer *offer) {
+/* Whether |offer| may be free again: its grant did not leave for whom it was made, as a fault has
+ * met the link, or who got it has left the tracker and never came. */
+static bool may_be_free_again(const struct lr_ledger *ledger, const struct lr_ledger_offer *offer) {
+    const struct lr_ledger_session *holder = offer->session;
     const struct lr_ledger_link *link =
-        offer->session == NULL ? NULL
-                               : lr_ledger_link_at(ledger, offer->session->account.request_link);
-    return link != NULL && link->hurt;
+        holder == NULL ? NULL : lr_ledger_link_at(ledger, holder->account.request_link);
+    bool left = link != NULL && link->gone_at != LR_TIME_NEVER &&
+                holder->account.connected_at == LR_TIME_NEVER;
+    return left || (link != NULL && link->hurt);
 }
 
 static void check_offer(struct lr_ledger *ledger, lr_time at, uint32_t number,
@@ -142,7 +145,7 @@ static void check_offer(struct lr_ledger *ledger, lr_time at, uint32_t number,
                        "matchkey %s is granted, but its server's connection ended %s before",
                        offer->matchkey.data,
                        lr_text_duration(ago, sizeof ago, at - offer->withdrawn_at));
-    } else if (offer->state == LR_OFFER_GRANTED && !was_taken_back(ledger, offer)) {
+    } else if (offer->state == LR_OFFER_GRANTED && !may_be_free_again(ledger, offer)) {
         lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, number, "matchkey %s is granted twice",
                        offer->matchkey.data);
     } else if (offer->state == LR_OFFER_REPLACED && over) {

@@ -251,6 +251,19 @@ Test(ledger_queue, finds_a_matchkey_that_is_granted_twice) {
     end();
 }
 
+Test(ledger_queue, lets_a_matchkey_be_granted_again_whose_client_left_and_never_came) {
+    begin();
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    uint32_t first = lr_rig_request(&rig, "c1", 5001, 1);
+    uint32_t second = lr_rig_request(&rig, "c2", 5002, 1);
+    lr_rig_grant(&rig, first, "test:0.1");
+    lr_ledger_link_reset(rig.ledger, rig.now, first, LR_TO_SERVICE);
+    lr_rig_grant(&rig, second, "test:0.1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 0U);
+    end();
+}
+
 Test(ledger_queue, replaced_matchkey_is_free_no_more) {
     begin();
     uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
