@@ -195,6 +195,8 @@ Test(ledger_audit, slot_whose_grant_nobody_used_is_back_in_its_time) {
         lr_rig_grant(&rig, client, "test:0.1");
         rig.now += (late == 0 ? 9 : 11) * LR_SECOND;
         lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+        expect_findings(LR_FINDING_LATE, 0, ""); /* who knows what kept its server from it */
+        lr_ledger_set_patience(rig.ledger, &(struct lr_ledger_patience){.return_ns = LR_SECOND});
         expect_findings(LR_FINDING_LATE, (size_t)late,
                         "only 11.00 s after the grant that nobody used");
         lr_rig_deinit(&rig);

@@ -16,7 +16,8 @@ static struct lr_seen_run run;
 
 /* A shell's: the result of the order that has been read, as expected. */
 #define ANSWER                                                                                     \
-    "printf 'result %s t %s %s c \\\\- \\\\- passed on\\\\x20time 0 1 5 1 0 0 0 0 0 0 0\\n"        \
+    "printf 'result %s t %s %s c \\\\- \\\\- passed on\\\\x20time 0 1 5 1 0 0 0 0 0 0 0 "          \
+    "\\\\- 0 0 0\\n"                                                                               \
     "whole 0\\n' \"$name\" \"$file\" \"$world\""
 
 /* Answers "as expected" to each order, except that what |special| says is done for the case whose
