@@ -3,7 +3,7 @@
 #
 # usage: explore_shards.sh A..B SHARDS FOLDER
 #
-# Explores the seeds in so many shares at a time, each a process, and joins what they write in FOLDER/whole.json.
+# Explores the seeds in so many shares, each a process, and joins what they write in FOLDER/whole.json.
 # environment: LASTREF (lastref), COMPARE=1: plays all of it once more in one process, and compares
 set -euo pipefail
 

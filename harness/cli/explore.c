@@ -58,8 +58,8 @@ static const struct lr_command_line explore_line = {
     .command = "lastref explore",
     .operands = "",
     .summary =
-        "Makes up cases from seeds - servers, clients, what they do, what meets them -, plays them\n"
-        "in the simulated world, and judges every session. What breaks is shrunk.\n",
+        "Makes up cases from seeds - servers, clients, what they do, what meets them -, plays\n"
+        "them in the simulated world, and judges every session. What breaks is shrunk.\n",
     .epilogue =
         "Exit status: 0 nothing was found, 1 something was, 2 wrong usage, 4 lastref failed.\n"
         "docs/explore.md tells more.\n",

@@ -26,7 +26,8 @@ static const struct lr_command_line report_line = {
     .summary =
         "Joins files of lastref explore --json: sums, findings once each, what was reached.\n",
     .epilogue =
-        "Exit status: 0 joined, and nothing was found; 1 something was; 2 wrong usage, or no such file.\n",
+        "Exit status: 0 joined, and nothing was found; 1 something was; 2 wrong usage, or no\n"
+        "such file.\n",
     .options = report_options,
     .option_count = LR_COUNT_OF(report_options),
 };

@@ -65,7 +65,7 @@ static const char common[] =
     "  local ok, value = pcall(f, ...)\n"
     "  if ok then return value end\n"
     "end\n"
-    "-- An operation on what |held| holds: a list of references to one session, and what is of it.\n"
+    "-- An operation on what |held| holds: references to one session, and what is of it.\n"
     "local function on(held, word, ...)\n"
     "  return held[1] and attempt(held[1][word], held[1], ...)\n"
     "end\n"

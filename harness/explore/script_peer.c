@@ -9,7 +9,7 @@
 #define SAY(script, ...) lr_scripting_say((script), "      " __VA_ARGS__)
 
 static const char words[] =
-    "-- Says |bytes| on |link|; waits a moment for an answer, where there must be one, or for the end.\n"
+    "-- Says |bytes| on |link|; waits a moment for an answer or the end, where it must come.\n"
     "local function say(w, link, bytes, awaited)\n"
     "  if not link then return end\n"
     "  local before = link:unread()\n"

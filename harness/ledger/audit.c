@@ -100,13 +100,19 @@ static void audit_release(const struct audit *audit, const struct lr_ledger_sess
     }
 }
 
+/* Whichever matchkey took the place of which: a server that has registered anew may name some that
+ * were never put. */
+static bool all_on_offer(const struct lr_ledger_server *server) {
+    return server->slots > 0 && server->free >= server->slots;
+}
+
 static void audit_return(const struct audit *audit, const struct lr_ledger_session *session) {
     const struct lr_account *account = &session->account;
     bool unused = account->connected_at == LR_TIME_NEVER;
     lr_time since = unused ? account->granted_at : account->released_at;
     char ago[32];
     if (!account->observable || !server_lives(audit->ledger, session->server) ||
-        since == LR_TIME_NEVER || session->grant_taken ||
+        all_on_offer(session->server) || since == LR_TIME_NEVER || session->grant_taken ||
         (unused && audit->now < lr_time_add(since, AUDIT_UNUSED_NS))) {
         return;
     }

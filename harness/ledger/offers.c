@@ -142,7 +142,9 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
     }
     size_t held = server->free;
     LR_LIST_EACH (node, &server->sessions) {
-        held++;
+        /* The place of one that is over may be on offer already, under a name that says nothing. */
+        held += lr_ledger_session_running(
+            LR_CONTAINER_OF(node, const struct lr_ledger_session, of_server));
     }
     if (at - link->registered_at <= REGISTERING_NS && held > server->slots) {
         server->slots = held;

@@ -308,6 +308,26 @@ Test(ledger_session, of_a_server_with_slots_is_the_oldest_over_where_the_name_wa
     end();
 }
 
+/* All its places are on offer: which of them was whose does not matter. */
+Test(ledger_session, of_a_server_with_all_places_on_offer_is_not_missed) {
+    uint32_t second;
+    open_two(&second);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_ledger_link_fin(rig.ledger, rig.now, second, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.5", "test:0.2");
+    pass(20 * LR_SECOND);
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_NOT_REQUESTABLE), 1U);
+    lr_rig_put(&rig, server, 9091, "test:0.6", "test:0.5");
+    lr_rig_put(&rig, server, 9091, "test:0.8", "test:0.6");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_NOT_REQUESTABLE), 1U, "one place is still missed");
+    lr_rig_put(&rig, server, 9091, "test:0.9", "test:0.2");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_NOT_REQUESTABLE), 0U);
+    end();
+}
+
 Test(ledger_session, of_a_server_with_slots_is_the_oldest_over_where_no_name_is_told) {
     uint32_t second;
     open_two(&second);
