@@ -413,7 +413,8 @@ static void wake_ends(struct lr_sim_host *host) {
 
 static void wake_listeners(struct lr_sim_host *host) {
     for (size_t i = 0; i < host->numbers.bucket_count; i++) {
-        for (struct lr_table_node *node = host->numbers.buckets[i]; node != NULL; node = node->next) {
+        for (struct lr_table_node *node = host->numbers.buckets[i]; node != NULL;
+             node = node->next) {
             struct lr_sim_numbered *numbered = LR_CONTAINER_OF(node, struct lr_sim_numbered, node);
             if (numbered->is_listener) {
                 lr_sim_listen_wake(LR_CONTAINER_OF(numbered, struct lr_sim_listener, numbered));

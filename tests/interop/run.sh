@@ -8,8 +8,8 @@
 # Makes the environments (setup.sh), then runs the matrix of tracker, server and client (matrix.py)
 # and the lifecycle of a real client's sessions on TVM's server and on ours (lifecycle.py). --tvm takes
 # another version of TVM than the usual two (`setup.sh --tvm list`), and its dialect alone. Without --dialect,
-# --tvm, --filter and --real-only it also installs real CPythons (interpreters.sh) and holds the ground truth of the
-# heap model against them (heap_truth.py); `make run` then plays the report's scenarios in them.
+# --tvm, --filter and --real-only it also installs real CPythons (interpreters.sh) and holds the ground truth
+# of the heap model against them (heap_truth.py); `make run` then plays the report's scenarios in them.
 # LASTREF names the lastref command (build/dev/bin/lastref), LASTREF_STEPS the stepped client of ours
 # (lastref-steps beside it), LASTREF_TVM_DIR the environments (build/tvm).
 #

@@ -155,3 +155,11 @@ Test(scenario_faults, each_draws_from_chance_of_its_own, .timeout = 300) {
     }
     cr_expect_str_eq(told[0], told[1]);
 }
+
+Test(scenario_faults, no_fault_is_believed_without_memory, .timeout = 300) {
+    lr_rig_each_failure(&(struct lr_rig_story){
+        .body = STAGE "local f = w:fault { on = s, kind = 'latency', time = '1ms' } "
+                      "expect(s:call('rpc.test.addone', 1)):is(2) expect(f:fired() > 0):is(true) "
+                      "f:undo() w:fault { on = s, kind = 'rst' }:fired() "
+                      "expect(s):released { after = 'rst' }"});
+}

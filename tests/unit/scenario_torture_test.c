@@ -134,9 +134,10 @@ struct fragile {
     struct lr_order order;
     size_t ticket;
     unsigned int batches;
+    uint64_t deadly;
 };
 
-enum { POINTS = 120, DEADLY = 55, UNCLEAN = 70 };
+enum { POINTS = 120, UNCLEAN = 70 };
 
 static enum lr_status begin(struct lr_player *player, const struct lr_order *order, size_t ticket,
                             struct lr_error *error) {
@@ -155,7 +156,7 @@ static bool next(struct lr_player *player, lr_time until, struct lr_played *play
     (void)until;
     played->ticket = fragile->ticket;
     cr_assert_eq(lr_order_result(&fragile->order, lr_alloc_system(), result), LR_OK);
-    if (torture->first <= DEADLY && DEADLY <= torture->last) {
+    if (torture->first <= fragile->deadly && fragile->deadly <= torture->last) {
         lr_order_invalidate(result, "its worker died");
         return true;
     }
@@ -177,7 +178,7 @@ static bool never_interrupted(const struct lr_player *player) {
 
 Test(scenario_torture, a_worker_that_dies_is_asked_again_point_by_point) {
     struct fragile fragile = {
-        .player = {.begin = begin, .next = next, .interrupted = never_interrupted}};
+        .player = {.begin = begin, .next = next, .interrupted = never_interrupted}, .deadly = 55};
     struct lr_torturer torturer;
     struct lr_error error = {.code = LR_OK};
     struct lr_order order = order_of("file");
@@ -195,4 +196,24 @@ Test(scenario_torture, a_worker_that_dies_is_asked_again_point_by_point) {
     cr_assert_str_eq(result->findings.last->text, "memory=70: leaked");
     cr_assert_not_null(strstr(result->repeat, "--torture memory=55"));
     lr_case_result_deinit(result);
+}
+
+static void torture_poorly(struct lr_alloc *alloc, void *context) {
+    struct fragile fragile = {
+        .player = {.begin = begin, .next = next, .interrupted = never_interrupted}, .deadly = 1};
+    struct lr_torturer torturer;
+    struct lr_error error = {.code = LR_OK};
+    struct lr_order order = order_of("file");
+    struct lr_played played;
+    (void)context;
+    lr_torturer_init(&torturer, alloc, &fragile.player, LR_TORTURE_MEMORY);
+    cr_assert_eq(torturer.player.begin(&torturer.player, &order, 1, &error), LR_OK);
+    cr_assert(torturer.player.next(&torturer.player, LR_TIME_NEVER, &played));
+    cr_assert(played.result.torture_failed == 2 || !lr_test_must_succeed(alloc));
+    lr_case_result_deinit(&played.result);
+}
+
+/* The death of a worker at the first point is put into a result of the torturer's own. */
+Test(scenario_torture, a_death_is_noted_or_given_up_whichever_allocation_fails) {
+    lr_test_each_failure(torture_poorly, NULL);
 }

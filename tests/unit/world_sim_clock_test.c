@@ -3,6 +3,7 @@
  */
 #include <criterion/criterion.h>
 
+#include "support/failing.h"
 #include "world/sim_internal.h"
 
 enum { EVENTS = 200, STEPS = 20000 };
@@ -66,4 +67,26 @@ Test(world_sim_clock, what_is_armed_for_the_past_is_armed_for_now) {
     cr_expect_not(lr_sim_armed(&events[0]), "never is not armed");
     lr_sim_unreserve(sim, 1);
     lr_sim_free(sim);
+}
+
+static void arm_all(struct lr_alloc *alloc, void *context) {
+    struct lr_sim *sim = new_sim(alloc);
+    (void)context;
+    bool there = sim != NULL && lr_sim_reserve(sim, EVENTS) == LR_OK;
+    cr_assert(there || !lr_test_must_succeed(alloc));
+    for (size_t i = 0; i < EVENTS && there; i++) {
+        lr_sim_arm(sim, &events[i], sim->now + EVENTS - i);
+        cr_assert_eq(sim->queue.heap[0].event, &events[i], "what was reserved is there");
+    }
+    for (size_t i = 0; i < EVENTS && there; i++) {
+        lr_sim_disarm(sim, &events[i]);
+    }
+    if (there) {
+        lr_sim_unreserve(sim, EVENTS);
+    }
+    lr_sim_free(sim);
+}
+
+Test(world_sim_clock, nothing_is_lost_whichever_allocation_fails) {
+    lr_test_each_failure(arm_all, NULL);
 }

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "support/failing.h"
 #include "support/link_recorder.h"
 #include "support/world_rig.h"
 
@@ -333,5 +334,40 @@ Test(world_sim_shape, a_shaped_link_may_end_in_any_way) {
             lr_world_rig_pass(&rig, LR_SECOND);
             finish(&rig);
         }
+    }
+}
+
+/* ---- without memory ---- */
+
+/* Whole, or told that it is not: a shaped link loses nothing in silence. */
+static void pass_poorly(struct lr_alloc *alloc, void *context) {
+    struct lr_world_rig rig;
+    struct lr_fault fault = {
+        .kind = *(const enum lr_fault_kind *)context, .side = LR_SIDE_BOTH, .amount = 10 * LR_MS};
+    lr_prng_init(&fault.random, 7);
+    bool there = lr_world_rig_init(&rig, alloc, &lr_sim_options_default, lr_link_recorder_start());
+    if (there) {
+        lr_world_fault_next(rig.world, "server", &fault);
+    }
+    bool connected = there && lr_world_rig_connect(&rig);
+    if (connected) {
+        send(&rig.client, 100);
+        send(&rig.server, 100);
+        lr_world_rig_pass(&rig, LR_SECOND);
+        bool told = strpbrk(rig.client.heard, "XF!") != NULL || rig.client.failed ||
+                    strpbrk(rig.server.heard, "XN!") != NULL || rig.server.failed;
+        bool whole = rig.client.received >= 100 && rig.server.received >= 100;
+        cr_assert(whole || told, "%s / %s", rig.client.heard, rig.server.heard);
+        cr_assert(rig.client.after_end == 0 && rig.server.after_end == 0);
+    }
+    cr_assert(fault.fired > 0 || !lr_test_must_succeed(alloc));
+    lr_world_rig_deinit(&rig);
+    lr_fault_disarm(&fault);
+}
+
+Test(world_sim_shape, a_shaped_link_survives_the_failure_of_any_allocation) {
+    enum lr_fault_kind kinds[] = {LR_FAULT_LATENCY, LR_FAULT_COALESCE, LR_FAULT_GARBAGE};
+    for (size_t i = 0; i < LR_COUNT_OF(kinds); i++) {
+        lr_test_each_failure(pass_poorly, &kinds[i]);
     }
 }

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "support/failing.h"
 #include "support/world_rig.h"
 
 static struct lr_counting_alloc memory;
@@ -305,4 +306,30 @@ Test(world_sim_trouble, the_wall_clock_jumps_and_no_deadline_moves) {
     lr_world_host_heal(&fault);
     cr_expect_eq(lr_sim_wall_clock(rig.server.host), wall + 2 * LR_SECOND);
     finish(&rig);
+}
+
+/* ---- without memory ---- */
+
+static void write_poorly(struct lr_alloc *alloc, void *context) {
+    struct lr_world_rig rig;
+    struct lr_host_fault fault = {.kind = LR_FAULT_SHORT_WRITES, .amount = 7};
+    (void)context;
+    bool there = lr_world_rig_init(&rig, alloc, &lr_sim_options_default, NULL);
+    bool connected = there && lr_world_rig_connect(&rig);
+    lr_prng_init(&fault.random, 3);
+    bool put_on = connected && lr_world_host_fault(rig.client.host, &fault) == LR_OK;
+    if (put_on) {
+        send(&rig.client, 100);
+        lr_world_rig_pass(&rig, LR_SECOND);
+        bool told = strpbrk(rig.client.heard, "XF!") != NULL || rig.client.failed ||
+                    strpbrk(rig.server.heard, "XN!") != NULL || rig.server.failed;
+        cr_assert(rig.server.received == 100 || told, "%s", rig.server.heard);
+        lr_world_host_heal(&fault);
+    }
+    cr_assert(fault.fired > 0 || !lr_test_must_succeed(alloc));
+    lr_world_rig_deinit(&rig);
+}
+
+Test(world_sim_trouble, short_writes_survive_the_failure_of_any_allocation) {
+    lr_test_each_failure(write_poorly, NULL);
 }
