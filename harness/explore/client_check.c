@@ -255,7 +255,9 @@ void lr_check_heard(struct lr_playing *play, const struct lr_act *act) {
             ended = lr_time_min(ended, account->fin_at[side]);
             ended = lr_time_min(ended, account->reset_at[side]);
         }
-        if (lr_playing_now(play) > lr_time_add(ended, 2 * play->slack_ns + HEARD_NS)) {
+        /* Behind a black hole nothing but its own keep-alive tells it. */
+        uint64_t hidden_ns = is_disturbed(play, act, slot) ? play->patience.silence_ns : 0;
+        if (lr_playing_now(play) > lr_time_add(ended, 2 * play->slack_ns + HEARD_NS + hidden_ns)) {
             lr_playing_find(play, LR_FINDING_PROTOCOL,
                             "%s does not know that its session has ended", act->party->name);
         }

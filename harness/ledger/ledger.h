@@ -135,7 +135,8 @@ struct lr_account {
     /* The slot offered again: its server's next PUT, whole, or without a tracker the next handshake
      * accepted. Of a direct connect that was not accepted, and so took no slot: released_at. */
     lr_time requestable_at;
-    lr_time tried_at; /* without a tracker: the first handshake by which its return could show */
+    lr_time tried_at; /* without a tracker: the first handshake that could show its return, and was
+                         not given another place */
     unsigned int released_count; /* more than one: released twice */
     enum lr_dialect dialect;
     bool dialect_known;

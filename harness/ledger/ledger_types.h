@@ -76,6 +76,7 @@ struct lr_ledger_session {
     struct lr_ledger_offer *renewal; /* the offer by which its slot came back */
     uint64_t questions;              /* without an answer yet */
     uint64_t before_init;            /* of those, how many were asked before InitServer */
+    uint32_t tried_by;               /* whose handshake the account's |tried_at| is of */
     bool init_waits;
     bool grant_unused; /* counted in the ledger's |unused_grants| */
     bool grant_taken;  /* its matchkey was used on a link that was there before the grant */

@@ -163,7 +163,10 @@ void lr_ledger_server_tried(struct lr_ledger_server *server, lr_time at,
         /* One that was never accepted has no place to come back. */
         if (session != by && is_over(session) && session->account.accepted_at != LR_TIME_NEVER) {
             session->account.observable = true;
-            session->account.tried_at = lr_time_min(session->account.tried_at, at);
+            if (session->account.tried_at == LR_TIME_NEVER) {
+                session->account.tried_at = at;
+                session->tried_by = by->account.number;
+            }
         }
     }
 }
@@ -174,6 +177,10 @@ void lr_ledger_server_refused(struct lr_ledger_server *server, const struct lr_l
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
         if (session != by && is_over(session)) {
             session->account.observable = false;
+            if (session->tried_by == by->account.number &&
+                strcmp(session->account.matchkey, by->account.matchkey) != 0) {
+                session->account.tried_at = LR_TIME_NEVER; /* that key may do at no time */
+            }
         }
     }
 }
@@ -182,6 +189,7 @@ void lr_ledger_server_accepted(struct lr_ledger *ledger, lr_time at,
                                struct lr_ledger_server *server,
                                const struct lr_ledger_session *by) {
     bool others_run = false;
+    bool shown = false;
     LR_LIST_EACH (node, &server->sessions) {
         struct lr_ledger_session *session =
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
@@ -190,11 +198,12 @@ void lr_ledger_server_accepted(struct lr_ledger *ledger, lr_time at,
     LR_LIST_EACH (node, &server->sessions) {
         struct lr_ledger_session *session =
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
-        if (session != by && is_over(session)) {
+        bool over = session != by && is_over(session);
+        if (over && !shown) {
             lr_ledger_session_renew(ledger, at, at, session, NULL);
-            if (others_run) {
-                return; /* it has several slots, and this shows one */
-            }
+            shown = others_run; /* it has several slots, and this shows one */
+        } else if (over && session->tried_by == by->account.number) {
+            session->account.tried_at = LR_TIME_NEVER; /* who tried was given another place */
         }
     }
 }

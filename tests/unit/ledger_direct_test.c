@@ -179,6 +179,38 @@ Test(ledger_direct, release_that_only_a_handshake_shows_is_not_late_before_someb
     end();
 }
 
+Test(ledger_direct, who_tried_and_was_given_another_place_shows_nothing_of_this_one) {
+    begin();
+    uint32_t first = open_session(5001);
+    uint32_t second = open_session(5002);
+    open_session(5003); /* goes on: the server has several places */
+    lr_ledger_link_reset(rig.ledger, rig.now, first, LR_TO_SERVICE);
+    lr_ledger_link_reset(rig.ledger, rig.now, second, LR_TO_SERVICE);
+    open_session(5004);
+    cr_assert_eq(account(1)->requestable_at, rig.now);
+    cr_assert_eq(account(2)->requestable_at, LR_TIME_NEVER);
+    rig.now += 20 * LR_SECOND;
+    open_session(5005);
+    cr_assert_eq(account(2)->requestable_at, rig.now);
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LATE), 0U);
+    end();
+}
+
+Test(ledger_direct, who_tried_with_a_wrong_key_shows_nothing) {
+    begin();
+    uint32_t first = open_session(5001);
+    lr_ledger_link_reset(rig.ledger, rig.now, first, LR_TO_SERVICE);
+    uint32_t wrong = lr_rig_hello(&rig, "c2", 5002, "s1", "nobody", "");
+    lr_rig_word(&rig, wrong, LR_FROM_SERVICE, LR_ANSWER_MISMATCH);
+    lr_ledger_link_reset(rig.ledger, rig.now, wrong, LR_TO_SERVICE);
+    rig.now += 20 * LR_SECOND;
+    open_session(5003);
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LATE), 0U);
+    end();
+}
+
 Test(ledger_direct, handshake_that_was_never_accepted_has_no_place_to_come_back) {
     begin();
     uint32_t link = lr_rig_hello(&rig, "c1", 5001, "s1", "test", "");
