@@ -52,7 +52,7 @@ static void begin_request(struct lr_playing *play, struct lr_act *act, struct lr
     struct lr_request_options options = lr_request_options_default;
     lr_op op = 0;
     options.session_timeout_ns = step->ms * LR_MS;
-    options.priority = step->priority;
+    options.priority = (int)step->priority;
     options.wait_ns = step->limit * LR_MS;
     enum lr_status status = lr_client_request(act->party->role.client, lr_playing_now(play),
                                               lr_text_of(lr_plan_key(step->target)), &options, &op);

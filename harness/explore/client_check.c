@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "explore/client_call.h"
 
 #define HEARD_NS (100 * LR_MS) /* of the loss of a server */
@@ -36,6 +37,7 @@ static bool is_excused(struct lr_playing *play, const struct lr_act *act,
     case LR_DO_SUMMARY:
         return !play->quiet;
     default:
+        LR_ASSERT(slot != NULL); /* what is of no session is above */
         return slot->has_timeout || is_disturbed(play, act, slot);
     }
 }
@@ -52,7 +54,7 @@ static bool is_wanted(const struct lr_plan_step *step, unsigned int phase,
     }
     switch (step->target) {
     case LR_CALL_EXCEPT:
-        return result->error.code == LR_EREMOTE && text.size >= 4 &&
+        return result->error.code == LR_EREMOTE && text.data != NULL && text.size >= 4 &&
                memcmp(text.data + text.size - 4, "boom", 4) == 0;
     case LR_CALL_WRONG_COUNT:
         return result->error.code == LR_EREMOTE;
@@ -142,6 +144,7 @@ static bool is_right_call(const struct lr_act *act, const struct lr_plan_step *s
 
 static bool is_right(const struct lr_act *act, const struct lr_slot *slot,
                      const struct lr_plan_step *step, const struct lr_result *result) {
+    LR_ASSERT(slot != NULL || step->what == LR_DO_SUMMARY);
     switch (step->what) {
     case LR_DO_CALL:
         return is_right_call(act, step, result);

@@ -27,7 +27,7 @@
     { 0, 0, 0 }
 
 /* In how many of 100 runs a feature is there. */
-static const struct lr_feature_row features[LR_FEATURE_COUNT] = {
+static const struct lr_feature_row feature_rows[LR_FEATURE_COUNT] = {
     [LR_FEATURE_DIRECT] = {"direct", 25, "servers without a tracker"},
     [LR_FEATURE_SLOTS] = {"slots", 40, "servers of several sessions"},
     [LR_FEATURE_SHARED] = {"shared", 15, "servers that look for a free port in one range"},
@@ -52,18 +52,18 @@ static const struct lr_feature_row features[LR_FEATURE_COUNT] = {
 
 const struct lr_feature_row *lr_feature_row(unsigned int feature) {
     LR_ASSERT(feature < LR_FEATURE_COUNT);
-    return &features[feature];
+    return &feature_rows[feature];
 }
 
-uint32_t lr_odds_draw(const struct lr_odds *odds, uint32_t has, struct lr_prng *random) {
+uint32_t lr_odds_draw(const struct lr_odds *odds, uint32_t features, struct lr_prng *random) {
     uint64_t sum = 0;
     for (const struct lr_odds *row = odds; row->weight != 0; row++) {
-        sum += row->needs == 0 || (row->needs & has) != 0 ? row->weight : 0;
+        sum += row->needs == 0 || (row->needs & features) != 0 ? row->weight : 0;
     }
     LR_ASSERT(sum > 0);
     uint64_t at = lr_prng_below(random, sum);
     for (const struct lr_odds *row = odds;; row++) {
-        uint64_t weight = row->needs == 0 || (row->needs & has) != 0 ? row->weight : 0;
+        uint64_t weight = row->needs == 0 || (row->needs & features) != 0 ? row->weight : 0;
         if (at < weight) {
             return row->value;
         }

@@ -27,7 +27,7 @@ void lr_scripting_faults(struct lr_scripting *script, unsigned int actor, unsign
 /* What the scripts of raw peers have in common, the beginning of one's steps, and one of them. */
 void lr_scripting_peer_words(struct lr_scripting *script);
 void lr_scripting_peer_head(struct lr_scripting *script);
-void lr_scripting_peer_step(struct lr_scripting *script, unsigned int actor, unsigned int step);
+void lr_scripting_peer_step(struct lr_scripting *script, unsigned int actor, unsigned int number);
 /* An actor as a function of its own. */
 void lr_scripting_actor(struct lr_scripting *script, unsigned int actor);
 
