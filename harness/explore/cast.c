@@ -80,7 +80,7 @@ static enum lr_status make_server(struct lr_playing *play, unsigned int number, 
     return lr_stage_server(play->stage, name, &options, tracker, out, &play->error);
 }
 
-/* A seat is taken when its party is up, and what it then holds is what it may hold at the end. */
+/* A seat is taken when its party is up. */
 static enum lr_status take_seat(struct lr_playing *play, unsigned int host, const char *name) {
     struct lr_seat *seat = &play->seats[host];
     struct lr_party *party = NULL;
@@ -129,6 +129,9 @@ enum lr_status lr_cast_all(struct lr_playing *play) {
     for (unsigned int i = 0; i <= play->plan->server_count && status == LR_OK; i++) {
         lr_cast_name(play->plan, i, name);
         status = take_seat(play, i, name);
+    }
+    for (unsigned int i = 0; i <= play->plan->server_count && status == LR_OK; i++) {
+        play->seats[i].base_blocks = play->seats[i].party->memory.live_blocks;
     }
     for (unsigned int i = 0; i < play->plan->actor_count && status == LR_OK; i++) {
         status = make_actor(play, i);

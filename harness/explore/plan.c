@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "explore/plan.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/compiler.h"
 #include "base/time.h"
@@ -59,4 +61,9 @@ struct lr_plan_patience lr_plan_patience(const struct lr_plan *plan) {
         .silence_ns =
             usual->keepalive.idle_ns + usual->keepalive.interval_ns * usual->keepalive.probes,
     };
+}
+
+bool lr_plan_equal(const struct lr_plan *a, const struct lr_plan *b) {
+    /* Zeroed as a whole before anything is drawn, what lies between the members, too. */
+    return memcmp(a, b, sizeof *a) == 0; /* NOLINT(bugprone-suspicious-memory-comparison) */
 }

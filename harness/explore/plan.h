@@ -156,6 +156,8 @@ struct lr_plan {
     struct lr_plan_fault faults[LR_PLAN_FAULTS_MAX];
 };
 
+/* Both are made by lr_generate, or out of such, so that no byte of either is undefined. */
+bool lr_plan_equal(const struct lr_plan *a, const struct lr_plan *b);
 /* Steps that do something, of all actors. */
 unsigned int lr_plan_operations(const struct lr_plan *plan);
 /* True where |kind| breaks a link, and not a host. */

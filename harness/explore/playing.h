@@ -69,7 +69,7 @@ struct lr_seat {
     char name[LR_PLAYING_NAME_MAX]; /* of the first one */
     bool lost;
     lr_time lost_at;
-    size_t base_blocks; /* of memory when it had come up, and had nothing to do */
+    size_t base_blocks; /* of memory when all had come up, and nobody had anything to do */
 };
 
 enum { LR_PLAYING_HOSTS = LR_HOST_ACTORS + LR_PLAN_ACTORS_MAX };

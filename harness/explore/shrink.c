@@ -34,7 +34,7 @@ static bool may_go_on(const struct trial *trial) {
 /* |trial->next| is taken where it breaks the same, and is another plan. */
 static bool take(struct trial *trial) {
     struct lr_explored out;
-    if (!may_go_on(trial) || memcmp(&trial->next, trial->plan, sizeof trial->next) == 0 ||
+    if (!may_go_on(trial) || lr_plan_equal(&trial->next, trial->plan) ||
         !breaks(trial, &trial->next, &out)) {
         return false;
     }
@@ -90,7 +90,7 @@ static bool drop_steps(struct trial *trial, unsigned int actor) {
 /* ---- numbers ---- */
 
 /* Half of what it was, and nothing if that will do. */
-static bool lessen(struct trial *trial, uint32_t *member, uint32_t least) {
+static bool lessen(struct trial *trial, const uint32_t *member, uint32_t least) {
     size_t at = (size_t)((const char *)member - (const char *)trial->plan);
     bool smaller = false;
     for (unsigned int tries = 0; *member > least && tries < 24; tries++) {

@@ -84,9 +84,9 @@ void lr_sim_thaw(struct lr_host *host);
  * heard of; NULL: none is left. So who waits for results need not ask each of 100,000 roles. */
 struct lr_host *lr_sim_next_heard(struct lr_sim *sim);
 
-/* What the wall clock of |host| shows, in ns since 1970; it may jump (LR_FAULT_CLOCK_JUMP), and no
+/* What the wall clock of |base| shows, in ns since 1970; it may jump (LR_FAULT_CLOCK_JUMP), and no
  * role ever sees it. */
-uint64_t lr_sim_wall_clock(struct lr_host *host);
+uint64_t lr_sim_wall_clock(struct lr_host *base);
 
 /* How links that open from now on are. */
 void lr_sim_set_link(struct lr_sim *sim, const struct lr_sim_link_profile *link);

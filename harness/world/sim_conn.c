@@ -411,6 +411,7 @@ void lr_sim_conn_silent(struct lr_sim_end *end) {
         become_ghost(end);
     } else if (!end->closed) {
         struct lr_sim_host *host = end->numbered.host;
+        end->given_up = true;
         lr_sim_tcp_vanish(end, true);
         lr_sim_discard(end);
         lr_sim_tend_later(lr_sim_pair_of(end));

@@ -85,6 +85,7 @@ struct lr_sim_end {
     unsigned int released : 1; /* nobody speaks of it any more */
     unsigned int lost : 1;     /* its host is off the net */
     unsigned int peer_gone : 1;
+    unsigned int given_up : 1;    /* nobody answered, and nobody is at this end any more */
     unsigned int parked : 1;      /* its timer has come while its host's process was stopped */
     unsigned int parted : 1;      /* a partition lies between the two */
     unsigned int troubled : 1;    /* its system reads or writes less than it could */

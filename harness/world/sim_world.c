@@ -199,14 +199,15 @@ static void hear_again(struct lr_sim_end *end) {
     }
 }
 
-/* |given_up|: nobody is at these ends any more, and their peers are not answered. */
-static void find_ends(struct lr_list *ends, bool given_up) {
+static void find_ends(struct lr_list *ends) {
     LR_LIST_EACH (node, ends) {
         struct lr_sim_end *end = LR_CONTAINER_OF(node, struct lr_sim_end, node);
+        struct lr_sim_end *peer = lr_sim_peer(end);
+        bool answered = !end->given_up && !peer->given_up; /* else nobody is there who could */
         end->lost = false;
-        if (!given_up && !lr_sim_tcp_cut_off(end) && !lr_sim_pair_of(end)->ends[1].frozen) {
+        if (answered && !lr_sim_tcp_cut_off(end) && !lr_sim_pair_of(end)->ends[1].frozen) {
             hear_again(end);
-            hear_again(lr_sim_peer(end));
+            hear_again(peer);
         }
         lr_sim_tcp_resume(end);
     }
@@ -216,8 +217,8 @@ void lr_sim_find(struct lr_host *host) {
     struct lr_sim_host *self = host_of(host);
     self->lost = false;
     lr_trace_emit(&self->trace, self->sim->now, LR_TRACE_FAULT, 0, "on the net again");
-    find_ends(&self->ends, false);
-    find_ends(&self->given_up, true);
+    find_ends(&self->ends);
+    find_ends(&self->given_up);
 }
 
 /* ---- beginning and end ---- */
