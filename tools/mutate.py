@@ -292,7 +292,7 @@ def main():
     random.Random(arguments.seed).shuffle(places)
     print(f"{len(places)} mutations, {min(arguments.count, len(places))} to be judged, seed {arguments.seed}",
           flush=True)
-    work = arguments.work or pathlib.Path(tempfile.mkdtemp(prefix="lastref-mutate-"))
+    work = (arguments.work or pathlib.Path(tempfile.mkdtemp(prefix="lastref-mutate-"))).resolve()
     judge = Judge(work, arguments.jobs)
     sample, skipped = run(judge, places, arguments)
     share = report(sample, skipped, arguments.markdown)

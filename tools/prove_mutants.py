@@ -149,15 +149,17 @@ class Finders:
             return None
         file = program.parent / "explored.json"
         status, output, first_at = watch(
-            [str(program), "explore", "--for", f"{self.cap}s", "--jobs", "1", "--json", str(file)],
-            program.parent, self.cap + 30, FAILED, ENVIRONMENT)
+            [str(program), "explore", "--for", str(self.cap), "--jobs", "1", "--json", str(file),
+             "--found", str(program.parent / "found")],
+            program.parent, self.cap + 30, r"FOUND\b", ENVIRONMENT)
         if status in (0, None) and first_at is None:
             return None
-        line = next((line for line in output.splitlines() if re.match(FAILED, line)), output[-200:])
-        cases = read_cases(file)
-        verdict = verdict_of(cases[0]) if cases else "failed"
-        texts = words_of(cases[0]) if cases else []
-        return Found("exploration", first_at or 0, line.split("  ")[0], verdict, texts[0] if texts else line)
+        try:
+            finding = json.loads(file.read_text())["findings"][0]
+        except (OSError, ValueError, KeyError, IndexError):
+            return Found("exploration", first_at or 0, "", "died", output[-200:])
+        verdict = finding["finding"].split(":")[0]
+        return Found("exploration", first_at or 0, f"seed {finding['seed']}", verdict, finding["finding"])
 
 
 class Proof:
@@ -279,7 +281,7 @@ def main():
     if arguments.check or wrong:
         print(f"{len(patches)} mutants, {len(wrong)} complaints")
         return 1 if wrong else 0
-    work = arguments.work or pathlib.Path(tempfile.mkdtemp(prefix="lastref-mutants-"))
+    work = (arguments.work or pathlib.Path(tempfile.mkdtemp(prefix="lastref-mutants-"))).resolve()
     proofs, names = prove_all(patches, arguments, work)
     if arguments.work is None:
         shutil.rmtree(work)

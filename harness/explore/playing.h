@@ -10,7 +10,7 @@
 
 /* Sessions that are remembered with the moment from which they should be over; a run has some
  * hundred at most. */
-enum { LR_PLAYING_SESSIONS_MAX = 1024, LR_PLAYING_NAME_MAX = 16 };
+enum { LR_PLAYING_SESSIONS_MAX = 1024, LR_PLAYING_NAME_MAX = 24 };
 
 /* What an actor's session is to it. */
 struct lr_slot {

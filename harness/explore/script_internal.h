@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "explore/plan.h"
 
-enum { LR_SCRIPT_NAME_MAX = 16 };
+enum { LR_SCRIPT_NAME_MAX = 24 };
 
 struct lr_scripting {
     const struct lr_plan *plan;

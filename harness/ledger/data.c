@@ -116,7 +116,7 @@ static void see_hello(struct lr_ledger_link *link, lr_time at, const struct lr_c
                                                      {link->service},
                                                      {lr_ledger_quote(link->ledger, key->matchkey)},
                                                      {.number = key->timeout_ns}}});
-    if (session->server != NULL && !session->server->registered) {
+    if (session->server != NULL && !session->server->registered && !link->hurt) {
         lr_ledger_server_tried(session->server, at, session);
     }
 }

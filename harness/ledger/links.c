@@ -291,6 +291,10 @@ void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number,
     if (link != NULL) {
         link->hurt = true;
         lr_ledger_control_unsure(link, at);
+        const struct lr_ledger_session *by = lr_ledger_session_at(ledger, link->session);
+        if (by != NULL && by->server != NULL) {
+            lr_ledger_server_untried(by->server, by);
+        }
         lr_ledger_tell(ledger, at, link->session, number, "fault between %s and %s: %s",
                        link->client, link->service, what);
     }

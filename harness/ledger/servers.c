@@ -155,6 +155,16 @@ struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_serv
     return still_free ? last : NULL;
 }
 
+void lr_ledger_server_untried(struct lr_ledger_server *server, const struct lr_ledger_session *by) {
+    LR_LIST_EACH (node, &server->sessions) {
+        struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
+        if (session->tried_by == by->account.number) {
+            session->account.tried_at = LR_TIME_NEVER;
+        }
+    }
+}
+
 void lr_ledger_server_tried(struct lr_ledger_server *server, lr_time at,
                             const struct lr_ledger_session *by) {
     LR_LIST_EACH (node, &server->sessions) {

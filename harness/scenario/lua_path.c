@@ -8,7 +8,8 @@
 #include "scenario/runtime.h"
 #include "scenario/words.h"
 
-enum { NODES_MIN = 256, NONE = UINT32_MAX, FUNCTION_ROOM = 64 };
+enum { NODES_MIN = 256, FUNCTION_ROOM = 64 };
+static const uint32_t NONE = UINT32_MAX;
 
 /* An object that was met, or a running function; in the order of meeting, so nearest first. */
 struct node {

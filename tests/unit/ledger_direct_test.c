@@ -197,6 +197,20 @@ Test(ledger_direct, who_tried_and_was_given_another_place_shows_nothing_of_this_
     end();
 }
 
+Test(ledger_direct, who_tried_on_a_link_that_a_fault_has_met_shows_nothing) {
+    begin();
+    uint32_t first = open_session(5001);
+    lr_ledger_link_reset(rig.ledger, rig.now, first, LR_TO_SERVICE);
+    uint32_t lost = lr_rig_hello(&rig, "c2", 5002, "s1", "test", "");
+    lr_ledger_link_fault(rig.ledger, rig.now, lost, "black hole");
+    lr_ledger_link_closed(rig.ledger, rig.now, lost, "keep-alive");
+    rig.now += 20 * LR_SECOND;
+    open_session(5003);
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LATE), 0U, "%s", rig.findings[0].text);
+    end();
+}
+
 Test(ledger_direct, who_tried_with_a_wrong_key_shows_nothing) {
     begin();
     uint32_t first = open_session(5001);
