@@ -64,7 +64,7 @@ static struct lr_explored play(const struct lr_plan *played, bool digested) {
     return out;
 }
 
-Test(explore_run, the_same_plan_has_the_same_history, .timeout = 300) {
+Test(explore_run, the_same_plan_has_the_same_history) {
     for (uint64_t seed = 1; seed <= 40; seed++) {
         lr_generate(&plan, seed);
         struct lr_explored first = play(&plan, true);
@@ -76,7 +76,7 @@ Test(explore_run, the_same_plan_has_the_same_history, .timeout = 300) {
     }
 }
 
-Test(explore_run, nothing_is_found_where_nothing_is_wrong, .timeout = 300) {
+Test(explore_run, nothing_is_found_where_nothing_is_wrong) {
     for (uint64_t seed = 1000; seed < 1300; seed++) {
         lr_generate(&plan, seed);
         struct lr_explored out = play(&plan, false);
@@ -109,7 +109,7 @@ static void run_small(struct lr_alloc *alloc, void *context) {
     }
 }
 
-Test(explore_run, no_memory_loses_nothing, .timeout = 600) {
+Test(explore_run, no_memory_loses_nothing) {
     lr_test_each_failure(run_small, NULL);
 }
 
@@ -128,7 +128,7 @@ static struct lr_explored find_bug(uint64_t *seed) {
     return out;
 }
 
-Test(explore_run, a_planted_bug_is_found_and_shrunk_to_little, .timeout = 600) {
+Test(explore_run, a_planted_bug_is_found_and_shrunk_to_little) {
     uint64_t seed;
     struct lr_error error = {.code = LR_OK};
     deaf = true;
@@ -147,7 +147,7 @@ Test(explore_run, a_planted_bug_is_found_and_shrunk_to_little, .timeout = 600) {
     cr_expect_eq(play(&plan, false).finding_count, 0U, "without the bug it is still found");
 }
 
-Test(explore_run, a_planted_bug_is_written_as_a_scenario_that_repeats_it, .timeout = 600) {
+Test(explore_run, a_planted_bug_is_written_as_a_scenario_that_repeats_it) {
     uint64_t seed;
     struct lr_error error = {.code = LR_OK};
     struct lr_tally_finding finding = {.count = 1};

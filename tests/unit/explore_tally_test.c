@@ -21,7 +21,7 @@ static bool are_equal(const struct lr_tally *a, const struct lr_tally *b) {
     return memcmp(a, b, sizeof *a) == 0; /* NOLINT(bugprone-suspicious-memory-comparison) */
 }
 
-Test(explore_tally, shards_add_up_to_the_whole, .timeout = 300) {
+Test(explore_tally, shards_add_up_to_the_whole) {
     play(&(struct lr_batch){.first = 1, .stride = 1, .count = 60}, &whole);
     cr_assert_eq(whole.runs, 60U);
     for (uint64_t i = 0; i < 3; i++) {
@@ -58,7 +58,7 @@ static void fill(struct lr_tally *tally) {
     finding->shrink_runs = 77;
 }
 
-Test(explore_tally, lines_bring_over_all_of_it, .timeout = 300) {
+Test(explore_tally, lines_bring_over_all_of_it) {
     struct lr_line_writer writer;
     struct lr_line_reader reader;
     fill(&whole);
@@ -110,7 +110,7 @@ static void cross_json(struct lr_alloc *alloc, void *context) {
     lr_buf_deinit(&text);
 }
 
-Test(explore_tally, json_brings_over_all_of_it_and_loses_nothing_without_memory, .timeout = 600) {
+Test(explore_tally, json_brings_over_all_of_it_and_loses_nothing_without_memory) {
     fill(&whole);
     lr_test_each_failure(cross_json, NULL);
 }
@@ -127,7 +127,7 @@ Test(explore_tally, other_json_is_refused) {
     }
 }
 
-Test(explore_tally, what_was_reached_is_not_called_impossible, .timeout = 300) {
+Test(explore_tally, what_was_reached_is_not_called_impossible) {
     struct lr_reach_tuple tuple = {0};
     play(&(struct lr_batch){.first = 1, .stride = 1, .count = 400}, &whole);
     do {
