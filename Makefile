@@ -12,6 +12,7 @@ STRICT ?= 0
 SCENARIOS ?= scenarios/
 FILTER ?=
 ARGS ?=
+SEEDS ?= 1..40000
 FUZZ_SECONDS ?= 20
 FUZZ_TARGETS ?=
 TVM ?=
@@ -21,7 +22,7 @@ strict := $(if $(filter-out 0,$(STRICT)),--strict)
 filter := $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: help setup build run test interop bench lint format clang cuts digests big-endian asan \
-        valgrind fuzz torture mutants mutate coverage clean distclean
+        valgrind fuzz torture explore mutants mutate coverage clean distclean
 
 help: ## this list
 	@echo "lastref: is every session released on time, whatever happens?"
@@ -35,8 +36,9 @@ help: ## this list
 # STRICT       ## 1: whatever could not be run is a failure (run, test, interop)
 # SCENARIOS    ## run: files or folders (default: scenarios/)
 # FILTER       ## run, torture: only cases whose name contains this; test: only tests whose name matches
-# ARGS         ## run, interop, bench, mutants, mutate: further options, handed on as they are
+# ARGS         ## run, interop, bench, explore, mutants, mutate: further options, handed on as they are
 # TVM          ## interop: with these versions, as in TVM='0.25.0 0.19.0', instead of the usual two; TVM=list
+# SEEDS        ## explore: which seeds are played, A..B (default: 1..40000)
 # FAST         ## bench: 1: in half a minute, and without real TVM
 # PRESET       ## build: which preset of CMakePresets.json (default: dev)
 # FUZZ_SECONDS ## fuzz: time for each target (default: 20)
@@ -118,6 +120,11 @@ torture: ## each allocation and each transport call of every scenario fails once
 	    build/release/bin/lastref run $(SCENARIOS) --torture $$what $(filter) --jobs $(JOBS) \
 	        --known-failures scenarios/known_failures.txt $(ARGS) || exit 1; \
 	done
+
+explore: ## made-up cases by the thousand (SEEDS): what breaks is shrunk, and written to found/
+	@tools/setup.sh base
+	@tools/build.sh release lastref
+	build/release/bin/lastref explore --seeds $(SEEDS) --jobs $(JOBS) $(ARGS)
 
 mutants: ## are planted bugs found, by whom first, as what: build/mutants.md (ARGS=--first: in minutes)
 	@tools/setup.sh base mutants

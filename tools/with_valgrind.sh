@@ -30,6 +30,8 @@ options=(
     --num-callers=30
     "--log-file=$logs/%p"
 )
+# Each test in a program of its own, with time for it (tests/plain).
+export LR_TEST_EXEC=1 LR_TEST_PATIENCE=${LR_TEST_PATIENCE:-30}
 status=0
 valgrind "${options[@]}" "$@" || status=$?
 python3 "$tools/scan_logs.py" valgrind "$logs" || exit 1

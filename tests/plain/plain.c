@@ -123,12 +123,26 @@ static void judge(const struct lr_plain_test *test, int status, struct counts *c
     }
 }
 
-static void run_beside(const struct lr_plain_test *test, struct counts *counts) {
+/* With LR_TEST_EXEC the child becomes a program of its own: so valgrind asks of it, and not of its
+ * parent, what was not given back. */
+static _Noreturn void begin_child(const struct lr_plain_test *test, const char *program) {
+    if (getenv("LR_TEST_EXEC") != NULL) {
+        char title[TITLE_MAX];
+        (void)snprintf(title, sizeof title, "%s/%s", test->suite, test->name);
+        (void)execl(program, program, "--here", title, (char *)NULL);
+        perror(program);
+        leave(EXIT_FAILED);
+    }
+    run_here(test);
+}
+
+static void run_beside(const struct lr_plain_test *test, const char *program,
+                       struct counts *counts) {
     int status = 0;
     (void)fflush(NULL); /* the child would write it again */
     pid_t child = fork();
     if (child == 0) {
-        run_here(test);
+        begin_child(test, program);
     }
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     if (child < 0) {
@@ -141,9 +155,10 @@ static void run_beside(const struct lr_plain_test *test, struct counts *counts) 
 
 int main(int argc, char **argv) {
     struct counts counts = {0};
-    const char *filter = argc == 3 && strcmp(argv[1], "--filter") == 0 ? argv[2] : NULL;
+    bool here = argc == 3 && strcmp(argv[1], "--here") == 0;
+    const char *filter = here || (argc == 3 && strcmp(argv[1], "--filter") == 0) ? argv[2] : NULL;
     if (argc != 1 && filter == NULL) {
-        (void)fprintf(stderr, "usage: %s [--filter PATTERN]\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s [--filter PATTERN | --here TEST]\n", argv[0]);
         return 2;
     }
     for (const struct lr_plain_test *test = first; test != NULL; test = test->next) {
@@ -152,9 +167,11 @@ int main(int argc, char **argv) {
             continue;
         }
         (void)snprintf(title, sizeof title, "%s/%s", test->suite, test->name);
-        if (filter == NULL || fnmatch(filter, title, 0) == 0) {
-            struct lr_plain_test whole = with_suite(test);
-            run_beside(&whole, &counts);
+        struct lr_plain_test whole = with_suite(test);
+        if (here && strcmp(filter, title) == 0) {
+            run_here(&whole);
+        } else if (!here && (filter == NULL || fnmatch(filter, title, 0) == 0)) {
+            run_beside(&whole, argv[0], &counts);
         }
     }
     (void)printf("%u passed, %u failed, %u skipped\n", counts.passed, counts.failed,

@@ -90,7 +90,7 @@ static void expect_clean(enum lr_torture_kind kind, uint64_t points_min) {
 }
 
 Test(scenario_torture, every_allocation_of_the_roles_fails_once_and_all_ends_cleanly) {
-    expect_clean(LR_TORTURE_MEMORY, 2 * LR_TORTURER_BATCH);
+    expect_clean(LR_TORTURE_MEMORY, (uint64_t)2 * LR_TORTURER_BATCH);
 }
 
 Test(scenario_torture, every_call_to_the_transport_fails_once_and_all_ends_cleanly) {
