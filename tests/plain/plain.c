@@ -20,6 +20,7 @@ struct counts {
 static struct lr_plain_test *first;
 static struct lr_plain_test **last = &first;
 static unsigned int failures; /* of the checks of the test that this process runs */
+static bool alone;            /* it was started for this test */
 
 void lr_plain_add(struct lr_plain_test *test) {
     *last = test;
@@ -33,8 +34,12 @@ static void tell(const char *format, va_list values) {
     (void)fputc('\n', stderr);
 }
 
-/* Not exit: what is registered to run at the end is the program's, not the test's. */
+/* Not exit where others' tests follow: what is registered to run at the end is the program's then.
+ */
 static _Noreturn void leave(int status) {
+    if (alone) {
+        exit(status);
+    }
     (void)fflush(NULL);
     _exit(status);
 }
@@ -169,6 +174,7 @@ int main(int argc, char **argv) {
         (void)snprintf(title, sizeof title, "%s/%s", test->suite, test->name);
         struct lr_plain_test whole = with_suite(test);
         if (here && strcmp(filter, title) == 0) {
+            alone = true;
             run_here(&whole);
         } else if (!here && (filter == NULL || fnmatch(filter, title, 0) == 0)) {
             run_beside(&whole, argv[0], &counts);

@@ -192,13 +192,15 @@ Test(world_live, a_peer_that_pauses_makes_the_sender_wait_and_then_gets_all) {
     signal_conn(&rig.server, rig.other, LR_COMMAND_PAUSE);
     send_from_client(&rig, 0, BIG);
     send_from_client(&rig, BIG, 1000);
+    lr_live_rig_idle(&rig); /* until the kernel's buffers are full, however slowly they grow */
+    unsigned int writable = lr_live_rig_client(&rig)->writable;
     lr_live_rig_idle(&rig);
     cr_expect_eq(lr_live_rig_server(&rig)->received, 0, "nothing is read while paused");
-    cr_expect_eq(lr_live_rig_client(&rig)->writable, 0, "no progress, no event");
+    cr_expect_eq(lr_live_rig_client(&rig)->writable, writable, "no progress, no event");
     signal_conn(&rig.server, rig.other, LR_COMMAND_RESUME);
     LR_WAIT(&rig, lr_live_rig_server(&rig)->received == BIG + 1000);
     LR_WAIT(&rig, lr_live_rig_client(&rig)->unsent == 0);
-    cr_expect(lr_live_rig_client(&rig)->writable > 0);
+    cr_expect(lr_live_rig_client(&rig)->writable > writable);
     finish(&rig);
 }
 
