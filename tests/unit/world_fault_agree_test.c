@@ -85,6 +85,9 @@ static void play(const struct row *row, const struct lr_sim_options *sim, const 
     cr_assert(lr_teller_connect(&rig, &rig.client, "127.0.0.1", port));
     lr_teller_send(&rig.client, 100);
     lr_world_drain(rig.client.host);
+    for (int i = 0; i < 200 && fault.fired == 0; i++) {
+        lr_world_rig_pass(&rig, 10 * LR_MS);
+    }
     lr_world_rig_pass(&rig, 100 * LR_MS);
     cr_expect(fault.fired == 1 && fault.fired_at_byte == 50, "%s, %s: fired %u at %u", name_of(row),
               world, fault.fired, (unsigned int)fault.fired_at_byte);
