@@ -395,11 +395,14 @@ static bool watch(struct lr_host_conn *conn, const struct lr_watch_ends *ends) {
 
 static bool watch_accepted(struct lr_host_conn *conn, struct lr_live_host *host,
                            const struct sockaddr_storage *peer) {
-    if (host->live->ledger == NULL || lr_relay_is_from(host->live, peer)) {
+    struct sockaddr_storage local;
+    if (host->live->ledger == NULL) {
         return true;
     }
-    struct sockaddr_storage local;
     lr_socket_address(&conn->socket, false, &local);
+    if (lr_relay_is_from(host->live, peer, &local)) {
+        return true;
+    }
     return watch(conn, &(struct lr_watch_ends){.plane = host->plane,
                                                .service = host->name,
                                                .service_address = &local,

@@ -206,8 +206,9 @@ void lr_hosts_free_all(struct lr_live *live);
 /* The name of the role of ours that has a connection with these ports, or NULL. */
 const char *lr_host_name_of_ports(const struct lr_live *live, struct lr_port_pair ports);
 void lr_relays_free_all(struct lr_live *live);
-/* |peer| is a relay of ours: what comes from there is watched there. */
-bool lr_relay_is_from(const struct lr_live *live, const struct sockaddr_storage *peer);
+/* What came to |reached| from |peer| came from a relay of ours: it is watched there. */
+bool lr_relay_is_from(const struct lr_live *live, const struct sockaddr_storage *peer,
+                      const struct sockaddr_storage *reached);
 void lr_programs_free_all(struct lr_live *live);
 
 /* ---- live_storage_*.c ---- */

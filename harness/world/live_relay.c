@@ -336,22 +336,26 @@ enum lr_status lr_relay_refuse(struct lr_relay *relay, struct lr_host_fault *rec
     return result == 0 ? LR_OK : LR_EIO;
 }
 
-static bool goes_out_from(const struct lr_relay *relay, const struct sockaddr_storage *address) {
+static bool goes_out_from(const struct lr_relay *relay, const struct sockaddr_storage *peer) {
     LR_LIST_EACH (node, &relay->pairs) {
         const struct lr_pair *pair = LR_CONTAINER_OF(node, struct lr_pair, node);
         struct sockaddr_storage own;
         lr_socket_address(&pair->ends[LR_FROM_SERVICE].socket, false, &own);
-        if (lr_address_port(&own) == lr_address_port(address) &&
-            lr_address_same_host(&own, address)) {
+        if (lr_address_port(&own) == lr_address_port(peer) && lr_address_same_host(&own, peer)) {
             return true;
         }
     }
     return false;
 }
 
-bool lr_relay_is_from(const struct lr_live *live, const struct sockaddr_storage *peer) {
+/* The system gives one local port to connections to several services, so where it leads is asked,
+ * too. */
+bool lr_relay_is_from(const struct lr_live *live, const struct sockaddr_storage *peer,
+                      const struct sockaddr_storage *reached) {
     LR_LIST_EACH (node, &live->relays) {
-        if (goes_out_from(LR_CONTAINER_OF(node, struct lr_relay, node), peer)) {
+        const struct lr_relay *relay = LR_CONTAINER_OF(node, const struct lr_relay, node);
+        if (lr_address_port(&relay->target) == lr_address_port(reached) &&
+            goes_out_from(relay, peer)) {
             return true;
         }
     }

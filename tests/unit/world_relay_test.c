@@ -7,6 +7,7 @@
 
 #include "support/failing.h"
 #include "support/live_rig.h"
+#include "world/live_internal.h"
 
 enum { BIG = 24 * 1024 * 1024, MORE = 4 * BIG, HELD = 2 * 1024 * 1024 };
 
@@ -117,6 +118,29 @@ Test(world_relay, a_peer_that_does_not_read_holds_the_sender_back) {
         lr_outbox_signal(&bench.rig.server.role.outbox, bench.rig.other, LR_COMMAND_RESUME), LR_OK);
     lr_live_drain(bench.rig.server.host);
     WAIT(&bench, lr_live_rig_server(&bench.rig)->received == MORE);
+    finish(&bench);
+}
+
+/* How many local ports the relay is known by to a service at |reached|. */
+static unsigned int known_by(const struct lr_live *live, uint16_t reached) {
+    struct sockaddr_storage peer;
+    struct sockaddr_storage local;
+    unsigned int found = 0;
+    cr_assert(lr_address_numeric("127.0.0.1", reached, &local));
+    for (uint32_t port = 1; port <= UINT16_MAX; port++) {
+        cr_assert(lr_address_numeric("127.0.0.1", (uint16_t)port, &peer));
+        found += lr_relay_is_from(live, &peer, &local) ? 1 : 0;
+    }
+    return found;
+}
+
+/* The system may give the relay's own port to a client of another service at the same time. */
+Test(world_relay, it_is_known_by_its_port_to_its_own_service_alone) {
+    struct bench bench;
+    start_connected(&bench);
+    uint16_t service = bench.rig.server.conns[bench.rig.listener].port;
+    cr_expect_eq(known_by(bench.live, service), 1);
+    cr_expect_eq(known_by(bench.live, (uint16_t)(service - 1)), 0);
     finish(&bench);
 }
 
