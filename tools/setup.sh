@@ -78,6 +78,7 @@ find_missing() {
             need has clang-tidy -- clang-tidy llvm clang-tools-extra -
             need has clang-format -- clang-format clang-format clang-tools-extra -
             need has git -- git git git -
+            need has pyflakes3 -- pyflakes3 - python3-pyflakes -
             ;;
         clang)
             need has clang -- clang llvm clang -

@@ -21,7 +21,6 @@ import os
 import socket
 import sys
 
-import tvm
 from tvm import rpc
 
 

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import unittest
 
-from peers import LASTREF, SECONDS, run
+from peers import SECONDS, run
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "mocks", "pyclient"))

@@ -263,7 +263,7 @@ class Lifecycle:
                 and server_gives_up(tvm_version(dialect)))
         try:
             table = self.lay(dialect)
-            seen = self.end(*table, timeout, act, dies)
+            seen = self.end(dialect, *table, timeout, act, dies)
             self.report.say("ok", line, seen + ("; tried again alone" if self.alone else ""))
         except (StepFailed, OSError) as error:
             if self.alone:
@@ -272,7 +272,7 @@ class Lifecycle:
                 self.again.append((dialect, title, timeout, act, tvm_survives))
         self.clear_away(table)
 
-    def end(self, world, client, timeout, act, dies):
+    def end(self, dialect, world, client, timeout, act, dies):
         client.ok(REQUEST + timeout)
         socket = tuple(int(port) for port in client.ok("socket S").split())
         act(client, socket, world.programs[-1])
