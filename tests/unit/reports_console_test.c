@@ -184,17 +184,17 @@ Test(reports_console, control_characters_of_peers_are_not_passed_on) {
     cr_expect_not_null(strstr(text, "href"));
 }
 
+static FILE *told_to;
+
 static enum lr_status make_on_file(struct lr_reporter **reporter, struct lr_alloc *alloc,
                                    const char *path, struct lr_error *error) {
-    static FILE *out;
     (void)path;
-    if (out == NULL) {
-        out = tmpfile();
-        cr_assert_not_null(out);
-    }
-    return lr_console_reporter(reporter, alloc, out, error);
+    return lr_console_reporter(reporter, alloc, told_to, error);
 }
 
 Test(reports_console, needs_no_memory_once_it_is_made) {
+    told_to = tmpfile();
+    cr_assert_not_null(told_to);
     lr_test_report_each_failure(make_on_file, NULL);
+    (void)fclose(told_to);
 }
