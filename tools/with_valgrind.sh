@@ -27,7 +27,7 @@ options=(
     --track-fds=yes
     --trace-children=yes
     "--trace-children-skip=*python*,/bin/*,/sbin/*,/usr/bin/*,/usr/sbin/*,/usr/local/bin/*"
-    --num-callers=30
+    --num-callers=16
     "--log-file=$logs/%p"
 )
 # Each test in a program of its own, with time for it (tests/plain).
