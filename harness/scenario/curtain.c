@@ -25,15 +25,21 @@ static lr_time elapsed(const struct lr_play *play, lr_time at) {
  * this. */
 #define TORTURE_SETTLE_NS (10 * LR_SECOND)
 
-/* What still runs has the budget of a death in which to end. */
+static lr_time patience_ends(const struct lr_play *play, lr_time from, uint64_t untortured_ns) {
+    return lr_time_add(from, lr_stage_tortured(play->stage) ? TORTURE_SETTLE_NS : untortured_ns);
+}
+
+/* What still runs has the budget of a death in which to end. The point of torture may be reached in
+ * here as anywhere. */
 static void settle(struct lr_play *play) {
     struct lr_budget budget =
         lr_budget_for(LR_CAUSE_DEATH, 0, lr_world_real_time(play->stage->world),
                       play->stage->options.calibration);
-    uint64_t patience = lr_stage_tortured(play->stage) ? TORTURE_SETTLE_NS : budget.requestable_ns;
-    lr_time until = lr_time_add(now_of(play), patience);
+    lr_time from = now_of(play);
+    lr_time until = patience_ends(play, from, budget.requestable_ns);
     while (!lr_stage_all_released(play->stage) && now_of(play) < until && !play->interrupted) {
         play->interrupted = !lr_stage_turn(play->stage, until);
+        until = patience_ends(play, from, budget.requestable_ns);
     }
 }
 

@@ -34,15 +34,32 @@ static const char script[] =
     "  end,\n"
     "}\n";
 
-static const char *script_path(void) {
-    static char path[] = "/tmp/lastref-torture-XXXXXX";
+/* Its session ends with its client, when nobody reads the script any more: so does what fails. */
+static const char script_that_leaves[] =
+    "scenario \"a client leaves its session to the end\" {\n"
+    "  run = function(w)\n"
+    "    local tracker = w:tracker()\n"
+    "    w:server { key = \"test\", tracker = tracker }\n"
+    "    local session = w:client { tracker = tracker }:request(\"test\")\n"
+    "    expect(session:call(\"rpc.test.addone\", 1)):is(2)\n"
+    "  end,\n"
+    "}\n";
+
+static const char *path_of(const char *text) {
+    static const char template[] = "/tmp/lastref-torture-XXXXXX";
+    static char path[sizeof template];
+    memcpy(path, template, sizeof template);
     int descriptor = mkstemp(path);
     cr_assert(descriptor >= 0);
     FILE *file = fdopen(descriptor, "w");
     cr_assert_not_null(file);
-    cr_assert_eq(fwrite(script, 1, sizeof script - 1, file), sizeof script - 1);
+    cr_assert_eq(fwrite(text, 1, strlen(text), file), strlen(text));
     cr_assert_eq(fclose(file), 0);
     return path;
+}
+
+static const char *script_path(void) {
+    return path_of(script);
 }
 
 static struct lr_order order_of(const char *path) {
@@ -73,8 +90,8 @@ static struct lr_case_result torture(struct lr_alloc *alloc, enum lr_torture_kin
     return played.result;
 }
 
-static void expect_clean(enum lr_torture_kind kind, uint64_t points_min) {
-    const char *path = script_path();
+static void expect_clean(enum lr_torture_kind kind, const char *text, uint64_t points_min) {
+    const char *path = path_of(text);
     struct lr_counting_alloc alloc;
     lr_counting_alloc_init(&alloc, lr_alloc_system());
     struct lr_case_result result = torture(&alloc.base, kind, path);
@@ -90,11 +107,16 @@ static void expect_clean(enum lr_torture_kind kind, uint64_t points_min) {
 }
 
 Test(scenario_torture, every_allocation_of_the_roles_fails_once_and_all_ends_cleanly) {
-    expect_clean(LR_TORTURE_MEMORY, (uint64_t)2 * LR_TORTURER_BATCH);
+    expect_clean(LR_TORTURE_MEMORY, script, (uint64_t)2 * LR_TORTURER_BATCH);
 }
 
 Test(scenario_torture, every_call_to_the_transport_fails_once_and_all_ends_cleanly) {
-    expect_clean(LR_TORTURE_IO, 30);
+    expect_clean(LR_TORTURE_IO, script, 30);
+}
+
+Test(scenario_torture, what_fails_after_the_script_has_the_same_patience) {
+    expect_clean(LR_TORTURE_MEMORY, script_that_leaves, LR_TORTURER_BATCH);
+    expect_clean(LR_TORTURE_IO, script_that_leaves, 20);
 }
 
 static struct lr_case_result play_alone(uint64_t at, const char *path) {
