@@ -9,7 +9,11 @@
 #include "scenario/lua_path.h"
 #include "scenario/words_runtime.h"
 
-enum { SEEN_MAX = 512, SUMMARY_PATIENCE_SECONDS = 2 };
+enum {
+    SEEN_MAX = 512,
+    SUMMARY_PATIENCE_SECONDS = 2,
+    PAUSES_A_WAIT = 64 /* how exactly a wait is known: to a part of so many */
+};
 
 /* What holds |session|, of a client whose sessions are Lua's, is told with what was seen of it. */
 static void explain_in_lua(lua_State *lua, uint32_t session) {
@@ -143,6 +147,8 @@ struct counting {
     struct lr_party *tracker;
     struct lr_client *probe;
     lr_op op;
+    lr_time began_at;
+    lr_time until;
     lr_time asked_at; /* the last time */
     const char *key;
     bool pending; /* which of the two counts */
@@ -180,6 +186,16 @@ static void ask(struct counting *counting) {
     }
 }
 
+/* The longer it has waited, the longer its pauses: a wait of a minute is known to the second, and
+ * the tracker is not asked ten thousand times; in time for an answer before patience ends. */
+static lr_time ask_again_at(const struct counting *counting) {
+    uint64_t waited_ns = counting->asked_at - counting->began_at;
+    uint64_t pause_ns = waited_ns / PAUSES_A_WAIT;
+    lr_time last = counting->until > LR_POLL_NS ? counting->until - LR_POLL_NS : 0;
+    lr_time next = lr_time_add(counting->asked_at, pause_ns > LR_POLL_NS ? pause_ns : LR_POLL_NS);
+    return counting->asked_at < last ? lr_time_min(next, last) : next;
+}
+
 static bool counts_match(void *context) {
     struct counting *counting = context;
     struct lr_result result;
@@ -188,8 +204,7 @@ static bool counts_match(void *context) {
         lr_result_deinit(&result);
         counting->op = 0;
     }
-    bool again =
-        lr_world_now(counting->stage->world) >= lr_time_add(counting->asked_at, LR_POLL_NS);
+    bool again = lr_world_now(counting->stage->world) >= ask_again_at(counting);
     if (!counting->matched && counting->op == 0 && again) {
         ask(counting);
     }
@@ -241,10 +256,11 @@ static int expect_count(lua_State *lua, bool pending) {
                                   .tracker = tracker,
                                   .key = key,
                                   .pending = pending,
-                                  .wanted = luaL_checkinteger(lua, 3)};
+                                  .wanted = luaL_checkinteger(lua, 3),
+                                  .began_at = lr_world_now(stage->world)};
+    counting->until = lr_time_add(counting->began_at, within);
     ask(counting);
-    lr_time until = lr_time_add(lr_world_now(stage->world), within);
-    return lr_play_poll(lua, counts_match, counting, until, 0, counted);
+    return lr_play_poll(lua, counts_match, counting, counting->until, 0, counted);
 }
 
 static int expect_free(lua_State *lua) {
