@@ -32,6 +32,13 @@ static bool party_ready(void *context) {
     return readying->ready || readying->status != LR_OK;
 }
 
+/* A server is registered when its tracker has answered: nobody, where that is played by the script,
+ * which may have ended, or does not know of a third connection. */
+static bool is_up_to_the_script(const struct lr_party *party) {
+    return party->tracker != NULL &&
+           (party->tracker->kind == LR_PARTY_PEER || party->tracker->kind == LR_PARTY_RECORDED);
+}
+
 /* The userdata with the readying is at the top of the stack. */
 static int readied(lua_State *lua, int status, lua_KContext kcontext) {
     (void)status;
@@ -40,7 +47,8 @@ static int readied(lua_State *lua, int status, lua_KContext kcontext) {
     if (!readying->ready) {
         const char *why =
             readying->status != LR_OK ? readying->error.text : "it was not ready in time";
-        play->hung = play->hung || readying->status == LR_OK;
+        play->hung =
+            play->hung || (readying->status == LR_OK && !is_up_to_the_script(readying->party));
         (void)lua_pushfstring(lua, "%s did not start: %s", readying->party->name, why);
         size_t size = strlen(lua_tostring(lua, -1));
         size = size < sizeof play->unready ? size : sizeof play->unready - 1;

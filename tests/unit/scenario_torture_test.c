@@ -45,6 +45,25 @@ static const char script_that_leaves[] =
     "  end,\n"
     "}\n";
 
+/* The tracker is the script's own, and answers on one connection. */
+static const char script_that_answers[] =
+    "scenario \"a server registers at a script\" {\n"
+    "  worlds = { \"sim\" },\n"
+    "  run = function(w)\n"
+    "    local peer = w:peer { serves = \"tracker\" }\n"
+    "    local starting = w:spawn(function()\n"
+    "      return w:server { key = \"test\", tracker = peer, handshake = \"2s\" }\n"
+    "    end)\n"
+    "    local link = peer:accept()\n"
+    "    link:send(link:read(4))\n"
+    "    for _ = 1, 2 do\n"
+    "      link:answer(\"2s\")\n"
+    "      link:tell(\"0\")\n"
+    "    end\n"
+    "    expect(starting:join():port() > 0):is(true)\n"
+    "  end,\n"
+    "}\n";
+
 static const char *path_of(const char *text) {
     static const char template[] = "/tmp/lastref-torture-XXXXXX";
     static char path[sizeof template];
@@ -117,6 +136,11 @@ Test(scenario_torture, every_call_to_the_transport_fails_once_and_all_ends_clean
 Test(scenario_torture, what_fails_after_the_script_has_the_same_patience) {
     expect_clean(LR_TORTURE_MEMORY, script_that_leaves, LR_TORTURER_BATCH);
     expect_clean(LR_TORTURE_IO, script_that_leaves, 20);
+}
+
+Test(scenario_torture, a_server_that_the_script_answers_no_more_does_not_wait_for_anybody_else) {
+    expect_clean(LR_TORTURE_MEMORY, script_that_answers, 15);
+    expect_clean(LR_TORTURE_IO, script_that_answers, 5);
 }
 
 static struct lr_case_result play_alone(uint64_t at, const char *path) {
