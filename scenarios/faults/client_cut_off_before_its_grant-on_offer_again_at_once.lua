@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The server would offer itself again after its time for an unused grant; the tracker knows at once.
+-- The server would offer itself again after its time for an unused grant, 6 s; the tracker knows at once.
 scenario "a grant that its client can read no more is on offer again at once, not when its server misses it" {
   matrix = { place = { "REQUEST", "the magic's answer", "in the grant" } },
   worlds = { "sim" },
   run = function(w, case)
     local tracker = w:tracker()
-    w:server { key = "test", tracker = tracker, unused = "3600s" }
+    w:server { key = "test", tracker = tracker }
     local first = w:client { tracker = tracker, name = "first" }
     local session = first:request("test")
     local link = w:link(first, tracker)
