@@ -54,6 +54,7 @@ scenario "a session's timeout is told to its client by one whole exception, what
     expect(session):released { after = "timeout" }
     expect(tracker):free("test", 1)
 
+    if case.client == "not reading" then w:pass("300ms") end -- its end is behind what nobody reads
     link:resume()
     expect(link:ended("5s") ~= nil):is(true)
     local last, exceptions = nil, 0

@@ -379,6 +379,17 @@ Test(ledger_session, that_still_runs_when_its_only_slot_is_offered_is_a_finding)
     end();
 }
 
+Test(ledger_session, may_be_over_unseen_where_its_client_does_not_read) {
+    open_session(" -timeout=1");
+    lr_rig_bytes(&rig, data, LR_FROM_SERVICE, "\0\0\1\0\0\0\0\0\4\0\0\0", 12); /* of 64 KB */
+    pass(LR_SECOND);
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    pass(LR_SECOND); /* the FIN waits behind the rest */
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_TWICE), 0U);
+    end();
+}
+
 Test(ledger_session, may_be_seen_to_end_a_little_after_its_slot_is_offered) {
     open_session("");
     pass(2 * LR_SECOND);
