@@ -9,6 +9,15 @@
 #include "rpc/server_internal.h"
 #include "rpc/server_session.h"
 
+/* Its matchkey was granted to the client that is turned away, and to no one else: a new one is put
+ * now, not when the tracker is next asked what it has granted. */
+static void turn_away(struct lr_server_conn *conn, struct lr_server_slot *slot, lr_time now) {
+    lr_server_trace(conn->server, now, LR_TRACE_FAILURE, conn->id, "out of memory for a session");
+    lr_server_conn_end(conn, LR_SERVER_END_RESET, now, "out of memory for a session");
+    slot->known = slot->matchkey != NULL;
+    lr_server_slot_offer(slot, now);
+}
+
 /* What a client is let in with: our accept, then its session. */
 static void admit(struct lr_server_conn *conn, struct lr_server_slot *slot, lr_time now) {
     struct lr_server *server = conn->server;
@@ -17,8 +26,7 @@ static void admit(struct lr_server_conn *conn, struct lr_server_slot *slot, lr_t
     if (lr_server_hello_encode(LR_MAGIC_RPC, lr_text_of(server->options.key), &hello) != LR_OK ||
         lr_server_session_begin(conn, slot, now) != LR_OK) {
         lr_buf_deinit(&hello);
-        lr_server_trace(server, now, LR_TRACE_FAILURE, conn->id, "out of memory for a session");
-        lr_server_conn_end(conn, LR_SERVER_END_RESET, now, "out of memory for a session");
+        turn_away(conn, slot, now);
         return;
     }
     lr_timers_disarm(&server->timers, &conn->handshake);

@@ -67,6 +67,31 @@ TRACKER_CASE(offers_a_new_matchkey_in_the_turn_in_which_a_session_ends, 1) {
     rig_expect_alive(rig, open_granted(rig));
 }
 
+/* Each allocation of a handshake fails once: where the key was read, it is spent. */
+static void body_turned_away(struct server_rig *rig) {
+    unsigned int replaced = 0;
+    register_server(rig);
+    for (uint64_t n = 1; lr_server_count(rig->server).sessions == 0; n++) {
+        char key[sizeof rig->matchkey + 16];
+        char before[sizeof rig->matchkey];
+        cr_assert_lt(n, 100U);
+        lr_link link = rig_connect(rig);
+        (void)snprintf(key, sizeof key, "client:%s", rig->matchkey);
+        memcpy(before, rig->matchkey, sizeof before);
+        rig->alloc->fail_at = rig->alloc->calls + n;
+        rig_hello(rig, link, key);
+        rig->alloc->fail_at = 0;
+        rig_tracker_drain(rig);
+        replaced += strcmp(before, rig->matchkey) != 0;
+    }
+    cr_assert_geq(replaced, 2U); /* the session, and the answer that goes with it */
+}
+
+Test(server_tracker, who_is_turned_away_for_want_of_memory_costs_a_matchkey_and_no_time) {
+    struct lr_server_options options = with_tracker(1);
+    rig_once(body_turned_away, &options);
+}
+
 TRACKER_CASE(a_matchkey_in_use_or_spent_is_refused_at_once, 1) {
     char key[sizeof rig->matchkey + 16];
     register_server(rig);
