@@ -21,6 +21,9 @@
 
 enum { LR_SERVER_SLOTS_MAX = 4096 };
 
+/* Until the next try, where memory was short to tell a tracker something. */
+#define LR_SERVER_AGAIN_NS (100 * LR_MS)
+
 enum lr_server_timer {
     LR_SERVER_TIMER_HANDSHAKE, /* of a connection */
     LR_SERVER_TIMER_STALLED,   /* of a connection: a packet that has begun */

@@ -5,8 +5,6 @@
 #include "base/assert.h"
 #include "rpc/server_internal.h"
 
-#define AGAIN_NS (100 * LR_MS) /* where memory was short for a matchkey */
-
 enum lr_status lr_server_slots_init(struct lr_server *server) {
     unsigned int count = server->options.sessions_max;
     server->slots = lr_alloc_zeroed(server->role.env.alloc, count * sizeof server->slots[0]);
@@ -80,7 +78,7 @@ void lr_server_slot_offer(struct lr_server_slot *slot, lr_time now) {
     slot->pending = false;
     if (matchkey == NULL) {
         lr_server_trace(server, now, LR_TRACE_FAILURE, 0, "out of memory for a matchkey");
-        lr_timers_arm(&server->timers, &slot->timer, lr_time_add(now, AGAIN_NS));
+        lr_timers_arm(&server->timers, &slot->timer, lr_time_add(now, LR_SERVER_AGAIN_NS));
         return;
     }
     lr_server_link_put(server, slot, now);

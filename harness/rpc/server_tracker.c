@@ -233,7 +233,10 @@ void lr_server_link_poll(struct lr_server *server, struct lr_timer *timer, lr_ti
     msg.code = LR_TRACKER_GET_PENDING_MATCHKEYS;
     enum lr_status status = ask(server, &msg, 0, now);
     lr_tracker_msg_deinit(&msg);
-    server->link.polling = status == LR_OK; /* else at the next poll */
+    server->link.polling = status == LR_OK;
+    if (status != LR_OK) {
+        lr_timers_arm(&server->timers, timer, lr_time_add(now, LR_SERVER_AGAIN_NS));
+    }
     for (unsigned int i = 0; server->link.polling && i < server->options.sessions_max; i++) {
         server->slots[i].pending = server->slots[i].put;
     }

@@ -67,6 +67,22 @@ TRACKER_CASE(offers_a_new_matchkey_in_the_turn_in_which_a_session_ends, 1) {
     rig_expect_alive(rig, open_granted(rig));
 }
 
+static void body_poll(struct server_rig *rig) {
+    register_server(rig);
+    lr_driver_advance(rig->driver, 2 * LR_SECOND - 1);
+    rig->alloc->fail_at = rig->alloc->calls + 1;
+    lr_driver_advance(rig->driver, 1);
+    cr_assert_eq(rig->alloc->failed, 1U);
+    cr_assert(rig_tracker_idle(rig));
+    lr_driver_advance(rig->driver, 100 * LR_MS);
+    cr_assert(rig_tracker_hears(rig, "[7]"));
+}
+
+Test(server_tracker, polls_again_soon_where_memory_was_short) {
+    struct lr_server_options options = with_tracker(1);
+    rig_once(body_poll, &options);
+}
+
 /* Each allocation of a handshake fails once: where the key was read, it is spent. */
 static void body_turned_away(struct server_rig *rig) {
     unsigned int replaced = 0;
