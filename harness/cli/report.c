@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lastref report merge: joins what the shards of an exploration have written. */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -26,8 +28,8 @@ static const struct lr_command_line report_line = {
     .summary =
         "Joins files of lastref explore --json: sums, findings once each, what was reached.\n",
     .epilogue =
-        "Exit status: 0 joined, and nothing was found; 1 something was; 2 wrong usage, or no\n"
-        "such file.\n",
+        "Exit status: 0 joined, and nothing was found; 1 something was; 2 wrong usage, no such\n"
+        "file, or a share that is there twice; 3 nothing was found, and shares are missing.\n",
     .options = report_options,
     .option_count = LR_COUNT_OF(report_options),
 };
@@ -59,7 +61,9 @@ struct merging {
     struct lr_tally whole;
     struct lr_tally part;
     struct lr_tally_about about;
+    struct lr_tally_about *parts; /* of each file */
     size_t files;
+    bool incomplete;
 };
 
 static enum lr_status add_file(struct merging *merging, const char *path, struct lr_error *error) {
@@ -83,7 +87,49 @@ static enum lr_status add_file(struct merging *merging, const char *path, struct
     all->first = merging->files == 0 || about.first < all->first ? about.first : all->first;
     all->last = about.last > all->last ? about.last : all->last;
     all->took_ms += about.took_ms;
-    merging->files++;
+    merging->parts[merging->files++] = about;
+    return LR_OK;
+}
+
+static int compare(uint64_t a, uint64_t b) {
+    return (a > b) - (a < b);
+}
+
+/* Shares of one whole stand together, by their numbers. */
+static int by_share(const void *a, const void *b) {
+    const struct lr_tally_about *one = a;
+    const struct lr_tally_about *other = b;
+    int order = compare(one->first, other->first);
+    order = order != 0 ? order : compare(one->last, other->last);
+    order = order != 0 ? order : compare(one->shards, other->shards);
+    return order != 0 ? order : compare(one->shard, other->shard);
+}
+
+static bool are_of_one_whole(const struct lr_tally_about *a, const struct lr_tally_about *b) {
+    return a->first == b->first && a->last == b->last && a->shards == b->shards;
+}
+
+/* A share that was counted twice is an error, one that is missing is told: what is joined would say
+ * of seeds that they were played. Files that were joined before say nothing of shares. */
+static enum lr_status check_shares(struct merging *merging, struct lr_error *error) {
+    struct lr_tally_about *parts = merging->parts;
+    qsort(parts, merging->files, sizeof *parts, by_share);
+    for (size_t i = 0, end; i < merging->files; i = end) {
+        for (end = i + 1; end < merging->files && are_of_one_whole(&parts[i], &parts[end]); end++) {
+            if (parts[end].shard == parts[end - 1].shard && parts[end].shards > 0) {
+                return lr_error_set(error, LR_EINVAL, "share %u/%u is there twice",
+                                    parts[end].shard, parts[end].shards);
+            }
+        }
+        if (end - i < parts[i].shards) {
+            merging->incomplete = true;
+            (void)fprintf(stderr,
+                          "lastref report: %zu of %u shares of the seeds %" PRIu64 "..%" PRIu64
+                          " are missing\n",
+                          parts[i].shards - (end - i), parts[i].shards, parts[i].first,
+                          parts[i].last);
+        }
+    }
     return LR_OK;
 }
 
@@ -103,25 +149,41 @@ static enum lr_status write_whole(const struct merging *merging, const char *pat
                                path == NULL ? "standard output" : path);
 }
 
+static int exit_status(const struct merging *merging, enum lr_status status) {
+    if (status != LR_OK) {
+        return status == LR_ENOMEM || status == LR_EIO ? LR_EXIT_HARNESS : LR_EXIT_USAGE;
+    }
+    return merging->whole.finding_count > 0 ? LR_EXIT_FAILED
+           : merging->incomplete            ? LR_EXIT_NOT_RUN
+                                            : LR_EXIT_OK;
+}
+
 static int merge(char **paths, size_t count, const char *out) {
+    struct lr_alloc *alloc = lr_alloc_system();
     struct lr_error error = {.code = LR_OK};
-    struct merging *merging = LR_NEW(lr_alloc_system(), struct merging);
-    enum lr_status status =
-        merging == NULL ? lr_error_set(&error, LR_ENOMEM, "no memory for reports") : LR_OK;
+    struct merging *merging = LR_NEW(alloc, struct merging);
+    struct lr_tally_about *parts = lr_alloc_zeroed(alloc, count * sizeof *parts);
+    enum lr_status status = merging == NULL || parts == NULL
+                                ? lr_error_set(&error, LR_ENOMEM, "no memory for reports")
+                                : LR_OK;
+    if (status == LR_OK) {
+        merging->parts = parts;
+    }
     for (size_t i = 0; i < count && status == LR_OK; i++) {
         status = add_file(merging, paths[i], &error);
     }
     if (status == LR_OK) {
+        status = check_shares(merging, &error);
+    }
+    if (status == LR_OK) {
         status = write_whole(merging, out, &error);
     }
-    int result = status == LR_OK && merging->whole.finding_count == 0 ? LR_EXIT_OK
-                 : status == LR_OK                                    ? LR_EXIT_FAILED
-                 : status == LR_ENOMEM || status == LR_EIO            ? LR_EXIT_HARNESS
-                                                                      : LR_EXIT_USAGE;
     if (status != LR_OK) {
         (void)fprintf(stderr, "lastref report: %s\n", error.text);
     }
-    LR_FREE(lr_alloc_system(), merging);
+    int result = exit_status(merging, status);
+    lr_alloc_free(alloc, parts, count * sizeof *parts);
+    LR_FREE(alloc, merging);
     return result;
 }
 

@@ -133,7 +133,8 @@ static bool get_finding(const struct lr_json *value, struct lr_tally *tally) {
     struct lr_tally_finding *finding = lr_tally_find(tally, seed, count, text);
     return finding == NULL || (get_text(value, "file", finding->file, sizeof finding->file) &&
                                get_number(value, "operations", &finding->operations) &&
-                               get_number(value, "shrink_runs", &finding->shrink_runs));
+                               get_number(value, "shrink_runs", &finding->shrink_runs) &&
+                               lr_json_bool(lr_json_get(value, "repeats"), &finding->repeats));
 }
 
 /* The index of |text| among |count| names. */

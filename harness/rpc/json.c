@@ -183,7 +183,7 @@ static struct lr_json lay(json_t *value, struct places *places) {
         return (struct lr_json){.type = LR_JSON_REAL, .as = {.real = json_real_value(value)}};
     case JSON_TRUE:
     case JSON_FALSE:
-        return (struct lr_json){.type = LR_JSON_BOOL};
+        return (struct lr_json){.type = LR_JSON_BOOL, .as = {.integer = json_is_true(value)}};
     case JSON_NULL:
         return (struct lr_json){.type = LR_JSON_NULL};
     }
@@ -327,6 +327,14 @@ bool lr_json_text(const struct lr_json *value, struct lr_text *text) {
         return false;
     }
     *text = (struct lr_text){value->as.text, value->count};
+    return true;
+}
+
+bool lr_json_bool(const struct lr_json *value, bool *truth) {
+    if (!is_of(value, LR_JSON_BOOL)) {
+        return false;
+    }
+    *truth = value->as.integer != 0;
     return true;
 }
 

@@ -44,6 +44,7 @@ const struct lr_json *lr_json_at(const struct lr_json *value, size_t index);
 const struct lr_json *lr_json_get(const struct lr_json *value, const char *name);
 /* These are true, and set their result, where |value|, which may be NULL, is of that type. */
 bool lr_json_text(const struct lr_json *value, struct lr_text *text);
+bool lr_json_bool(const struct lr_json *value, bool *truth);
 bool lr_json_int(const struct lr_json *value, int64_t *integer);
 bool lr_json_number(const struct lr_json *value, double *number); /* an integer, too */
 /* Walks an object in its order: start with |*place| 0; false at the end. */

@@ -56,13 +56,13 @@ static void fill(struct lr_tally *tally) {
     memcpy(finding->file, "found/a b.lua", sizeof "found/a b.lua");
     finding->operations = 4;
     finding->shrink_runs = 77;
+    finding->repeats = true;
 }
 
 Test(explore_tally, lines_bring_over_all_of_it) {
     struct lr_line_writer writer;
     struct lr_line_reader reader;
     fill(&whole);
-    whole.findings[0].repeats = true;
     lr_line_writer_init(&writer, lr_alloc_system());
     lr_line_reader_init(&reader, lr_alloc_system());
     lr_tally_say(&writer, &whole);
@@ -102,6 +102,7 @@ static void cross_json(struct lr_alloc *alloc, void *context) {
         cr_assert_eq(again.finding_count, 1U);
         cr_assert_str_eq(again.findings[0].text, whole.findings[0].text);
         cr_assert_eq(again.findings[0].shrink_runs, 77U);
+        cr_assert(again.findings[0].repeats);
         cr_assert_eq(memcmp(&again.reach.counts, &whole.reach.counts, sizeof again.reach.counts),
                      0);
         cr_assert_eq(

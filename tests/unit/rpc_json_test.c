@@ -227,7 +227,7 @@ Test(rpc_json, looks_into_documents) {
     double number;
     cr_assert_eq(
         parse("{\"a\": [1, 2.5, \"x\\u0000\\u00e9\\ud83d\\ude00\"], \"b\": 1, \"a2\": null, "
-              "\"b\": 2}",
+              "\"b\": 2, \"yes\": true, \"no\": false}",
               &root, NULL),
         LR_OK);
     const struct lr_json *list = lr_json_get(root, "a");
@@ -245,18 +245,22 @@ Test(rpc_json, looks_into_documents) {
     cr_expect_null(lr_json_get(list, "a"));
     cr_expect_null(lr_json_get(root, "none"));
     cr_expect(lr_json_int(lr_json_get(root, "b"), &integer) && integer == 2, "the last one counts");
+    bool truth = false;
+    cr_expect(lr_json_bool(lr_json_get(root, "yes"), &truth) && truth);
+    cr_expect(lr_json_bool(lr_json_get(root, "no"), &truth) && !truth);
+    cr_expect_not(lr_json_bool(lr_json_get(root, "b"), &truth));
     cr_expect_not(lr_json_text(NULL, &text));
     cr_expect_not(lr_json_int(NULL, &integer));
     cr_expect_not(lr_json_number(lr_json_get(root, "a2"), &number));
-    static const char *const names[] = {"a", "b", "a2"};
+    static const char *const names[] = {"a", "b", "a2", "yes", "no"};
     const struct lr_json *member;
     size_t place = 0;
     size_t count = 0;
     for (struct lr_text name; lr_json_next(root, &place, &name, &member); count++) {
-        cr_assert_lt(count, 3);
+        cr_assert_lt(count, LR_COUNT_OF(names));
         cr_expect(lr_text_equal(name, lr_text_of(names[count])));
     }
-    cr_expect_eq(count, 3);
+    cr_expect_eq(count, LR_COUNT_OF(names));
     lr_json_free(root);
 }
 
