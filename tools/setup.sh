@@ -70,6 +70,7 @@ find_missing() {
         test)
             need has_library criterion -- libcriterion-dev criterion criterion-devel -
             need has patch -- patch gpatch patch -
+            need has_gnu_parallel -- parallel parallel parallel -
             ;;
         mutants)
             need has patch -- patch gpatch patch -
@@ -113,6 +114,8 @@ find_missing() {
         esac
     done
 }
+# There is another program of that name.
+has_gnu_parallel() { [[ $(parallel --version 2>/dev/null </dev/null) == "GNU parallel"* ]]; }
 has_venv() { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }
 # Debian 12 and Ubuntu 23.04 moved the runtimes out of libclang-common-N-dev.
 fuzzer_package() {

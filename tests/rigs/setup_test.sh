@@ -29,7 +29,8 @@ echo "cmake version 3.25.1"'
 [ -e "$MACHINE/lib/${2%% *}" ]'
     cat >"$machine/bin/clang" <<<'#!/bin/sh
 case $1 in -dumpversion) echo 14.0.6 ;; -print-resource-dir) echo "$MACHINE/runtime" ;; esac'
-    chmod +x "$machine"/bin/{cmake,pkg-config,clang}
+    printf '#!/bin/sh\necho GNU parallel 20210822\n' >"$machine/bin/parallel"
+    chmod +x "$machine"/bin/{cmake,pkg-config,clang,parallel}
     touch "$machine/lib/libuv" "$machine/lib/lua5.4" "$machine/lib/jansson"
 }
 give_program() {
@@ -140,6 +141,11 @@ new_machine; give_apt
 run 0 --dry-run test
 said "would run: $install libcriterion-dev"
 call_count 0
+
+case_name="another program that is called parallel"
+new_machine; give_apt; touch "$machine/lib/criterion"; give_program parallel
+run 0 --dry-run test
+said "would run: $install parallel"
 
 case_name="the runtime that belongs to this clang"
 new_machine; give_apt; touch "$machine/lists/x_Packages"
