@@ -45,6 +45,11 @@ def apply_patch(patch, root, out):
     return names
 
 
+def hides(root):
+    """The option that takes |root| from the names that assertions print; of several the last holds."""
+    return f"-fmacro-prefix-map={root}/="
+
+
 class Base:
     """The tree as it is, built in |folder|."""
 
@@ -52,9 +57,10 @@ class Base:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         # Neither a cache of compilations nor optimisation across files: each variant is compiled once.
+        # Where a file stands is not to be seen in its code, so that what is the same can be known by it.
         run(["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
-             "-DCMAKE_C_FLAGS_DEBUG=" + flags, "-DCMAKE_C_COMPILER_LAUNCHER=", "-DLR_BENCH=OFF", *options],
-            ROOT)
+             f"-DCMAKE_C_FLAGS_DEBUG={flags} {hides(ROOT)}", "-DCMAKE_C_COMPILER_LAUNCHER=",
+             "-DLR_BENCH=OFF", *options], ROOT)
         run(["ninja", "-j", str(jobs), *targets], folder)
         self.units = {}
         for unit in json.loads((folder / "compile_commands.json").read_text()):
@@ -118,7 +124,7 @@ class Variant:
             if word.startswith("-I" + str(ROOT)):  # what is replaced is found first
                 argv.append("-I" + str(sources) + word[2 + len(str(ROOT)):])
             argv.append(word)
-        run([*argv, "-w", "-o", made, "-c", str(source)], self.base.folder)
+        run([*argv, "-w", hides(sources), "-o", made, "-c", str(source)], self.base.folder)
         self.objects[words[words.index("-o") + 1]] = made
 
     def link(self, target, name=None):
@@ -139,9 +145,9 @@ class Variant:
         return made
 
 
-def watch(argv, cwd, seconds, pattern=None, env=None):
-    """Runs |argv| for at most |seconds|. Returns its exit status (None: it was stopped), its output, and
-    after how many seconds the first line came that |pattern| matches (None: none did)."""
+def watch(argv, cwd, seconds, pattern=None, env=None, stop_at_first=False):
+    """Runs |argv| for at most |seconds|, or until the first line that |pattern| matches. Returns its exit
+    status (None: it was stopped), its output, and after how many seconds that line came (None: none did)."""
     began = time.monotonic()
     first_at = None
     lines = []
@@ -160,6 +166,8 @@ def watch(argv, cwd, seconds, pattern=None, env=None):
             lines.append(line)
             if first_at is None and pattern is not None and re.match(pattern, line):
                 first_at = time.monotonic() - began
+                if stop_at_first:
+                    stop()
         status = process.wait()
     finally:
         timer.cancel()
