@@ -13,7 +13,7 @@ target_link_libraries(lr_test_server
 
 if(CRITERION_FOUND)
   target_link_libraries(lr_test_server PUBLIC PkgConfig::CRITERION)
-  foreach(name session functions device tracker limits dialect parts golden)
+  foreach(name session functions arrays evaluator device tracker limits dialect parts golden)
     lr_add_unit_test(rpc_server_${name} SOURCES rpc_server_${name}_test.c LINKS lr_test_server)
   endforeach()
   target_compile_definitions(test_rpc_server_golden

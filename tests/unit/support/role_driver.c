@@ -408,7 +408,12 @@ void lr_driver_advance(struct lr_driver *driver, uint64_t ns) {
                 expired++;
             }
         }
+        driver->now = lr_time_add(driver->now, driver->turn_ns);
         lr_driver_pump(driver);
     }
-    driver->now = target;
+    driver->now = target > driver->now ? target : driver->now;
+}
+
+void lr_driver_set_turn(struct lr_driver *driver, uint64_t ns) {
+    driver->turn_ns = ns;
 }

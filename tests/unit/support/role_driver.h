@@ -37,6 +37,9 @@ lr_time lr_driver_now(const struct lr_driver *driver);
 void lr_driver_pump(struct lr_driver *driver);
 /* Moves time on by |ns|, stopping at each deadline on the way to hand in EXPIRED. */
 void lr_driver_advance(struct lr_driver *driver, uint64_t ns);
+/* From now on each deadline's EXPIRED takes the roles |ns|, as work does on a real machine; else
+ * none, and what a role measures of itself is zero. */
+void lr_driver_set_turn(struct lr_driver *driver, uint64_t ns);
 
 /* The test connects to |host|'s listener from |peer_ip|. LR_LINK_NONE: nobody listens, or refused
  * for want of memory. */

@@ -57,6 +57,7 @@ struct host {
 
 struct lr_driver {
     lr_time now;
+    uint64_t turn_ns; /* what each EXPIRED takes */
     struct host hosts[HOSTS_MAX];
     int host_count;
     struct listener listeners[LISTENERS_MAX];
