@@ -115,6 +115,18 @@ Test(rpc_tracker_msg, a_real_priority_is_the_integer_below_it_and_a_rest) {
     }
 }
 
+Test(rpc_tracker_msg, nothing_of_a_message_is_left_in_the_next) {
+    static const char put[] = "[3, \"dev\", [9090, \"dev:0.1\"], \"h\", \"dev:0.2\"]";
+    struct lr_tracker_msg msg;
+    cr_assert_eq(decode(&msg, put, NULL), LR_OK);
+    cr_assert_eq(lr_tracker_msg_decode(&msg, (const uint8_t *)"[1]", 3, KEY_MAX, NULL), LR_OK);
+    cr_expect_eq(msg.code, LR_TRACKER_PING);
+    cr_expect(msg.key.size == 0 && msg.matchkey.size == 0 && msg.port == 0);
+    cr_expect_not(msg.has_host || msg.has_replaces);
+    lr_tracker_msg_deinit(&msg);
+    lr_tracker_msg_deinit(&msg); /* of nothing */
+}
+
 Test(rpc_tracker_msg, what_is_no_message_is_refused_with_a_sentence) {
     static const struct {
         const char *text;

@@ -554,13 +554,24 @@ Test(rpc_value, bytes_of_a_tensor_are_counted_and_overflow_is_seen) {
 }
 
 Test(rpc_value, a_description_is_cut_to_its_room) {
-    struct lr_value value = lr_value_str(lr_text_of("a text that is longer than the room for it"));
-    for (size_t size = 1; size < 40; size++) {
-        char room[48];
-        memset(room, '!', sizeof room);
-        cr_expect_eq(lr_value_describe(room, size, &value), room);
-        cr_assert_lt(strlen(room), size);
-        cr_assert_eq(room[size], '!');
+    const struct lr_tensor tensor = {
+        .ndim = 3, .dtype = {2, 32, 4}, .shape = {1234567, 2345678, 3456789}};
+    const struct lr_value described[] = {
+        lr_value_str(lr_text_of("a text that is longer than the room for it")),
+        lr_value_tensor(&tensor),
+        {.kind = LR_VALUE_OBJECT, .code = 71, .as.handle = UINT64_MAX},
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(described); i++) {
+        char whole[80];
+        size_t length = strlen(lr_value_describe(whole, sizeof whole, &described[i]));
+        for (size_t size = 1; size <= length + 1; size++) {
+            char room[80];
+            memset(room, '!', sizeof room);
+            cr_expect_eq(lr_value_describe(room, size, &described[i]), room);
+            cr_assert_eq(strlen(room), size - 1, "%s", whole);
+            cr_assert_eq(memcmp(room, whole, size - 1), 0, "%s", whole);
+            cr_assert_eq(room[size], '!');
+        }
     }
 }
 
