@@ -44,7 +44,8 @@ UNIT_SECONDS = 60  # the slowest unit suite needs a few
 SUITE_SECONDS = 120
 MEMORY = ["prlimit", "--as=4294967296"]
 SOURCES = ["harness/rpc", "harness/ledger"]
-SUITES = re.compile(r"test_(rpc|ledger|golden|role|world_sim|scenario|explore)")
+# Those that concern the roles and the ledger; what else links them waits for sockets and processes.
+SUITES = re.compile(r"test_(rpc_|ledger_|golden|role_|world_sim_session|scenario_liar|explore_run)")
 ENVIRONMENT = dict(os.environ, LASTREF_TVM_DIR="none", LASTREF_INTERPRETERS_DIR="none")
 FAILED = r"(?:FAILED|INVALID)\s+(\S+)"
 RUN = ["run", "--world", "sim", "--jobs", "1", "--grace", "3",
