@@ -182,3 +182,37 @@ CLIENT_CASE(rpc_client_data, ignores_empty_packets) {
 done:
     client_rig_deinit(&rig);
 }
+
+/* A download's text is data, whichever kind of text it is; what is none is what it is. */
+CLIENT_CASE_ROWS(rpc_client_data, gives_what_it_downloads_as_bytes, 4) {
+    const size_t i = *(const size_t *)context;
+    const struct {
+        enum lr_result_kind kind;
+        struct lr_value value;
+        enum lr_answer_kind answer;
+    } rows[] = {
+        {LR_RESULT_BYTES, lr_value_bytes("\0\1", 2), LR_ANSWER_BYTES},
+        {LR_RESULT_STR, lr_value_str(lr_text_of("ab")), LR_ANSWER_BYTES},
+        {LR_RESULT_INT, lr_value_int(2), LR_ANSWER_VALUE},
+        {LR_RESULT_NULL, lr_value_null(), LR_ANSWER_NONE},
+    };
+    const struct lr_value function = lr_value_handle(9);
+    const struct lr_value answer[] = {lr_value_int(lr_result_code(ffi, rows[i].kind, 2)),
+                                      rows[i].value};
+    struct client_rig rig;
+    lr_op op;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL) && client_rig_session(&rig, ffi));
+    RIG_EXPECT(&rig, lr_session_download(rig.session, client_rig_now(&rig), lr_text_of("f"), &op) ==
+                         LR_OK);
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_GET_GLOBAL_FUNC));
+    client_rig_return(&rig, rig.server, ffi, &function, 1);
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_CALL_FUNC));
+    client_rig_return(&rig, rig.server, ffi, answer, 2);
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_FREE_HANDLE));
+    client_rig_return_void(&rig, rig.server, ffi);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_OK));
+    RIG_EXPECT(&rig, rig.result.kind == rows[i].answer);
+    RIG_EXPECT(&rig, rows[i].answer != LR_ANSWER_BYTES || lr_buf_size(&rig.result.bytes) == 2);
+done:
+    client_rig_deinit(&rig);
+}
