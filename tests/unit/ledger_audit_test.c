@@ -97,6 +97,19 @@ Test(ledger_audit, server_whose_process_lives_and_has_left_the_tracker_is) {
     lr_rig_deinit(&rig);
 }
 
+/* The end of the process of before may be told late. */
+Test(ledger_audit, server_whose_next_process_lives_is_missed_whatever_ends_later) {
+    open_session("");
+    lr_ledger_process(rig.ledger, rig.now, "s1", 4711, true);
+    lr_ledger_process(rig.ledger, rig.now, "s1", 4712, true);
+    lr_ledger_process(rig.ledger, rig.now, "s1", 4711, false);
+    rig.now += LR_SECOND;
+    lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
+    rig.now += LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "s1");
+    lr_rig_deinit(&rig);
+}
+
 Test(ledger_audit, unused_grant_is_found_when_its_time_is_over) {
     cr_assert(lr_rig_init(&rig, lr_alloc_system()));
     server = lr_rig_server(&rig, "s1", 9091, "test:0.1");

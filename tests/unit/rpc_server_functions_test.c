@@ -42,6 +42,21 @@ RIG_CASE(server_functions, addone_complains_as_python_does) {
     rig_expect_alive(rig, link);
 }
 
+RIG_CASE(server_functions, arguments_are_counted_in_words_as_python_does) {
+    lr_link link = rig_open(rig, "client:dev");
+    uint64_t function = rig_function(rig, link, "rpc.test.strcat");
+    struct lr_value one = str("a");
+    static const char missing[] = "TypeError: _strcat() missing 1 required positional argument";
+    rig_call(rig, link, function, &one, 1);
+    rig_hear_exception(rig, link, missing);
+    rig_expect(rig, rig->heard.values.items[0].as.text.size == strlen(missing)); /* one, no "s" */
+    rig_call(rig, link, function, NULL, 0);
+    rig_hear_exception(rig, link, "missing 2 required positional arguments");
+    struct lr_value three[] = {str("a"), str("b"), str("c")};
+    rig_call(rig, link, function, three, 3);
+    rig_hear_exception(rig, link, "takes 2 positional arguments but 3 were given");
+}
+
 static void expect_strcat(struct server_rig *rig, lr_link link, uint64_t function,
                           struct lr_value value, const char *text) {
     struct lr_value items[] = {str("a"), value};

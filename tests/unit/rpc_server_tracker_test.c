@@ -362,3 +362,28 @@ TRACKER_CASE(stop_leaves_the_tracker, 1) {
     rig_expect(rig, rig->tracker != LR_LINK_NONE && lr_driver_saw_fin(rig->driver, rig->tracker));
     cr_assert_eq(lr_driver_connections(rig->driver, rig->host), 0);
 }
+
+TRACKER_CASE(tells_why_a_tracker_is_given_up, 1) {
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *why;
+    } rows[] = {
+        {"\xff\xff\xff\xff", 4, "its bytes cannot be followed"},
+        {"\1\0\0\0"
+         "0",
+         5, "an answer to no question"},
+        {"\2\0\0\0"
+         "[]",
+         6, "an answer to no question"},
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        rig_expect(rig, rig_tracker_join(rig) && rig_tracker_put(rig));
+        lr_driver_feed(rig->driver, rig->tracker, rows[i].bytes, rows[i].size);
+        rig_expect(rig, strstr(rig->told[LR_TRACE_RETRY], rows[i].why) != NULL);
+        rig_expect(rig, lr_driver_saw_reset(rig->driver, rig->tracker));
+    }
+    rig_expect(rig, rig_tracker_join(rig) && rig_tracker_put(rig));
+    lr_driver_fin(rig->driver, rig->tracker);
+    rig_expect(rig, strstr(rig->told[LR_TRACE_RETRY], "it closed the connection") != NULL);
+}

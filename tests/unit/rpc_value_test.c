@@ -587,4 +587,7 @@ Test(rpc_value, numbers_are_described_whole) {
     cr_expect_str_eq(lr_value_describe(text, sizeof text, &handle), "handle 0xffffffffffffffff");
     cr_expect_str_eq(lr_value_describe(text, sizeof text, &nothing), "handle 0x0");
     cr_expect_str_eq(lr_value_describe(text, sizeof text, &yes), "bool true");
+    const struct lr_value unknown =
+        lr_value_dtype((struct lr_dtype){.code = 7, .bits = 8, .lanes = 1});
+    cr_expect_str_eq(lr_value_describe(text, sizeof text, &unknown), "dtype dtype7_8");
 }

@@ -12,9 +12,7 @@ static struct server_rig *sink_rig; /* a test runs in a process of its own */
 static void count_event(struct lr_trace_sink *sink, const struct lr_trace_event *event) {
     (void)sink;
     sink_rig->events[event->kind]++;
-    if (event->kind == LR_TRACE_PEER_ERROR) {
-        (void)snprintf(sink_rig->peer_error, sizeof sink_rig->peer_error, "%s", event->text);
-    }
+    (void)snprintf(sink_rig->told[event->kind], sizeof sink_rig->told[0], "%s", event->text);
 }
 
 /* Everybody leaves. */

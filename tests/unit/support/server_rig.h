@@ -21,7 +21,7 @@ struct server_rig {
     struct lr_prng random;
     struct lr_trace_sink sink;
     unsigned int events[LR_TRACE_KIND_COUNT];
-    char peer_error[160]; /* the text of the last LR_TRACE_PEER_ERROR */
+    char told[LR_TRACE_KIND_COUNT][160]; /* the text of the last event of each kind */
     struct lr_memory_storage storage;
     struct lr_driver *driver;
     struct lr_server *server;
