@@ -149,105 +149,100 @@ static struct lr_account account_of(const struct held_row *row) {
     };
 }
 
-Test(ledger_held, every_stand_of_a_session_has_its_sentence) {
-    static const struct held_row rows[] = {
-        {.requested = 100, .said = "c1: waits for a server, for 900.0 ms"},
-        {.requested = 100, .hidden = true, .said = "c1: asked for a server and left, for 900.0 ms"},
-        {.requested = 100, .granted = 300, .said = "c1: granted and not connected, for 700.0 ms"},
-        {.requested = 2000, .said = "c1: waits for a server, for 0 us"},
-        {.granted = 300,
-         .released = 700,
-         .said = "c1: granted and never connected, not requestable again"},
-        {.granted = 300,
-         .released = 700,
-         .requestable = 800,
-         .said = "c1: granted and never connected, requestable again after 500.0 ms"},
-        {.connected = 400,
-         .said = "c1 at s1: held by c1 (c1:1 -> s1:2) for 600.0 ms, idle for 0 us; no "
-                 "timeout was asked for, so only its client can end it; close it "
-                 "explicitly, or hold it in a scope"},
-        {.connected = 400, .released = 700, .said = "c1 at s1: never accepted"},
-        {.granted = 300,
-         .connected = 400,
-         .released = 700,
-         .requestable = 900,
-         .said = "c1 at s1: never accepted, requestable again after 200.0 ms"},
-        {.connected = 400,
-         .accepted = 500,
-         .said =
-             "c1 at s1: held by c1 (c1:1 -> s1:2) for 500.0 ms, idle for 500.0 ms; no timeout was "
-             "asked for, so only its client can end it; close it explicitly, or hold it in a scope"},
-        {.connected = 400,
-         .accepted = 500,
-         .closed = 600,
-         .said =
-             "c1 at s1: held by c1 (c1:1 -> s1:2) for 500.0 ms, idle for 500.0 ms; its client has "
+static const struct held_row held_rows[] = {
+    {.requested = 100, .said = "c1: waits for a server, for 900.0 ms"},
+    {.requested = 100, .hidden = true, .said = "c1: asked for a server and left, for 900.0 ms"},
+    {.requested = 100, .granted = 300, .said = "c1: granted and not connected, for 700.0 ms"},
+    {.requested = 2000, .said = "c1: waits for a server, for 0 us"},
+    {.granted = 300,
+     .released = 700,
+     .said = "c1: granted and never connected, not requestable again"},
+    {.granted = 300,
+     .released = 700,
+     .requestable = 800,
+     .said = "c1: granted and never connected, requestable again after 500.0 ms"},
+    {.connected = 400,
+     .said = "c1 at s1: held by c1 (c1:1 -> s1:2) for 600.0 ms, idle for 0 us; no "
+             "timeout was asked for, so only its client can end it; close it "
+             "explicitly, or hold it in a scope"},
+    {.connected = 400, .released = 700, .said = "c1 at s1: never accepted"},
+    {.granted = 300,
+     .connected = 400,
+     .released = 700,
+     .requestable = 900,
+     .said = "c1 at s1: never accepted, requestable again after 200.0 ms"},
+    {.connected = 400,
+     .accepted = 500,
+     .said =
+         "c1 at s1: held by c1 (c1:1 -> s1:2) for 500.0 ms, idle for 500.0 ms; no timeout was "
+         "asked for, so only its client can end it; close it explicitly, or hold it in a scope"},
+    {.connected = 400,
+     .accepted = 500,
+     .closed = 600,
+     .said = "c1 at s1: held by c1 (c1:1 -> s1:2) for 500.0 ms, idle for 500.0 ms; its client has "
              "gone, and only s1 can end it"},
-        {.connected = 400,
-         .accepted = 500,
-         .shutdown = 600,
-         .hidden = true,
-         .said = "c1 at s1: its client has ended it, and nothing shows whether its server has"},
-        {.connected = 400,
-         .accepted = 500,
-         .released = 700,
-         .said =
-             "c1 at s1: ended by its server 200.0 ms after it was accepted, not requestable again"},
-        {.connected = 400,
-         .accepted = 500,
-         .released = 700,
-         .hidden = true,
-         .said =
-             "c1 at s1: ended by its server 200.0 ms after it was accepted, whether requestable "
+    {.connected = 400,
+     .accepted = 500,
+     .shutdown = 600,
+     .hidden = true,
+     .said = "c1 at s1: its client has ended it, and nothing shows whether its server has"},
+    {.connected = 400,
+     .accepted = 500,
+     .released = 700,
+     .said = "c1 at s1: ended by its server 200.0 ms after it was accepted, not requestable again"},
+    {.connected = 400,
+     .accepted = 500,
+     .released = 700,
+     .hidden = true,
+     .said = "c1 at s1: ended by its server 200.0 ms after it was accepted, whether requestable "
              "again is not shown"},
-        {.connected = 400,
-         .accepted = 500,
-         .released = 700,
-         .requestable = 710,
-         .count = 1,
-         .said =
-             "c1 at s1: ended by its server 200.0 ms after it was accepted, requestable again after "
-             "10.0 ms"},
-        {.connected = 400,
-         .accepted = 500,
-         .fin = 690,
-         .released = 700,
-         .requestable = 710,
-         .count = 2,
-         .said =
-             "c1 at s1: released 10.0 ms after its client's FIN, requestable again after 20.0 ms, "
+    {.connected = 400,
+     .accepted = 500,
+     .released = 700,
+     .requestable = 710,
+     .count = 1,
+     .said =
+         "c1 at s1: ended by its server 200.0 ms after it was accepted, requestable again after "
+         "10.0 ms"},
+    {.connected = 400,
+     .accepted = 500,
+     .fin = 690,
+     .released = 700,
+     .requestable = 710,
+     .count = 2,
+     .said = "c1 at s1: released 10.0 ms after its client's FIN, requestable again after 20.0 ms, "
              "released 2 times"},
-        {.connected = 400,
-         .accepted = 500,
-         .fin = 690,
-         .cut = true,
-         .released = 690,
-         .requestable = 690,
-         .said =
-             "c1 at s1: released 0 us after its client's FIN inside a packet, requestable again "
+    {.connected = 400,
+     .accepted = 500,
+     .fin = 690,
+     .cut = true,
+     .released = 690,
+     .requestable = 690,
+     .said = "c1 at s1: released 0 us after its client's FIN inside a packet, requestable again "
              "after 0 us"},
-        {.accepted = 500,
-         .connected = 400,
-         .shutdown = 600,
-         .reset = 650,
-         .fin = 640,
-         .released = 700,
-         .requestable = 710,
-         .said = "c1 at s1: released 100.0 ms after its client's Shutdown, requestable again after "
-                 "110.0 ms"},
-        {.accepted = 500,
-         .connected = 400,
-         .shutdown = 750, /* crossed the end */
-         .reset = 650,
-         .released = 700,
-         .requestable = 710,
-         .said =
-             "c1 at s1: released 50.0 ms after its client's RST, requestable again after 60.0 ms"},
-    };
-    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
-        struct lr_account account = account_of(&rows[i]);
+    {.accepted = 500,
+     .connected = 400,
+     .shutdown = 600,
+     .reset = 650,
+     .fin = 640,
+     .released = 700,
+     .requestable = 710,
+     .said = "c1 at s1: released 100.0 ms after its client's Shutdown, requestable again after "
+             "110.0 ms"},
+    {.accepted = 500,
+     .connected = 400,
+     .shutdown = 750, /* crossed the end */
+     .reset = 650,
+     .released = 700,
+     .requestable = 710,
+     .said = "c1 at s1: released 50.0 ms after its client's RST, requestable again after 60.0 ms"},
+};
+
+Test(ledger_held, every_stand_of_a_session_has_its_sentence) {
+    for (size_t i = 0; i < LR_COUNT_OF(held_rows); i++) {
+        struct lr_account account = account_of(&held_rows[i]);
         char whole[LR_HELD_TEXT_MAX];
-        (void)snprintf(whole, sizeof whole, "session 7 \"k\", %s", rows[i].said);
+        (void)snprintf(whole, sizeof whole, "session 7 \"k\", %s", held_rows[i].said);
         cr_expect_str_eq(lr_held_summary(text, sizeof text, &account, LR_SECOND), whole);
     }
 }
