@@ -143,7 +143,6 @@ struct lr_ledger_host {
     char name[LR_SESSION_TEXT_MAX];
     int64_t pid;
     bool running;
-    bool ever_ended;
 };
 
 /* A host of which the script is the part. */

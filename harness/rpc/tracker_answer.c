@@ -226,17 +226,6 @@ static bool is_known(int64_t code) {
     return code > 0 && code < (int64_t)LR_COUNT_OF(handlers) && handlers[code] != NULL;
 }
 
-/* Queues |answer|, unless it is empty, and gives its memory back. */
-static enum lr_status send_answer(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
-                                  struct lr_buf *answer, lr_time now) {
-    enum lr_status status = LR_OK;
-    if (lr_buf_size(answer) > 0) {
-        status = lr_tracker_conn_send(tracker, conn, answer, now);
-    }
-    lr_buf_deinit(answer);
-    return status;
-}
-
 enum lr_status lr_tracker_answer(struct lr_tracker *tracker, struct lr_tracker_conn *conn,
                                  const struct lr_frame *frame, lr_time now,
                                  struct lr_error *error) {
@@ -251,8 +240,8 @@ enum lr_status lr_tracker_answer(struct lr_tracker *tracker, struct lr_tracker_c
     if (status == LR_OK) {
         LR_ASSERT(is_known(msg.code));
         status = handlers[msg.code](tracker, conn, &msg, now, &answer, error);
-        if (status == LR_OK) {
-            status = send_answer(tracker, conn, &answer, now);
+        if (status == LR_OK && lr_buf_size(&answer) > 0) {
+            status = lr_tracker_conn_send(tracker, conn, &answer, now);
         }
         if (status == LR_ENOMEM) {
             (void)lr_error_set(error, LR_ENOMEM, "out of memory");
