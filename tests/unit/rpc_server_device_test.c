@@ -141,6 +141,13 @@ RIG_CASE(server_device, a_huge_allocation_is_refused_and_the_session_lives) {
     rig_expect_alive(rig, link);
 }
 
+static int64_t available_memory(struct server_rig *rig, lr_link link) {
+    struct lr_value items[] = {lr_value_device(cpu), lr_value_int(14)};
+    rig_send_values(rig, link, LR_PACKET_DEV_GET_ATTR, items, 2);
+    rig_expect(rig, rig_hear(rig, link));
+    return rig_heard(rig, 0).as.integer;
+}
+
 RIG_CASE(server_device, has_a_cpu_and_nothing_else) {
     lr_link link = rig_open(rig, "client:dev");
     struct lr_value items[] = {lr_value_device(cpu), lr_value_int(0)};
@@ -150,6 +157,11 @@ RIG_CASE(server_device, has_a_cpu_and_nothing_else) {
     items[1] = lr_value_int(1); /* an attribute that a CPU does not have */
     rig_send_values(rig, link, LR_PACKET_DEV_GET_ATTR, items, 2);
     rig_hear_void(rig, link);
+    rig_expect(rig,
+               available_memory(rig, link) == (int64_t)lr_server_options_default.memory_bytes_max);
+    rig_allocate(rig, link, 100);
+    rig_expect(rig, available_memory(rig, link) ==
+                        (int64_t)lr_server_options_default.memory_bytes_max - 100);
     items[0].as.device.type = 2;
     rig_send_values(rig, link, LR_PACKET_DEV_GET_ATTR, items, 2);
     rig_hear_exception(rig, link, "no device");
