@@ -86,7 +86,6 @@ static void lose_tracker(struct lr_server *server, bool ended, lr_time now, cons
     for (unsigned int i = 0; i < server->options.sessions_max; i++) {
         struct lr_server_slot *slot = &server->slots[i];
         slot->puts = 0;
-        slot->put = false;
         slot->answered = false;
         if (slot->matchkey != NULL) {
             lr_timers_disarm(&server->timers, &slot->timer);
