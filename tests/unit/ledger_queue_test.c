@@ -99,8 +99,10 @@ Test(ledger_queue, finds_requests_that_wait_for_the_dead) {
     begin();
     for (unsigned int i = 0; i < 3; i++) {
         uint32_t client = lr_rig_request(&rig, "c1", 5001 + i, 1);
-        if (i < 2) {
+        if (i == 0) {
             lr_ledger_link_fin(rig.ledger, rig.now, client, LR_TO_SERVICE);
+        } else if (i == 1) {
+            lr_ledger_link_closed(rig.ledger, rig.now, client, "keep-alive");
         }
     }
     expect_queue(0, 1);
@@ -109,6 +111,18 @@ Test(ledger_queue, finds_requests_that_wait_for_the_dead) {
     cr_assert_eq(lr_ledger_queue(rig.ledger, lr_text_of("test")).pending_of_the_dead, 2U);
     summary(0, 1);
     cr_assert_eq(lr_ledger_queue(rig.ledger, lr_text_of("test")).pending_of_the_dead, 0U);
+    end();
+}
+
+Test(ledger_queue, a_request_that_is_refused_waits_no_more) {
+    begin();
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_request(&rig, "c2", 5002, 1);
+    lr_rig_text(&rig, client, LR_FROM_SERVICE, "-1");
+    cr_assert(lr_rig_said(&rig, "tracker -> c1: refuses the request"));
+    expect_queue(0, 1);
+    summary(0, 1);
+    cr_assert_eq(rig.finding_count, 0U);
     end();
 }
 

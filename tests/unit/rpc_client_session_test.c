@@ -463,13 +463,19 @@ CLIENT_CASE(rpc_client_session, says_that_a_function_is_missing) {
     struct client_rig rig;
     lr_op op;
     const struct lr_value nothing = lr_value_handle(0);
+    const struct lr_value first = lr_value_handle(1);
     (void)context;
     RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL) && client_rig_session(&rig, ffi));
     RIG_EXPECT(&rig, lr_session_call_name(rig.session, client_rig_now(&rig), lr_text_of("f"), NULL,
                                           0, &op) == LR_OK);
     client_rig_return(&rig, rig.server, ffi, &nothing, 1);
     RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_ENOTFOUND));
-    RIG_EXPECT(&rig, client_rig_get_function(&rig, &op) == LR_OK); /* the session goes on */
+    RIG_EXPECT(&rig, lr_session_call_name(rig.session, client_rig_now(&rig), lr_text_of("f"), NULL,
+                                          0, &op) == LR_OK); /* the session goes on */
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_GET_GLOBAL_FUNC));
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_GET_GLOBAL_FUNC));
+    client_rig_return(&rig, rig.server, ffi, &first, 1);
+    RIG_EXPECT(&rig, client_rig_packet(&rig, rig.server, LR_PACKET_CALL_FUNC));
 done:
     client_rig_deinit(&rig);
 }

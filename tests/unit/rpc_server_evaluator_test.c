@@ -298,3 +298,21 @@ RIG_CASE(server_evaluator, no_repeats_are_no_results) {
     rig_expect(rig, rig_heard(rig, 1).kind == LR_VALUE_BYTES);
     rig_expect(rig, rig_heard(rig, 1).as.text.size == 0);
 }
+
+/* What the client sent meanwhile is served behind the run, whether it reads or not. */
+RIG_CASE(server_evaluator, what_came_in_a_run_is_served_behind_it) {
+    struct lr_value one = lr_value_int(1);
+    struct lr_value items[] = {lr_value_device((struct lr_device){1, 0}), lr_value_int(8),
+                               lr_value_int(1),
+                               lr_value_dtype((struct lr_dtype){.code = 1, .bits = 8, .lanes = 1})};
+    lr_link link = rig_open(rig, "client:dev");
+    uint64_t evaluator = make_evaluator(rig, link, "rpc.test.addone", 1, 1, 10);
+    if (link != LR_LINK_NONE) {
+        lr_driver_window(rig->driver, link, 0);
+    }
+    rig_call(rig, link, evaluator, &one, 1);
+    rig_send_values(rig, link, LR_PACKET_DEV_ALLOC_DATA, items, LR_COUNT_OF(items));
+    rig_expect(rig, lr_server_count(rig->server).device_blocks == 0);
+    lr_driver_advance(rig->driver, 10 * LR_MS);
+    rig_expect(rig, lr_server_count(rig->server).device_blocks == 1);
+}

@@ -78,6 +78,9 @@ bool client_rig_result(struct client_rig *rig) {
     lr_driver_pump(rig->driver);
     drop_result(rig);
     rig->has_result = lr_client_next_result(rig->client, &rig->result);
+    cr_assert(!rig->has_result || rig->result.error.code == LR_OK ||
+                  rig->result.error.text[0] != '\0',
+              "an error without a sentence");
     return rig->has_result;
 }
 
