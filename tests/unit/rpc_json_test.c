@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "rpc/json.h"
+#include "rpc/json_internal.h"
 #include "support/failing.h"
 
 static enum lr_status parse(const char *text, struct lr_json **root, struct lr_error *error) {
@@ -191,6 +191,49 @@ Test(rpc_json, what_is_spelled_plainly_reads_as_the_library_reads_it) {
         cr_expect(status != LR_OK || same(plain, library), "%s", texts[i]);
         lr_json_free(plain);
         lr_json_free(library);
+    }
+}
+
+/* Which texts are spared the library: it is there to be quick, and not to say more than this. */
+Test(rpc_json, what_is_plain_is_read_without_the_library) {
+    static const struct {
+        const char *text;
+        enum lr_status status;
+    } rows[] = {
+        {"[4, \"key\", \"\", 1]", LR_OK},
+        {" [ 0 , -1 , null , [ ] , [[\" ~\"]] ] ", LR_OK},
+        {"0", LR_OK},
+        {"999999999999999", LR_OK},
+        {"-999999999999999", LR_OK},
+        {"1000000000000000", LR_ENOTSUP}, /* sixteen digits are the library's */
+        {"-0", LR_ENOTSUP},
+        {"01", LR_ENOTSUP},
+        {"-", LR_ENOTSUP},
+        {"", LR_ENOTSUP},
+        {"1.5", LR_ENOTSUP},
+        {"1e3", LR_ENOTSUP},
+        {"1E3", LR_ENOTSUP},
+        {"true", LR_ENOTSUP},
+        {"nul", LR_ENOTSUP},
+        {"{}", LR_ENOTSUP},
+        {"[1", LR_ENOTSUP},
+        {"[1,", LR_ENOTSUP},
+        {"[1,]", LR_ENOTSUP},
+        {"[1 2]", LR_ENOTSUP},
+        {"[,1]", LR_ENOTSUP},
+        {"1 1", LR_ENOTSUP},
+        {"\"", LR_ENOTSUP},
+        {"\"\\n\"", LR_ENOTSUP},
+        {"\"\x1f\"", LR_ENOTSUP},
+        {"\"\x7f\"", LR_ENOTSUP},
+        {"\"\xc3\xa9\"", LR_ENOTSUP},
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        struct lr_json *root = NULL;
+        cr_expect_eq(
+            lr_json_plain_parse(lr_alloc_system(), rows[i].text, strlen(rows[i].text), &root),
+            rows[i].status, "%s", rows[i].text);
+        lr_json_free(root);
     }
 }
 

@@ -176,6 +176,40 @@ RIG_CASE(server_device, has_a_cpu_and_nothing_else) {
     rig_hear_void(rig, link);
 }
 
+RIG_CASE(server_device, allocations_have_a_size_and_an_alignment) {
+    static const struct {
+        int64_t size, alignment;
+        bool refused;
+    } rows[] = {
+        {0, 1, false}, {8, 0, false},  {8, 1 << 20, false},  {8, 1 << 21, true},
+        {8, 3, true},  {8, -1, true},  {8, INT64_MIN, true}, {-1, 8, true},
+        {8, 96, true}, {8, 64, false},
+    };
+    lr_link link = rig_open(rig, "client:dev");
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        struct lr_value items[] = {
+            lr_value_device(cpu), lr_value_int(rows[i].size), lr_value_int(rows[i].alignment),
+            lr_value_dtype((struct lr_dtype){.code = 1, .bits = 8, .lanes = 1})};
+        rig_send_values(rig, link, LR_PACKET_DEV_ALLOC_DATA, items, 4);
+        if (rows[i].refused) {
+            rig_hear_exception(rig, link, "cannot allocate");
+        } else {
+            rig_expect(rig, rig_hear(rig, link));
+            rig_expect(rig, rig_heard(rig, 0).kind == LR_VALUE_HANDLE);
+        }
+    }
+}
+
+/* Some clients send no handle where they mean the stream that is always there. */
+RIG_CASE(server_device, no_handle_is_the_default_stream) {
+    lr_link link = rig_open(rig, "client:dev");
+    struct lr_value items[] = {lr_value_device(cpu), lr_value_null()};
+    rig_send_values(rig, link, LR_PACKET_DEV_STREAM_SYNC, items, 2);
+    rig_hear_void(rig, link);
+    rig_send_values(rig, link, LR_PACKET_DEV_FREE_DATA, items, 2);
+    rig_hear_exception(rig, link, "no handle");
+}
+
 RIG_CASE(server_device, streams_are_handles) {
     lr_link link = rig_open(rig, "client:dev");
     struct lr_value items[] = {lr_value_device(cpu), lr_value_handle(0)};
