@@ -58,7 +58,7 @@ class Judge:
     def __init__(self, work, jobs):
         self.work = work
         print("building the tree as it is", flush=True)
-        self.base = Base(work / "base", "-O2", ["all"], jobs, ["-DLR_REQUIRE_TESTS=ON"])
+        self.base = Base(work / "base", "-O2", ["lastref", "lastref-guard"], jobs, ["-DLR_REQUIRE_TESTS=ON"])
         tests = json.loads(subprocess.run(["ctest", "--show-only=json-v1"], cwd=self.base.folder, check=True,
                                           capture_output=True, text=True).stdout)["tests"]
         self.tests = {}
@@ -67,21 +67,23 @@ class Judge:
             properties = {item["name"]: item["value"] for item in test["properties"]}
             if SUITES.match(program.name):
                 self.tests[program.name] = properties["WORKING_DIRECTORY"]
-        self.times = {}
-        self.measure(work / "times.json")
+        self.base.build(self.tests, jobs)
+        self.times = self.measure(work / "times.json")
 
-    def measure(self, kept):
-        """How long each suite takes, the quickest being asked first; once, as it takes a while. One that
-        fails on the tree as it is would kill everything."""
-        if kept.exists():
-            self.times = json.loads(kept.read_text())
+    def measure(self, path):
+        """How long each suite takes, as the quickest is asked first; of one that was linked anew since |path|
+        was written. One that fails on the tree as it is would kill everything."""
+        kept = json.loads(path.read_text()) if path.exists() else {}
         for name in self.tests:
-            if name not in self.times:
+            program = self.base.folder / "bin" / name
+            linked = program.stat().st_mtime_ns
+            if kept.get(name, {}).get("linked") != linked:
                 began = time.monotonic()
-                if not self.passes(self.base.folder / "bin" / name, name):
-                    raise BuildError(f"{name} fails on the tree as it is")
-                self.times[name] = time.monotonic() - began
-        kept.write_text(json.dumps(self.times, indent=1) + "\n")
+                if not self.passes(program, name):
+                    raise SystemExit(f"mutate.py: {name} fails on the tree as it is")
+                kept[name] = {"linked": linked, "seconds": time.monotonic() - began}
+        path.write_text(json.dumps(kept, indent=1) + "\n")
+        return {name: kept[name]["seconds"] for name in self.tests}
 
     def passes(self, program, name):
         status, _, _ = watch([*MEMORY, str(program), "-j1", "--fail-fast"], self.tests[name], UNIT_SECONDS)

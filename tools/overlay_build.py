@@ -61,13 +61,16 @@ class Base:
         run(["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
              f"-DCMAKE_C_FLAGS_DEBUG={flags} {hides(ROOT)}", "-DCMAKE_C_COMPILER_LAUNCHER=",
              "-DLR_BENCH=OFF", *options], ROOT)
-        run(["ninja", "-j", str(jobs), *targets], folder)
+        self.build(targets, jobs)
         self.units = {}
         for unit in json.loads((folder / "compile_commands.json").read_text()):
             name = os.path.relpath(unit["file"], ROOT)
             self.units.setdefault(name, []).append(shlex.split(unit["command"]))
         self.links = {}
         self.dependents = None
+
+    def build(self, targets, jobs=2):
+        run(["ninja", "-j", str(jobs), *targets], self.folder)
 
     def link_command(self, target):
         if target not in self.links:
