@@ -2,6 +2,7 @@
 /* Paths from a root to a session: what is suspect on them, what a script can ask for, how they
  * read, and by what the same leak is known again. */
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +101,15 @@ Test(ledger_retention, the_fingerprint_knows_the_same_leak_again) {
     lr_retention_set_root(&retention, "thread worker");
     lr_retention_conclude(&retention);
     cr_expect_neq(retention.fingerprint, first);
+}
+
+/* Reports of years ago are compared by it: FNV-1a, each number and each address a single '#'. */
+Test(ledger_retention, the_fingerprint_stays_what_it_was) {
+    lr_retention_init(&retention, 1, 0);
+    lr_retention_set_root(&retention, "at 0x7fA_Z9az:80, x12, 1X");
+    lr_retention_conclude(&retention);
+    cr_expect_eq(retention.fingerprint, UINT64_C(0x6EC00DFEEAD9731E), "%016" PRIx64,
+                 retention.fingerprint);
 }
 
 Test(ledger_retention, a_longer_chain_is_the_same_leak) {

@@ -238,6 +238,21 @@ RIG_CASE(server_session, a_handle_that_was_freed_is_an_error) {
     rig_expect_alive(rig, link);
 }
 
+/* One value, or two where the client says what is freed, as legacy ones do. */
+RIG_CASE(server_session, a_handle_is_freed_by_itself) {
+    lr_link link = rig_open(rig, "client:dev");
+    struct lr_value values[] = {lr_value_handle(rig_function(rig, link, "rpc.test.addone")),
+                                lr_value_int(0), lr_value_int(0)};
+    rig_send_values(rig, link, LR_PACKET_FREE_HANDLE, values, 0);
+    rig_hear_exception(rig, link, "FreeHandle takes a handle");
+    rig_send_values(rig, link, LR_PACKET_FREE_HANDLE, values, 3);
+    rig_hear_exception(rig, link, "FreeHandle takes a handle");
+    rig_send_values(rig, link, LR_PACKET_FREE_HANDLE, values + 1, 2);
+    rig_hear_exception(rig, link, "FreeHandle takes a handle");
+    rig_send_values(rig, link, LR_PACKET_FREE_HANDLE, values, 2);
+    rig_hear_void(rig, link);
+}
+
 RIG_CASE(server_session, an_invented_handle_is_an_error) {
     static const uint64_t invented[] = {0, 1, 0x7f0000000000, UINT64_MAX, (uint64_t)1 << 24};
     lr_link link = rig_open(rig, "client:dev");
