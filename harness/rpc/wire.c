@@ -28,30 +28,39 @@ const uint8_t *lr_read_bytes(struct lr_reader *reader, uint64_t size) {
     return bytes;
 }
 
-/* |width| bytes as a little-endian number, put together by arithmetic: the same on any machine. */
-static uint64_t read_number(struct lr_reader *reader, size_t width) {
-    const uint8_t *bytes = lr_read_bytes(reader, width);
-    uint64_t value = 0;
-    for (size_t i = 0; bytes != NULL && i < width; i++) {
-        value |= (uint64_t)bytes[i] << (8 * i);
-    }
-    return value;
+/* Little-endian bytes as a number, put together by arithmetic: the same on any machine, and spelled
+ * out so that a compiler makes a single load of it. */
+static uint16_t number16(const uint8_t *bytes) {
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
+}
+
+static uint32_t number32(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+           (uint32_t)bytes[3] << 24;
+}
+
+static uint64_t number64(const uint8_t *bytes) {
+    return (uint64_t)number32(bytes) | (uint64_t)number32(bytes + 4) << 32;
 }
 
 uint8_t lr_read_u8(struct lr_reader *reader) {
-    return (uint8_t)read_number(reader, 1);
+    const uint8_t *bytes = lr_read_bytes(reader, 1);
+    return bytes == NULL ? 0 : bytes[0];
 }
 
 uint16_t lr_read_u16(struct lr_reader *reader) {
-    return (uint16_t)read_number(reader, 2);
+    const uint8_t *bytes = lr_read_bytes(reader, 2);
+    return bytes == NULL ? 0 : number16(bytes);
 }
 
 uint32_t lr_read_u32(struct lr_reader *reader) {
-    return (uint32_t)read_number(reader, 4);
+    const uint8_t *bytes = lr_read_bytes(reader, 4);
+    return bytes == NULL ? 0 : number32(bytes);
 }
 
 uint64_t lr_read_u64(struct lr_reader *reader) {
-    return read_number(reader, 8);
+    const uint8_t *bytes = lr_read_bytes(reader, 8);
+    return bytes == NULL ? 0 : number64(bytes);
 }
 
 /* Two's complement without relying on what a conversion to a signed type does. */
@@ -82,57 +91,70 @@ void lr_write_bytes(struct lr_writer *writer, const void *bytes, size_t size) {
     }
 }
 
-static void put_number(uint8_t *bytes, uint64_t value, size_t width) {
-    for (size_t i = 0; i < width; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i) & 0xffU);
-    }
+static void put32(uint8_t *bytes, uint32_t value) {
+    bytes[0] = (uint8_t)(value & 0xffU);
+    bytes[1] = (uint8_t)(value >> 8 & 0xffU);
+    bytes[2] = (uint8_t)(value >> 16 & 0xffU);
+    bytes[3] = (uint8_t)(value >> 24);
 }
 
-static void write_number(struct lr_writer *writer, uint64_t value, size_t width) {
-    uint8_t bytes[8];
-    put_number(bytes, value, width);
-    lr_write_bytes(writer, bytes, width);
+static void put64(uint8_t *bytes, uint64_t value) {
+    put32(bytes, (uint32_t)(value & UINT32_MAX));
+    put32(bytes + 4, (uint32_t)(value >> 32));
 }
 
 void lr_write_u8(struct lr_writer *writer, uint8_t value) {
-    write_number(writer, value, 1);
+    lr_write_bytes(writer, &value, 1);
 }
 
 void lr_write_u16(struct lr_writer *writer, uint16_t value) {
-    write_number(writer, value, 2);
+    const uint8_t bytes[2] = {(uint8_t)(value & 0xffU), (uint8_t)(value >> 8)};
+    lr_write_bytes(writer, bytes, sizeof bytes);
 }
 
 void lr_write_u32(struct lr_writer *writer, uint32_t value) {
-    write_number(writer, value, 4);
+    uint8_t bytes[4];
+    put32(bytes, value);
+    lr_write_bytes(writer, bytes, sizeof bytes);
 }
 
 void lr_write_u64(struct lr_writer *writer, uint64_t value) {
-    write_number(writer, value, 8);
+    uint8_t bytes[8];
+    put64(bytes, value);
+    lr_write_bytes(writer, bytes, sizeof bytes);
 }
 
 void lr_write_i32(struct lr_writer *writer, int32_t value) {
-    write_number(writer, (uint32_t)value, 4);
+    lr_write_u32(writer, (uint32_t)value);
 }
 
 void lr_write_i64(struct lr_writer *writer, int64_t value) {
-    write_number(writer, (uint64_t)value, 8);
+    lr_write_u64(writer, (uint64_t)value);
 }
 
-static void write_at(struct lr_writer *writer, size_t mark, uint64_t value, size_t width) {
+/* Where the |width| bytes at |mark| are; NULL: after an error, as they may never have been written.
+ */
+static uint8_t *written_at(struct lr_writer *writer, size_t mark, size_t width) {
     if (writer->status != LR_OK) {
-        return; /* the place may never have been written */
+        return NULL;
     }
     size_t size = lr_buf_size(writer->out);
     LR_ASSERT(mark <= size && size - mark >= width);
-    put_number(writer->out->block + writer->out->begin + mark, value, width);
+    return writer->out->block + writer->out->begin + mark;
 }
 
 void lr_write_u64_at(struct lr_writer *writer, size_t mark, uint64_t value) {
-    write_at(writer, mark, value, 8);
+    uint8_t *bytes = written_at(writer, mark, 8);
+    if (bytes != NULL) {
+        put64(bytes, value);
+    }
 }
 
 void lr_write_u32_at(struct lr_writer *writer, size_t mark, uint32_t value) {
-    write_at(writer, mark, value, 4);
+    uint8_t *bytes = written_at(writer, mark, 4);
+    if (bytes != NULL) {
+        put32(bytes, value);
+    }
 }
 
 enum lr_status lr_writer_end(struct lr_writer *writer, size_t mark) {
