@@ -242,7 +242,8 @@ enum lr_status lr_packet_decode(enum lr_dialect dialect, const struct lr_value_l
 }
 
 static bool parses_as(enum lr_dialect dialect, const uint8_t *body, size_t size) {
-    struct lr_packet packet = {.code = LR_PACKET_NONE};
+    struct lr_packet packet;
+    lr_packet_init(&packet, NULL);
     struct decoding decoding = {
         .dialect = dialect,
         .limits = &lr_value_limits_default,

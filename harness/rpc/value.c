@@ -310,11 +310,13 @@ static enum lr_status read_value(enum lr_dialect dialect, const struct lr_value_
 }
 
 void lr_values_init(struct lr_values *values, struct lr_alloc *alloc) {
-    *values = (struct lr_values){.alloc = alloc};
+    values->alloc = alloc;
+    values->items = NULL;
+    values->count = 0;
 }
 
 void lr_values_deinit(struct lr_values *values) {
-    if (values->items != NULL) {
+    if (values->items != NULL && values->items != values->few) {
         lr_alloc_free(values->alloc, values->items, values->count * sizeof *values->items);
     }
     lr_values_init(values, values->alloc);
@@ -394,6 +396,15 @@ enum lr_status lr_values_check(enum lr_dialect dialect, const struct lr_value_li
     return status == LR_OK ? read_items(dialect, limits, reader, NULL, count, error) : status;
 }
 
+static bool make_room(struct lr_values *values, size_t count) {
+    if (count <= LR_VALUES_FEW) {
+        values->items = values->few;
+    } else if (count <= SIZE_MAX / sizeof *values->items) {
+        values->items = lr_alloc_bytes(values->alloc, count * sizeof *values->items);
+    }
+    return values->items != NULL;
+}
+
 enum lr_status lr_values_decode(enum lr_dialect dialect, const struct lr_value_limits *limits,
                                 struct lr_reader *reader, struct lr_values *values,
                                 struct lr_error *error) {
@@ -403,13 +414,8 @@ enum lr_status lr_values_decode(enum lr_dialect dialect, const struct lr_value_l
     if (status != LR_OK) {
         return status;
     }
-    if (count > 0) {
-        values->items = count <= SIZE_MAX / sizeof *values->items
-                            ? lr_alloc_bytes(values->alloc, count * sizeof *values->items)
-                            : NULL;
-        if (values->items == NULL) {
-            return FAIL(reader, error, LR_ENOMEM, "no memory for %zu values", count);
-        }
+    if (count > 0 && !make_room(values, count)) {
+        return FAIL(reader, error, LR_ENOMEM, "no memory for %zu values", count);
     }
     values->count = count;
     status = read_items(dialect, limits, reader, values->items, count, error);

@@ -99,11 +99,14 @@ struct lr_value_limits {
 };
 extern const struct lr_value_limits lr_value_limits_default;
 
-/* A decoded sequence. */
+enum { LR_VALUES_FEW = 4 }; /* nearly all packets have no more */
+
+/* A decoded sequence. Not to be moved: a few values lie in it. */
 struct lr_values {
     struct lr_alloc *alloc;
     struct lr_value *items;
     size_t count;
+    struct lr_value few[LR_VALUES_FEW]; /* not set where |items| are elsewhere */
 };
 
 void lr_values_init(struct lr_values *values, struct lr_alloc *alloc);
