@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Virtual time: a heap of what is to come, four children to a node, with the keys beside each
- * other.
+ * other. What comes at one time is one entry.
  */
 #include "world/sim_conn.h"
 
@@ -87,32 +87,63 @@ static void settle(struct lr_sim_queue *queue, size_t place, const struct lr_sim
     }
 }
 
+/* The place of the row for |at| that grows, if there is one: another's may be there. */
+static inline struct lr_sim_event **growing_at(struct lr_sim_queue *queue, lr_time at) {
+    return &queue->growing[at * UINT64_C(0x9e3779b97f4a7c15) >> 59];
+}
+_Static_assert(LR_SIM_ROWS == 1 << (64 - 59), "as many as the hash has values");
+
 void lr_sim_arm(struct lr_sim *sim, struct lr_sim_event *event, lr_time at) {
     struct lr_sim_queue *queue = &sim->queue;
+    lr_sim_disarm(sim, event);
     if (at == LR_TIME_NEVER) {
-        lr_sim_disarm(sim, event);
         return;
     }
+    LR_ASSERT(queue->armed < queue->reserved);
+    queue->armed++;
     event->at = at > sim->now ? at : sim->now;
+    struct lr_sim_event **growing = growing_at(queue, event->at);
+    if (*growing != NULL && (*growing)->at == event->at) {
+        event->place = LR_SIM_BEHIND;
+        lr_list_append(&(*growing)->row, &event->row);
+        return;
+    }
+    *growing = event;
+    lr_list_init(&event->row);
     const struct lr_sim_waiting waiting = {event->at, queue->next_sequence++, event};
-    if (event->place != 0) {
-        settle(queue, event->place - 1, &waiting);
-    } else {
-        LR_ASSERT(queue->count < queue->reserved);
-        rise(queue, queue->count++, &waiting);
+    rise(queue, queue->count++, &waiting);
+}
+
+/* The row whose first one was |event| goes on with the next, or is over. */
+static void leave_front(struct lr_sim_queue *queue, struct lr_sim_event *event, size_t place) {
+    struct lr_sim_event **growing = growing_at(queue, event->at);
+    struct lr_sim_event *next = lr_list_empty(&event->row)
+                                    ? NULL
+                                    : LR_CONTAINER_OF(event->row.next, struct lr_sim_event, row);
+    *growing = *growing == event ? next : *growing;
+    if (next != NULL) {
+        lr_list_remove(&event->row);
+        queue->heap[place].event = next;
+        next->place = (uint32_t)place + 1;
+        return;
+    }
+    const struct lr_sim_waiting last = queue->heap[--queue->count];
+    if (place < queue->count) {
+        settle(queue, place, &last);
     }
 }
 
 void lr_sim_disarm(struct lr_sim *sim, struct lr_sim_event *event) {
-    struct lr_sim_queue *queue = &sim->queue;
-    if (event->place == 0) {
+    uint32_t place = event->place;
+    if (place == 0) {
         return;
     }
-    size_t place = event->place - 1;
     event->place = 0;
-    const struct lr_sim_waiting last = queue->heap[--queue->count];
-    if (place < queue->count) {
-        settle(queue, place, &last);
+    sim->queue.armed--;
+    if (place == LR_SIM_BEHIND) {
+        lr_list_remove(&event->row);
+    } else {
+        leave_front(&sim->queue, event, place - 1);
     }
 }
 
@@ -145,7 +176,8 @@ bool lr_sim_turn(struct lr_sim *sim, lr_time until) {
         return true;
     }
     sim->now = queue->heap[0].at;
-    uint64_t end = queue->next_sequence; /* what they lead to comes in a later turn */
+    uint64_t end = queue->next_sequence; /* what they lead to comes in a later turn, */
+    *growing_at(queue, sim->now) = NULL; /* and in a row of its own */
     while (queue->count > 0 && queue->heap[0].at <= sim->now && queue->heap[0].sequence < end) {
         struct lr_sim_event *event = queue->heap[0].event;
         lr_sim_disarm(sim, event);

@@ -151,7 +151,7 @@ struct lr_sim *lr_sim_of(struct lr_world *world) {
 struct lr_sim_counts lr_sim_count(const struct lr_sim *sim) {
     return (struct lr_sim_counts){.hosts = sim->host_count,
                                   .connections = sim->pair_count,
-                                  .events = sim->queue.count,
+                                  .events = sim->queue.armed,
                                   .turned = sim->queue.turned};
 }
 
