@@ -7,8 +7,9 @@
 
 #include "base/alloc_pages.h"
 #include "base/assert.h"
+#include "base/pool.h"
 
-static void *resize_system(struct lr_alloc *alloc, void *block, size_t old_size, size_t new_size) {
+static void *resize_heap(struct lr_alloc *alloc, void *block, size_t old_size, size_t new_size) {
     (void)alloc;
     (void)old_size;
     if (new_size == 0) {
@@ -23,8 +24,16 @@ static void *resize_system(struct lr_alloc *alloc, void *block, size_t old_size,
 }
 
 struct lr_alloc *lr_alloc_system(void) {
-    static struct lr_alloc system = {resize_system};
-    return &system;
+    static struct lr_alloc heap = {resize_heap};
+#if LR_POOLS
+    static struct lr_pool pool;
+    if (pool.parent == NULL) {
+        lr_pool_init(&pool, &heap);
+    }
+    return &pool.base;
+#else
+    return &heap;
+#endif
 }
 
 void *lr_alloc_bytes(struct lr_alloc *alloc, size_t size) {

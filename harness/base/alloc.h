@@ -16,7 +16,7 @@ struct lr_alloc {
     void *(*resize)(struct lr_alloc *alloc, void *block, size_t old_size, size_t new_size);
 };
 
-/* The C library's heap. Never freed. */
+/* The C library's heap, in a build with LR_POOLS by way of a pool. Never freed. */
 struct lr_alloc *lr_alloc_system(void);
 
 LR_NODISCARD void *lr_alloc_bytes(struct lr_alloc *alloc, size_t size);  /* size > 0 */
