@@ -22,7 +22,8 @@ struct lr_sim_queued {
 };
 
 /* One direction of a connection, at its sender's: what it has sent lies in one row of chunks, those
- * that have arrived, those under way, those held back. */
+ * that have arrived, those under way, those held back. What each event asks for comes first, here
+ * and below: with many connections it has to come from far. */
 struct lr_sim_flow {
     struct lr_sim_chunk *first; /* arrived, not read */
     struct lr_sim_chunk *last;
@@ -31,13 +32,13 @@ struct lr_sim_flow {
     size_t arrived_bytes;
     size_t flying_bytes;
     size_t held_bytes;
-    lr_time last_at;      /* the latest arrival so far: order is kept */
-    lr_time line_free_at; /* where bandwidth is limited */
-    lr_time end_at[2];    /* of FIN, RST */
-    struct lr_sim_event arrive;
-    struct lr_sim_event room;
     bool fin_wanted, fin_sent, fin_arrived;
     bool rst_sent, rst_arrived;
+    lr_time last_at; /* the latest arrival so far: order is kept */
+    struct lr_sim_event arrive;
+    struct lr_sim_event room;
+    lr_time line_free_at; /* where bandwidth is limited */
+    lr_time end_at[2];    /* of FIN, RST */
 };
 
 enum lr_sim_timer {
@@ -57,16 +58,6 @@ struct lr_sim_patience {
 /* One end of a connection: the kernel's socket and the role's connection. */
 struct lr_sim_end {
     struct lr_sim_numbered numbered;
-    struct lr_list node; /* the host's ends */
-    struct lr_sim_flow out;
-    struct lr_sim_queued *first; /* waits to be written */
-    struct lr_sim_queued *last;
-    size_t unsent;
-    struct lr_sim_event timer;
-    enum lr_sim_timer timer_for;
-    lr_time heard_at;
-    struct lr_sim_patience patience;
-    const char *end_reason; /* for the ledger */
     unsigned int is_service : 1;
     unsigned int opened : 1; /* connected, as this end knows */
     unsigned int wants_read : 1;
@@ -93,16 +84,30 @@ struct lr_sim_end {
     unsigned int again : 1;       /* the write that was interrupted is made again */
     unsigned int heard_again : 1; /* the same of the read */
     unsigned int shaped : 1;      /* a fault says when what this end sends passes (sim_shape.c) */
+    enum lr_sim_timer timer_for;
+    lr_time heard_at;
+    size_t unsent;
+    struct lr_sim_queued *first; /* waits to be written */
+    struct lr_sim_flow out;
+    struct lr_sim_queued *last; /* likewise */
+    struct lr_sim_event timer;
+    struct lr_list node; /* the host's ends */
+    struct lr_sim_patience patience;
+    const char *end_reason; /* for the ledger */
 };
 
 /* A connection. */
 struct lr_sim_pair {
     struct lr_sim *sim;
-    struct lr_list node;       /* the sim's pairs, spare ones, or those to be looked after */
-    struct lr_sim_end ends[2]; /* the client's, the service's */
+    struct lr_sim_link_profile profile;
+    bool watched;  /* |link| is open */
+    bool tending;  /* in the sim's list of what has changed */
+    bool answered; /* the client's system has the answer, whether its role knows or not */
+    bool refused;
+    bool second_address; /* ::1 has been tried, too, or need not be */
     struct lr_link link;
-    bool watched; /* |link| is open */
-    bool tending; /* in the sim's list of what has changed */
+    struct lr_sim_end ends[2]; /* the client's, the service's */
+    struct lr_list node;       /* the sim's pairs, spare ones, or those to be looked after */
     enum lr_link_action at_opening;
     struct lr_sim_port port; /* of the client's end */
     struct lr_sim_name *client_address;
@@ -110,13 +115,9 @@ struct lr_sim_pair {
     const char *client_name;
     uint16_t client_port;
     uint16_t service_port;
-    bool second_address; /* ::1 has been tried, too, or need not be */
-    bool answered;       /* the client's system has the answer, whether its role knows or not */
-    bool refused;
     unsigned int tries;
     struct lr_sim_listener *listener; /* waits to be accepted there */
     struct lr_list waiting;
-    struct lr_sim_link_profile profile;
     struct lr_prng random; /* where the profile needs chance */
 };
 
