@@ -10,18 +10,18 @@ void lr_outbox_init(struct lr_outbox *outbox, struct lr_alloc *alloc) {
     *outbox = (struct lr_outbox){.alloc = alloc};
 }
 
-static void drop_command(struct lr_outbox *outbox, struct lr_command *command) {
+void lr_outbox_drop(struct lr_outbox *outbox, struct lr_command *command) {
+    bool opens = command->kind == LR_COMMAND_LISTEN || command->kind == LR_COMMAND_CONNECT;
     if (command->kind == LR_COMMAND_SEND) {
         lr_buf_deinit(&command->bytes);
-    }
-    if (command->address != NULL) {
+    } else if (opens && command->address != NULL) {
         LR_FREE(outbox->alloc, command->address);
     }
 }
 
 void lr_outbox_deinit(struct lr_outbox *outbox) {
     for (size_t i = 0; i < outbox->count; i++) {
-        drop_command(outbox, &outbox->commands[i]);
+        lr_outbox_drop(outbox, &outbox->commands[i]);
     }
     lr_alloc_free(outbox->alloc, outbox->commands, outbox->capacity * sizeof outbox->commands[0]);
     lr_outbox_init(outbox, outbox->alloc);

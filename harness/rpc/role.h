@@ -95,15 +95,19 @@ enum lr_command_kind {
     LR_COMMAND_RESET       /* drop what is queued, RST, at once */
 };
 
-/* One command. The world takes |bytes| and |address| over. */
+/* One command. The world takes over what it owns. */
 struct lr_command {
     enum lr_command_kind kind;
     lr_conn conn;
-    struct lr_buf bytes;
-    struct lr_address *address; /* from the outbox's allocator */
-    uint32_t port_end;
-    uint64_t linger_ns;
-    struct lr_keepalive keepalive;
+    union {
+        struct lr_buf bytes;            /* SEND */
+        struct {                        /* LISTEN, CONNECT */
+            struct lr_address *address; /* from the outbox's allocator */
+            uint32_t port_end;
+            struct lr_keepalive keepalive;
+        };
+        uint64_t linger_ns; /* CLOSE */
+    };
 };
 
 /* The commands that wait for the world. For each connection that lives, room for its end (close or
@@ -145,6 +149,8 @@ void lr_outbox_ended(struct lr_outbox *outbox);
 /* The |*count| commands that wait, in order, borrowed until lr_outbox_return. The world carries
  * them out, taking over what they own; meanwhile no event is handed to the role. */
 struct lr_command *lr_outbox_take(struct lr_outbox *outbox, size_t *count);
+/* Frees what |command|, which was taken, still owns. */
+void lr_outbox_drop(struct lr_outbox *outbox, struct lr_command *command);
 /* Ends lr_outbox_take: the outbox is empty. */
 void lr_outbox_return(struct lr_outbox *outbox);
 

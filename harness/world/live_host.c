@@ -233,10 +233,7 @@ static void carry_out(struct lr_live_host *host) {
             i += do_sends(host, &commands[i], count - i);
         } else {
             doers[commands[i].kind](host, &commands[i]);
-            if (commands[i].address != NULL) {
-                LR_FREE(outbox->alloc, commands[i].address);
-            }
-            i++;
+            lr_outbox_drop(outbox, &commands[i++]);
         }
     }
     lr_outbox_return(outbox);

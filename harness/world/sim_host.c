@@ -294,10 +294,7 @@ static void carry_out(struct lr_sim_host *host) {
             lr_sim_host_refuse(host, &commands[i++]);
         } else {
             doers[commands[i].kind](host, &commands[i]);
-            if (commands[i].address != NULL) {
-                LR_FREE(outbox->alloc, commands[i].address);
-            }
-            i++;
+            lr_outbox_drop(outbox, &commands[i++]);
         }
     }
     lr_outbox_return(outbox);

@@ -215,12 +215,7 @@ static void do_command(struct lr_driver *driver, lr_host host, struct lr_command
     } else {
         do_on_connection(driver, host, command);
     }
-    if (command->kind == LR_COMMAND_SEND) {
-        lr_buf_deinit(&command->bytes);
-    }
-    if (command->address != NULL) {
-        LR_FREE(driver->hosts[host].role->outbox.alloc, command->address);
-    }
+    lr_outbox_drop(&driver->hosts[host].role->outbox, command);
 }
 
 static void tell_listeners(struct lr_driver *driver, lr_host host) {
