@@ -161,14 +161,27 @@ static bool is_named(const struct lr_tracker_answer *answer, struct lr_text matc
     return false;
 }
 
+/* One that had gone unseen is there again: whoever was to have it cannot be reached any more, and
+ * the tracker has taken it back. */
+static void take_back(struct lr_ledger *ledger, const struct lr_ledger_link *link, lr_time asked_at,
+                      struct lr_text matchkey) {
+    struct lr_ledger_offer *offer = lr_ledger_offer_find(ledger, matchkey);
+    if (offer != NULL && offer->state == LR_OFFER_TAKEN && offer->session == NULL &&
+        offer->link == link) {
+        lr_ledger_offer_set(offer, asked_at, LR_OFFER_FREE);
+    }
+}
+
 void lr_ledger_offers_pending(struct lr_ledger *ledger, struct lr_ledger_link *link,
                               lr_time asked_at, const struct lr_tracker_answer *answer) {
-    (void)ledger;
     LR_LIST_EACH (node, &link->offers) {
         struct lr_ledger_offer *offer = LR_CONTAINER_OF(node, struct lr_ledger_offer, of_link);
         if (offer->put_at < asked_at && !is_named(answer, offer->matchkey)) {
             lr_ledger_offer_set(offer, asked_at, LR_OFFER_TAKEN);
         }
+    }
+    for (size_t i = 0; i < lr_tracker_answer_matchkey_count(answer); i++) {
+        take_back(ledger, link, asked_at, lr_tracker_answer_matchkey(answer, i));
     }
 }
 

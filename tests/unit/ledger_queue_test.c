@@ -76,6 +76,21 @@ Test(ledger_queue, takes_a_matchkey_that_is_not_pending_any_more_for_granted_uns
     end();
 }
 
+/* Whoever it was granted to, behind a black hole, was given up. */
+Test(ledger_queue, takes_a_matchkey_that_is_pending_again_for_free) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    rig.now += LR_SECOND;
+    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
+    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[]");
+    expect_queue(0, 0);
+    rig.now += LR_SECOND;
+    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
+    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[\"test:0.1\"]");
+    expect_queue(1, 0);
+    end();
+}
+
 Test(ledger_queue, agrees_with_a_tracker_that_is_right) {
     begin();
     lr_rig_server(&rig, "s1", 9091, "test:0.1");
