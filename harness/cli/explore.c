@@ -5,11 +5,10 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/explore_one.h"
 #include "cli/options.h"
 #include "cli/platform.h"
-#include "explore/generate.h"
 #include "explore/impossible.h"
-#include "explore/script.h"
 #include "explore/tally_json.h"
 #include "explore/team.h"
 #include "world/live.h"
@@ -26,6 +25,8 @@ struct explore_settings {
     uint64_t hang_ns;
     unsigned int jobs;
     bool keep_going;
+    bool small;
+    bool events;
     bool worker;
 };
 
@@ -47,6 +48,10 @@ static const struct lr_option explore_options[] = {
                "writes what was played, found and reached")},
     {LR_OPTION(LR_OPTION_TEXT, "seed", "N", struct explore_settings, seed,
                "plays this one here, and prints its plan as a scenario")},
+    {LR_OPTION(LR_OPTION_FLAG, "small", NULL, struct explore_settings, small,
+               "of --seed: made as small as what it finds allows, first")},
+    {LR_OPTION(LR_OPTION_FLAG, "events", NULL, struct explore_settings, events,
+               "of --seed: tells all that happens, each at its time")},
     {LR_OPTION(LR_OPTION_SECONDS, "hang", "SECONDS", struct explore_settings, hang_ns,
                "what does not end in so long is a finding"),
      .min = LR_SECOND},
@@ -82,34 +87,6 @@ static bool read_pair(const char *text, const char *between, uint64_t *first, ui
     struct lr_text after = lr_text_of(at + strlen(between));
     return lr_text_to_u64(before, INT64_MAX, first) == LR_OK &&
            (after.size == 0 || lr_text_to_u64(after, INT64_MAX, last) == LR_OK);
-}
-
-/* ---- one seed ---- */
-
-static int play_one(uint64_t seed) {
-    struct lr_plan plan;
-    struct lr_explored out;
-    struct lr_error error = {.code = LR_OK};
-    struct lr_buf text;
-    const struct lr_run_plan_options options = {.alloc = lr_alloc_system(), .digested = true};
-    lr_generate(&plan, seed);
-    lr_buf_init(&text, lr_alloc_system());
-    const struct lr_script_about about = {seed, NULL, NULL};
-    if (lr_script_write(&plan, &about, &text) == LR_OK) {
-        (void)fwrite(lr_buf_data(&text), 1, lr_buf_size(&text), stdout);
-        (void)fflush(stdout); /* a plan that ends the process is seen */
-    }
-    lr_buf_deinit(&text);
-    if (lr_run_plan(&plan, &options, &out, &error) != LR_OK) {
-        return complain(&error);
-    }
-    (void)printf("-- %u operations, %u faults, %" PRIu64 " events in %" PRIu64
-                 " ms of its time; digest %016" PRIx64 "\n",
-                 out.operations, out.faults, out.events, out.took_ns / LR_MS, out.digest);
-    for (unsigned int i = 0; i < out.finding_count && i < LR_EXPLORED_FINDINGS_MAX; i++) {
-        (void)printf("-- found: %s\n", out.findings[i].text);
-    }
-    return out.finding_count > 0 ? LR_EXIT_FAILED : LR_EXIT_OK;
 }
 
 /* ---- many ---- */
@@ -252,9 +229,9 @@ int lr_cli_explore(int argc, char **argv) {
         return status == LR_OK ? LR_EXIT_OK : complain(&error);
     }
     if (settings.seed != NULL) {
-        uint64_t seed;
-        return lr_text_to_u64(lr_text_of(settings.seed), UINT64_MAX, &seed) == LR_OK
-                   ? play_one(seed)
+        struct lr_explore_one one = {.small = settings.small, .events = settings.events};
+        return lr_text_to_u64(lr_text_of(settings.seed), UINT64_MAX, &one.seed) == LR_OK
+                   ? lr_cli_explore_one(&one)
                    : lr_options_refuse(&explore_line, "--seed %s is no number", settings.seed);
     }
     return prepare(&settings);
