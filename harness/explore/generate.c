@@ -131,8 +131,7 @@ static struct lr_plan_step make_peer_step(struct making *making, unsigned int *o
         step.target =
             (uint8_t)draw(making, *opened == 0 ? lr_odds_tracker_line : lr_odds_server_line);
         step.ms = draw(making, lr_odds_said);
-        if (making->plan->link.segments == LR_SIM_BYTES &&
-            (step.target == LR_LINE_SUMMARIES || step.target == LR_LINE_MANY_CALLS)) {
+        if (making->plan->link.segments == LR_SIM_BYTES && lr_line_floods(step.target)) {
             step.target = (uint8_t)(*opened == 0 ? LR_LINE_PING : LR_LINE_LOOK_UP);
         }
         break;

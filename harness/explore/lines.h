@@ -58,6 +58,11 @@ struct lr_line_row {
 };
 const struct lr_line_row *lr_line_row(unsigned int line);
 
+/* It is more than services and systems keep room for. */
+static inline bool lr_line_floods(unsigned int line) {
+    return line == LR_LINE_SUMMARIES || line == LR_LINE_MANY_CALLS;
+}
+
 /* Appends the bytes of |line| alone; |matchkey| is what the peer was granted, or says to a server
  * that knows no tracker; |serial| makes what is put its own. LR_ENOMEM. */
 LR_NODISCARD enum lr_status lr_line_write(unsigned int line, const char *matchkey,

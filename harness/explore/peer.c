@@ -80,10 +80,31 @@ static bool waits_for_others(const struct lr_playing *play, const struct lr_act 
            (account == NULL || account->accepted_at == LR_TIME_NEVER);
 }
 
+static lr_time at_once(const struct lr_playing *play) {
+    return lr_time_add(lr_playing_now(play), 2 * play->slack_ns + AT_ONCE_NS);
+}
+
+/* What the newest line calls for has not come when it should. */
+static void judge_then(struct lr_playing *play, struct lr_act *act) {
+    struct lr_said *said = &act->said;
+    uint64_t heard = heard_by(play, act);
+    if (waits_for_others(play, act)) {
+        said->law.lawless = true;
+        said->due = LR_TIME_NEVER;
+    } else if (said->law.flooded && heard > said->heard) {
+        said->heard = heard; /* its turn comes when what was said before is answered */
+        said->then_due = at_once(play);
+    } else {
+        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s %s %s", act->party->name,
+                        play->seats[said->law.to].party->name,
+                        said->then == LR_THEN_END ? "does not close on" : "does not answer",
+                        line_said(play, act));
+    }
+}
+
 static void judge_link(struct lr_playing *play, struct lr_act *act) {
     struct lr_said *said = &act->said;
     lr_time now = lr_playing_now(play);
-    const char *service = play->seats[said->law.to].party->name;
     if (!said->law.open) {
         return;
     }
@@ -93,21 +114,20 @@ static void judge_link(struct lr_playing *play, struct lr_act *act) {
         said->due = LR_TIME_NEVER;
     }
     if (now >= said->then_due) {
-        if (!has_come(play, act) && waits_for_others(play, act)) {
-            said->law.lawless = true;
-            said->due = LR_TIME_NEVER;
-        } else if (!has_come(play, act)) {
-            lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s %s %s", act->party->name, service,
-                            said->then == LR_THEN_END ? "does not close on" : "does not answer",
-                            line_said(play, act));
-        }
         said->then_due = LR_TIME_NEVER;
-        said->then = LR_THEN_WHATEVER;
+        if (!has_come(play, act)) {
+            judge_then(play, act);
+        }
+        if (said->then_due == LR_TIME_NEVER) {
+            said->then = LR_THEN_WHATEVER;
+        }
     }
     if (now >= said->due) {
-        lr_playing_find(play, LR_FINDING_LEAKED, "%s: %s does not give up what takes too long",
-                        act->party->name, service);
         said->due = LR_TIME_NEVER;
+        if (!waits_for_others(play, act)) {
+            lr_playing_find(play, LR_FINDING_LEAKED, "%s: %s does not give up what takes too long",
+                            act->party->name, play->seats[said->law.to].party->name);
+        }
     }
 }
 
@@ -115,9 +135,7 @@ static void expect(struct lr_playing *play, struct lr_act *act, enum lr_line_the
     struct lr_said *said = &act->said;
     said->then = (uint8_t)then;
     said->heard = heard_by(play, act);
-    said->then_due = said->then == LR_THEN_WHATEVER
-                         ? LR_TIME_NEVER
-                         : lr_time_add(lr_playing_now(play), 2 * play->slack_ns + AT_ONCE_NS);
+    said->then_due = said->then == LR_THEN_WHATEVER ? LR_TIME_NEVER : at_once(play);
 }
 
 /* ---- its steps ---- */
@@ -187,7 +205,7 @@ static void set_due(struct lr_playing *play, struct lr_said *said, unsigned int 
                     bool was_lawless) {
     bool of_tracker = lr_line_row(line)->plane == LR_PLANE_CONTROL;
     uint64_t slack = play->slack_ns + AT_ONCE_NS;
-    bool floods = line == LR_LINE_SUMMARIES || line == LR_LINE_MANY_CALLS;
+    bool floods = lr_line_floods(line);
     if (floods && said->law.lawless) {
         said->due = LR_TIME_NEVER; /* it may have been cut behind a message */
     } else if (was_lawless) {

@@ -30,6 +30,7 @@ enum lr_line_then lr_law_say(struct lr_law *law, unsigned int line, bool cut) {
                                                      : LR_NEEDS_NOTHING;
     bool late = row->needs == LR_NEEDS_NOTHING && law->needs_met != LR_NEEDS_NOTHING;
     bool in_part = line == LR_LINE_BLANK || line == LR_LINE_RPC_MAGIC;
+    law->flooded |= lr_line_floods(line);
     law->lawless |= cut || late || in_part;
     if (!law->lawless && met > law->needs_met) {
         law->needs_met = (uint8_t)met;

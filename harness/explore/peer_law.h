@@ -10,6 +10,7 @@
 struct lr_law {
     bool open;
     bool hushed;  /* it reads no more */
+    bool flooded; /* what was said before takes long to be answered */
     bool lawless; /* what was said last was cut, or out of order: nothing certain comes of it */
     uint8_t to;   /* host; LR_OPEN_GRANTED where that is not known */
     uint8_t needs_met; /* enum lr_line_needs */

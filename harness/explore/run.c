@@ -151,8 +151,7 @@ static uint64_t slack_of(const struct lr_plan *plan) {
     for (unsigned int i = 0; i < plan->actor_count; i++) {
         for (unsigned int k = 0; k < plan->actors[i].count; k++) {
             const struct lr_plan_step *step = &plan->actors[i].steps[k];
-            bool floods = step->what == LR_DO_SAY &&
-                          (step->target == LR_LINE_MANY_CALLS || step->target == LR_LINE_SUMMARIES);
+            bool floods = step->what == LR_DO_SAY && lr_line_floods(step->target);
             bool sends = step->what == LR_DO_WRITE || step->what == LR_DO_UPLOAD;
             bytes += floods ? FLOOD_BYTES : sends ? step->size : 0;
         }
