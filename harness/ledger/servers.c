@@ -211,7 +211,8 @@ void lr_ledger_server_accepted(struct lr_ledger *ledger, lr_time at,
         bool over = session != by && is_over(session);
         if (over && !shown) {
             lr_ledger_session_renew(ledger, at, at, session, NULL);
-            shown = others_run; /* it has several slots, and this shows one */
+            /* It has several slots, and this shows one: of a session that had one. */
+            shown = others_run && session->account.accepted_at != LR_TIME_NEVER;
         } else if (over && session->tried_by == by->account.number) {
             session->account.tried_at = LR_TIME_NEVER; /* who tried was given another place */
         }

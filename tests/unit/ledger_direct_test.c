@@ -197,6 +197,18 @@ Test(ledger_direct, who_tried_and_was_given_another_place_shows_nothing_of_this_
     end();
 }
 
+Test(ledger_direct, who_was_never_accepted_is_not_taken_for_the_one_whose_place_comes_back) {
+    begin();
+    open_session(5001); /* goes on: the server has two places */
+    uint32_t waiting = lr_rig_hello(&rig, "c2", 5002, "s1", "test", "");
+    uint32_t second = open_session(5003);
+    lr_ledger_link_reset(rig.ledger, rig.now, waiting, LR_TO_SERVICE);
+    lr_ledger_link_reset(rig.ledger, rig.now, second, LR_TO_SERVICE);
+    open_session(5004);
+    cr_assert_eq(account(3)->requestable_at, rig.now);
+    end();
+}
+
 Test(ledger_direct, who_tried_on_a_link_that_a_fault_has_met_shows_nothing) {
     begin();
     uint32_t first = open_session(5001);
