@@ -91,9 +91,9 @@ class Explore(unittest.TestCase):
 
     def test_what_is_no_range_no_share_and_no_number_is_refused(self):
         for arguments in (["--seeds", "5"], ["--seeds", "5..4"], ["--seeds", "x..4"], ["--shard", "0/2"],
-        for arguments in (["--seeds", "5"], ["--seeds", "5..4"], ["--seeds", "x..4"], ["--shard", "0/2"],
                           ["--shard", "3/2"], ["--shard", "2"], ["--seed", "x"], ["--jobs", "65"],
                           ["operand"]):
+            status, out, errors = run("explore", *arguments)
             self.assertEqual((status, out), (2, ""), arguments)
             self.assertIn("lastref explore", errors)
 
