@@ -70,6 +70,9 @@ static void close_link(struct lr_sim_pair *pair, const char *reason) {
     if (pair->watched) {
         pair->watched = false;
         lr_link_closed(&pair->link, pair->sim->now, reason);
+        if (pair->ends[0].shaped || pair->ends[1].shaped) {
+            lr_sim_shape(pair, NULL); /* nobody can undo it any more: what waits goes on its way */
+        }
     }
 }
 

@@ -304,7 +304,7 @@ static void land(struct lr_sim_end *from, struct lr_sim_end *to) {
         struct lr_sim_chunk *chunk = flow->flying;
         flow->flying = chunk->next == flow->held ? NULL : chunk->next;
         flow->flying_bytes -= bytes_of(chunk);
-        to->heard_at = now;
+        to->heard_at = to->frozen ? to->heard_at : now; /* a black hole lets nobody hear */
         if (to->closed) {
             LR_ASSERT(chunk == flow->first);
             free_chunk(sim_of(from), take_first(flow));

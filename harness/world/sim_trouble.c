@@ -138,8 +138,11 @@ static void part(struct lr_sim_pair *pair, bool parted) {
         lr_sim_conn_silence(client);
         lr_sim_conn_silence(service);
     } else if (!lr_sim_tcp_cut_off(client)) {
-        hear_again(client);
-        hear_again(service);
+        bool answered = !client->given_up && !service->given_up && !service->frozen;
+        if (answered) { /* else nobody is there who could */
+            hear_again(client);
+            hear_again(service);
+        }
         lr_sim_tcp_resume(client);
     }
 }

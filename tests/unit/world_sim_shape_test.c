@@ -188,6 +188,52 @@ Test(world_sim_shape, a_stall_keeps_what_waits_until_it_is_undone) {
     }
 }
 
+/* The service has its descriptor closed after a while: what its system was given comes all the
+ * same. */
+Test(world_sim_shape, what_a_stall_keeps_comes_when_the_service_has_gone) {
+    struct lr_world_rig rig;
+    struct lr_fault fault = {.kind = LR_FAULT_STALL, .side = LR_SIDE_FROM_SERVICE};
+    start(&rig);
+    arm(&rig, &fault);
+    send(&rig.server, 100);
+    lr_teller_close(&rig.server, LR_SECOND);
+    lr_world_drain(rig.server.host);
+    lr_world_rig_pass(&rig, LR_SECOND / 2);
+    cr_expect_eq(rig.client.received, 0);
+    lr_world_rig_pass(&rig, LR_SECOND);
+    cr_expect(rig.client.received == 100 && rig.client.wrong == 0);
+    cr_expect_eq(rig.client.heard[strlen(rig.client.heard) - 1], 'H', "%s", rig.client.heard);
+    lr_world_undo(rig.world, &fault);
+    finish(&rig);
+}
+
+/* Neither what is sent into a black hole nor the end of a partition lengthens what keep-alive
+ * takes.
+ */
+Test(world_sim_shape, keep_alive_ends_a_black_hole_in_a_partition) {
+    struct lr_world_rig rig;
+    struct lr_fault hole = {.kind = LR_FAULT_BLACK_HOLE};
+    struct lr_host_fault partition = {.kind = LR_FAULT_PARTITION, .amount = 1};
+    lr_counting_alloc_init(&memory, lr_alloc_system());
+    cr_assert(
+        lr_world_rig_init(&rig, &memory.base, &lr_sim_options_default, lr_link_recorder_start()));
+    rig.keepalive = (struct lr_keepalive){30 * LR_SECOND, 5 * LR_SECOND, 3};
+    cr_assert(lr_teller_listen(&rig, &rig.server, "127.0.0.1", 0, 0));
+    lr_world_drain(rig.server.host);
+    cr_assert(lr_world_rig_connect(&rig));
+    arm(&rig, &hole);
+    lr_world_rig_pass(&rig, LR_SECOND);
+    send(&rig.client, 10);
+    lr_world_rig_pass(&rig, LR_SECOND);
+    cr_assert_eq(lr_world_host_fault(rig.client.host, &partition), LR_OK);
+    lr_world_rig_pass(&rig, LR_SECOND);
+    lr_world_host_heal(&partition);
+    lr_world_rig_pass(&rig, 42 * LR_SECOND + LR_SECOND / 2);
+    cr_expect_str_eq(rig.server.heard, "L L A X(timed out)");
+    cr_expect_str_eq(rig.client.heard, "C X(timed out)");
+    finish(&rig);
+}
+
 Test(world_sim_shape, a_reset_passes_a_stall) {
     for (int side = LR_SIDE_TO_SERVICE; side <= LR_SIDE_FROM_SERVICE; side++) {
         struct lr_world_rig rig;
