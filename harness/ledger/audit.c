@@ -232,6 +232,10 @@ static void audit_session(const struct audit *audit, const struct lr_ledger_sess
     if (session->server != NULL && session->server->scripted) {
         return;
     }
+    char text[LR_ERROR_TEXT_MAX];
+    if (lr_ledger_queue_passed(audit->ledger, session, text)) {
+        report(audit, LR_FINDING_PROTOCOL, session->passed_by, "%s", text);
+    }
     audit_times(audit, session);
     if (came_too_late(session)) {
         return;

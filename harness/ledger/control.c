@@ -107,21 +107,20 @@ static struct lr_ledger_session *find_waiting(struct lr_ledger_link *link,
                : LR_CONTAINER_OF(link->requests.next, struct lr_ledger_session, of_link);
 }
 
+/* |session| is granted a server: whose turn was it? Two links are watched by two eyes: it is found
+ * where that one does not get its own right behind it (queues.c). */
 static void check_turn(struct lr_ledger *ledger, lr_time at,
                        const struct lr_ledger_session *session) {
     const struct lr_tree_node *node = lr_tree_first(&session->queue->waiting);
-    const struct lr_ledger_session *first =
-        LR_CONTAINER_OF(node, const struct lr_ledger_session, of_queue);
+    struct lr_ledger_session *first = LR_CONTAINER_OF(node, struct lr_ledger_session, of_queue);
     const struct lr_ledger_link *link = lr_ledger_link_at(ledger, first->account.request_link);
     if (link != NULL && link->hurt) {
         return; /* it may have been granted one, too */
     }
-    if (first != session && lr_time_add(first->account.requested_at, LR_LEDGER_ORDER_NS) < at) {
-        lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, session->account.number,
-                       "granted to %s at priority %lld, while %s waits at priority %lld and came "
-                       "first there",
-                       session->account.client, (long long)session->priority, first->account.client,
-                       (long long)first->priority);
+    if (first != session && first->passed_at == LR_TIME_NEVER &&
+        lr_time_add(first->account.requested_at, LR_LEDGER_ORDER_NS) < at) {
+        first->passed_at = at;
+        first->passed_by = session->account.number;
     }
 }
 
@@ -199,7 +198,7 @@ static void see_grant(struct lr_ledger_link *link, lr_time at,
         check_turn(ledger, at, session);
     }
     lr_list_remove(&session->of_link);
-    lr_ledger_queue_leave(session, at);
+    lr_ledger_queue_leave(ledger, session, at);
     account->granted_at = at;
     account->matchkey = offer != NULL && offer->matchkey.size < LR_SESSION_TEXT_MAX
                             ? offer->matchkey.data
@@ -238,7 +237,7 @@ static void see_answer(struct lr_ledger_link *link, const struct lr_seen *seen) 
             struct lr_ledger_session *session =
                 LR_CONTAINER_OF(link->requests.next, struct lr_ledger_session, of_link);
             lr_list_remove(&session->of_link);
-            lr_ledger_queue_leave(session, seen->at);
+            lr_ledger_queue_leave(link->ledger, session, seen->at);
             lr_ledger_tell(link->ledger, seen->at, session->account.number, link->number,
                            "%s -> %s: refuses the request", link->service, link->client);
         }
@@ -303,7 +302,7 @@ void lr_ledger_control_gone(struct lr_ledger *ledger, lr_time at, struct lr_ledg
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_link);
         session->withdrawn_at = at;
         session->account.observable = false;
-        lr_ledger_queue_leave(session, at);
+        lr_ledger_queue_leave(ledger, session, at);
         if (session->queue != NULL && by_client) {
             session->queue->dead++;
         }

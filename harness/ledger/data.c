@@ -331,6 +331,9 @@ void lr_ledger_data_ended(struct lr_ledger *ledger, lr_time at, struct lr_ledger
     (reset ? account->reset_at : account->fin_at)[direction] = at;
     if (direction == LR_TO_SERVICE) {
         lr_ledger_session_client_gone(ledger, at, session);
+        if (session->server != NULL && account->accepted_at == LR_TIME_NEVER) {
+            lr_ledger_server_left(session->server, at, session);
+        }
     } else {
         lr_ledger_session_release(ledger, at, session,
                                   reset ? "RST from its server" : "FIN from its server");

@@ -82,11 +82,15 @@ struct lr_ledger_server *lr_ledger_server_direct(struct lr_ledger *ledger,
 void lr_ledger_servers_init(struct lr_ledger *ledger);
 void lr_ledger_servers_deinit(struct lr_ledger *ledger);
 /* A new matchkey came without the name of the one it replaces: whose slot is it? NULL: a new one.
- */
-struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_server *server);
+ * |registering|: it may be one of those with which its server begins. */
+struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_server *server,
+                                                     bool registering);
 /* The oldest of its sessions that is over and whose slot has not come back. NULL: none. */
 struct lr_ledger_session *lr_ledger_server_over(const struct lr_ledger_server *server);
 /* A direct connect's handshake was sent, answered yes, or answered no. */
+/* Who tried has left before it was answered: at once, where it has not waited for anything. */
+void lr_ledger_server_left(struct lr_ledger_server *server, lr_time at,
+                           const struct lr_ledger_session *by);
 /* A fault has met the link of |by|: its answer may not be seen. */
 void lr_ledger_server_untried(struct lr_ledger_server *server, const struct lr_ledger_session *by);
 void lr_ledger_server_tried(struct lr_ledger_server *server, lr_time at,
@@ -116,7 +120,11 @@ struct lr_ledger_queue *lr_ledger_queue_of(const struct lr_ledger_link *link, st
 void lr_ledger_queue_wait(struct lr_ledger_queue *queue, struct lr_ledger_session *session,
                           lr_time at);
 /* |session| waits no more: granted, or its client has gone. */
-void lr_ledger_queue_leave(struct lr_ledger_session *session, lr_time at);
+void lr_ledger_queue_leave(struct lr_ledger *ledger, struct lr_ledger_session *session, lr_time at);
+/* Whether |session|, which waits, was passed over: then what is found of that is written into
+ * |out|. */
+bool lr_ledger_queue_passed(const struct lr_ledger *ledger, const struct lr_ledger_session *session,
+                            char out[LR_ERROR_TEXT_MAX]);
 /* Compares what the tracker of |link| says, or keeps silent about, with what it should hold. */
 void lr_ledger_queues_compare(const struct lr_ledger_link *link, lr_time at, lr_time asked_at,
                               const struct lr_tracker_answer *answer);

@@ -73,6 +73,8 @@ struct lr_ledger_session {
     lr_time link_gone_at;            /* nothing more will be seen on the data link */
     lr_time early_put_at;            /* its server offered itself while the session ran */
     lr_time withdrawn_at;            /* its REQUEST's connection has gone */
+    lr_time passed_at;               /* another one was granted a server, while it was its turn .. */
+    uint32_t passed_by;              /* .. which one */
     struct lr_ledger_offer *renewal; /* the offer by which its slot came back */
     uint64_t questions;              /* without an answer yet */
     uint64_t before_init;            /* of those, how many were asked before InitServer */

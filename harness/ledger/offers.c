@@ -72,6 +72,18 @@ static struct lr_ledger_offer *make_offer(struct lr_ledger *ledger, struct lr_te
     return offer;
 }
 
+static bool is_registering(const struct lr_ledger_link *link, lr_time at) {
+    return at - link->registered_at <= REGISTERING_NS;
+}
+
+/* A session that came back is released once more: unless whom its place was granted to then was
+ * not seen. */
+static bool may_be_unseen(const struct lr_ledger_session *session,
+                          const struct lr_ledger_queue *queue, lr_time at) {
+    return session != NULL && session->account.requestable_at != LR_TIME_NEVER &&
+           (queue->unsure > 0 || at < queue->unsure_until);
+}
+
 /* Whose slot comes back by |put|, and what it takes the place of. */
 static struct lr_ledger_session *find_returning(struct lr_ledger *ledger, lr_time at,
                                                 const struct lr_tracker_msg *put,
@@ -86,7 +98,9 @@ static struct lr_ledger_session *find_returning(struct lr_ledger *ledger, lr_tim
         if (put->has_replaces && replaced == NULL) {
             return lr_ledger_server_over(server); /* what it names was never put */
         }
-        return put->has_replaces || same != NULL ? NULL : lr_ledger_server_returning(server);
+        return put->has_replaces || same != NULL
+                   ? NULL
+                   : lr_ledger_server_returning(server, is_registering(server->link, at));
     }
     bool was_free = replaced->state == LR_OFFER_FREE;
     if (was_free || replaced->state == LR_OFFER_TAKEN) {
@@ -117,6 +131,9 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
     struct lr_ledger_offer *same = lr_ledger_offer_find(ledger, put->matchkey);
     struct lr_ledger_session *session =
         link->proxy && !put->has_replaces ? NULL : find_returning(ledger, at, put, same, server);
+    if (may_be_unseen(session, queue, at)) {
+        session = NULL;
+    }
     if (same != NULL && same->session != NULL &&
         same->session->account.accepted_at != LR_TIME_NEVER && !server->scripted) {
         lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, same->session->account.number,
@@ -146,7 +163,7 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
         held += lr_ledger_session_running(
             LR_CONTAINER_OF(node, const struct lr_ledger_session, of_server));
     }
-    if (at - link->registered_at <= REGISTERING_NS && held > server->slots) {
+    if (is_registering(link, at) && held > server->slots) {
         server->slots = held;
     }
 }

@@ -3,6 +3,7 @@
 #include "ledger/ledger_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct lr_ledger_queue *queue_of(const struct lr_tree_node *node) {
@@ -89,7 +90,30 @@ void lr_ledger_queue_wait(struct lr_ledger_queue *queue, struct lr_ledger_sessio
     (void)inserted; /* session numbers are unique */
 }
 
-void lr_ledger_queue_leave(struct lr_ledger_session *session, lr_time at) {
+bool lr_ledger_queue_passed(const struct lr_ledger *ledger, const struct lr_ledger_session *session,
+                            char out[LR_ERROR_TEXT_MAX]) {
+    const struct lr_ledger_link *link = lr_ledger_link_at(ledger, session->account.request_link);
+    if (session->passed_at == LR_TIME_NEVER || !lr_tree_linked(&session->of_queue) ||
+        (link != NULL && link->hurt)) {
+        return false;
+    }
+    const struct lr_ledger_session *by = ledger->sessions[session->passed_by - 1];
+    (void)snprintf(out, LR_ERROR_TEXT_MAX,
+                   "granted to %s at priority %" PRId64 ", while %s waits at priority %" PRId64
+                   " and came first there",
+                   by->account.client, by->priority, session->account.client, session->priority);
+    return true;
+}
+
+void lr_ledger_queue_leave(struct lr_ledger *ledger, struct lr_ledger_session *session,
+                           lr_time at) {
+    char text[LR_ERROR_TEXT_MAX];
+    if (session->passed_at != LR_TIME_NEVER &&
+        at > lr_time_add(session->passed_at, LR_LEDGER_ORDER_NS) &&
+        lr_ledger_queue_passed(ledger, session, text)) {
+        lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, session->passed_by, "%s", text);
+    }
+    session->passed_at = LR_TIME_NEVER;
     if (lr_tree_linked(&session->of_queue)) {
         lr_tree_remove(&session->queue->waiting, &session->of_queue);
         session->queue->pending--;

@@ -120,7 +120,8 @@ struct lr_ledger_session *lr_ledger_server_over(const struct lr_ledger_server *s
     return NULL;
 }
 
-struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_server *server) {
+struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_server *server,
+                                                     bool registering) {
     struct lr_ledger_session *unused = NULL;
     struct lr_ledger_session *running = NULL;
     size_t held = server->free;
@@ -131,7 +132,10 @@ struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_serv
         if (session->account.accepted_at != LR_TIME_NEVER && is_over(session)) {
             return session;
         }
-        if (session->account.accepted_at == LR_TIME_NEVER && unused == NULL) {
+        /* While it registers, the first of its places may be granted before the last is put. */
+        bool is_early = registering && session->account.connected_at == LR_TIME_NEVER &&
+                        session->account.register_link == server->link->number;
+        if (session->account.accepted_at == LR_TIME_NEVER && unused == NULL && !is_early) {
             unused = session;
         }
         if (session->account.accepted_at != LR_TIME_NEVER && running == NULL) {
@@ -160,6 +164,18 @@ void lr_ledger_server_untried(struct lr_ledger_server *server, const struct lr_l
         struct lr_ledger_session *session =
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
         if (session->tried_by == by->account.number) {
+            session->account.tried_at = LR_TIME_NEVER;
+        }
+    }
+}
+
+void lr_ledger_server_left(struct lr_ledger_server *server, lr_time at,
+                           const struct lr_ledger_session *by) {
+    LR_LIST_EACH (node, &server->sessions) {
+        struct lr_ledger_session *session =
+            LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
+        if (session->tried_by == by->account.number && session->account.tried_at != LR_TIME_NEVER &&
+            at <= lr_time_add(session->account.tried_at, LR_LEDGER_ORDER_NS)) {
             session->account.tried_at = LR_TIME_NEVER;
         }
     }

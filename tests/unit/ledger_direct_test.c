@@ -223,6 +223,19 @@ Test(ledger_direct, who_tried_on_a_link_that_a_fault_has_met_shows_nothing) {
     end();
 }
 
+Test(ledger_direct, who_tried_and_left_at_once_shows_nothing) {
+    begin();
+    uint32_t first = open_session(5001);
+    lr_ledger_link_reset(rig.ledger, rig.now, first, LR_TO_SERVICE);
+    uint32_t next = lr_rig_hello(&rig, "c2", 5002, "s1", "test", "");
+    lr_ledger_link_reset(rig.ledger, rig.now, next, LR_TO_SERVICE);
+    rig.now += 20 * LR_SECOND;
+    open_session(5003);
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LATE), 0U, "%s", rig.findings[0].text);
+    end();
+}
+
 Test(ledger_direct, who_tried_with_a_wrong_key_shows_nothing) {
     begin();
     uint32_t first = open_session(5001);

@@ -253,6 +253,37 @@ Test(ledger_queue, finds_a_grant_out_of_turn) {
     end();
 }
 
+/* Its grant, which comes in pieces, is whole a little later. */
+Test(ledger_queue, waits_for_who_is_passed_over_to_be_granted_at_once) {
+    for (int late = 0; late < 2; late++) {
+        begin();
+        uint32_t first = lr_rig_request(&rig, "c1", 5001, 5);
+        rig.now += LR_SECOND;
+        uint32_t second = lr_rig_request(&rig, "c2", 5002, 5);
+        rig.now += LR_SECOND;
+        uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+        lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+        lr_rig_grant(&rig, second, "test:0.2");
+        rig.now += late ? LR_SECOND : LR_MS;
+        lr_rig_grant(&rig, first, "test:0.1");
+        lr_rig_audit(&rig);
+        cr_assert_eq(rig.finding_count, (size_t)late);
+        end();
+    }
+}
+
+/* The first of two places is granted before the second is put. */
+Test(ledger_queue, second_place_of_a_server_that_registers_is_no_return_of_the_first) {
+    begin();
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_grant(&rig, client, "test:0.1");
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    expect_queue(1, 0);
+    cr_assert_eq(lr_ledger_account(rig.ledger, 1)->requestable_at, LR_TIME_NEVER);
+    end();
+}
+
 Test(ledger_queue, finds_nothing_where_the_turn_is_right) {
     begin();
     uint32_t first = lr_rig_request(&rig, "c1", 5001, 5);
