@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shows that each mutant of mocks/mutants is found, by whom first, after how long, and as what.
 
-usage: prove_mutants.py [--check | --first] [--jobs N] [--cap SECONDS] [--work DIR] [--json FILE]
+usage: prove_mutants.py [--check | --first | --by FINDER] [--jobs N] [--cap SECONDS] [--work DIR] [--json FILE]
                         [--markdown FILE] [PATCH..]
 
 --check: only that each patch applies as it stands, and that README.md names them all; a second.
 --first: each mutant until its first finder: what its patch names, and where that fails the other finders.
+--by: this finder alone is asked: scenarios, exploration, "torture memory" or "torture io".
 Else every finder is asked of every mutant: the scenarios in the simulated world, exploration, torture of
 memory and of io, each for at most --cap seconds (30).
 
@@ -185,7 +186,7 @@ class Proof:
                 f"{found.case}: {found.text[:160]}")
 
 
-def prove(proof, base, guard, finders, folder, first):
+def prove(proof, base, guard, finders, folder, first, by):
     patch = proof.patch
     began = time.monotonic()
     try:
@@ -200,8 +201,8 @@ def prove(proof, base, guard, finders, folder, first):
                 return
             proof.error = f"not found by {patch.found_by} as \"{patch.seen_as}\"" + \
                 (f", but as \"{found.text[:200]}\"" if found is not None else "")
-        for _, finder in finders.all(program):
-            found = finder()
+        for name, finder in finders.all(program):
+            found = finder() if by in (None, name) else None
             if found is not None:
                 proof.found.append(found)
                 if first:
@@ -238,7 +239,7 @@ def prove_all(patches, arguments, work):
     base = Base(work / "base", "-O1", ["lastref", "lastref-guard"], arguments.jobs)
     built = base.folder / "bin" / "lastref"
     finders = Finders(built, arguments.cap)
-    names = [name for name, _ in finders.all(built)]
+    names = [name for name, _ in finders.all(built) if arguments.by in (None, name)]
     for name, there in (("exploration", finders.exploration), ("torture", finders.torture)):
         if not there:
             print(f"without {name}: this lastref does not know it", flush=True)
@@ -249,7 +250,7 @@ def prove_all(patches, arguments, work):
             proof = Proof(patch)
             proofs.append(proof)
             future = pool.submit(prove, proof, base, built.parent / "lastref-guard", finders,
-                                 work / patch.name, arguments.first)
+                                 work / patch.name, arguments.first, arguments.by)
             waiting.append((proof, future))
         for proof, future in waiting:
             future.result()
@@ -267,6 +268,7 @@ def main():
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--check", action="store_true")
     how.add_argument("--first", action="store_true")
+    how.add_argument("--by", choices=["scenarios", "exploration", "torture memory", "torture io"])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cap", type=float, default=30)
     parser.add_argument("--work", type=pathlib.Path)
