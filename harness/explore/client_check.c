@@ -26,6 +26,11 @@ static bool is_disturbed(struct lr_playing *play, const struct lr_act *act,
     return slot->server == 0 || note == NULL || note->disturbed || (play->disturbed & hosts) != 0;
 }
 
+static bool is_spoilt(struct lr_playing *play, const struct lr_slot *slot) {
+    const struct lr_cause_note *note = slot == NULL ? NULL : lr_judge_note_of(play, slot->account);
+    return note != NULL && note->spoilt;
+}
+
 /* Something has happened that may well make it fail. */
 static bool is_excused(struct lr_playing *play, const struct lr_act *act,
                        const struct lr_slot *slot, const struct lr_plan_step *step) {
@@ -213,6 +218,9 @@ bool lr_check_result(struct lr_playing *play, struct lr_act *act, struct lr_slot
         check_error(play, act, slot, step, result);
         return false;
     }
+    if (is_spoilt(play, slot)) {
+        return false; /* nothing certain comes of it, but an end */
+    }
     if (!is_right(act, slot, step, result)) {
         lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: a wrong answer to %s", act->party->name,
                         step_names[step->what]);
@@ -227,6 +235,10 @@ bool lr_check_result(struct lr_playing *play, struct lr_act *act, struct lr_slot
 
 void lr_check_refusal(struct lr_playing *play, const struct lr_act *act, const struct lr_slot *slot,
                       enum lr_status status) {
+    bool scarce = (play->disturbed & UINT32_C(1) << (LR_HOST_ACTORS + act->number)) != 0;
+    if (status == LR_ENOMEM && scarce) {
+        return; /* its own: a fault of this plan's */
+    }
     if (status == LR_ENOMEM) {
         lr_error_set(&play->error, status, "no memory for an operation");
         return;

@@ -196,11 +196,17 @@ static uint8_t draw_host(struct making *making) {
 static void make_fault(struct making *making, struct lr_plan_fault *fault) {
     const struct lr_plan *plan = making->plan;
     fault->kind = (uint8_t)draw(making, lr_odds_fault);
-    bool of_link = lr_plan_is_of_link(fault->kind);
-    fault->host = of_link ? draw_service(making) : draw_host(making);
+    const struct lr_plan_fault_row *row = lr_plan_fault_row(fault->kind);
+    bool of_link = row->subject == LR_PLAN_OF_LINK;
+    fault->host = row->subject == LR_PLAN_OF_HOST ? draw_host(making) : draw_service(making);
     fault->when = (uint8_t)draw(making, lr_odds_when);
     fault->when = fault->when == LR_WHEN_BYTES && !of_link ? LR_WHEN_STEP : fault->when;
     fault->side = draw_below(making, 3);
+    /* What a tracker takes from bytes that nobody has sent would stay when faults have stopped. */
+    if (lr_fault_spoils(row->kind) && fault->host == LR_HOST_TRACKER) {
+        fault->side = LR_SIDE_FROM_SERVICE;
+    }
+    fault->apart = (uint8_t)draw(making, lr_odds_apart);
     /* Links to the tracker are those of servers, mostly: a client's is busy for a moment alone. */
     bool by_server = fault->host == LR_HOST_TRACKER && draw_below(making, 4) != 0;
     fault->from = (uint8_t)(by_server ? LR_HOST_SERVERS + draw_below(making, plan->server_count)
@@ -209,13 +215,19 @@ static void make_fault(struct making *making, struct lr_plan_fault *fault) {
     fault->step = draw_below(making, plan->actors[fault->actor].count);
     fault->bytes = fault->when == LR_WHEN_BYTES ? (uint16_t)lr_prng_below(&making->random, 400) : 0;
     fault->ms = fault->when == LR_WHEN_BYTES ? 0 : draw(making, lr_odds_fault_ms);
-    fault->undo_ms = fault->kind == LR_PLAN_LOSE ? draw(making, lr_odds_undo_ms) : 0;
+    bool may_last = fault->kind == LR_PLAN_LOSE || fault->kind == LR_PLAN_PARTITION;
+    fault->undo_ms = row->lasts ? draw(making, lr_odds_lasts_ms)
+                     : may_last ? draw(making, lr_odds_undo_ms)
+                                : 0;
 }
 
 static void make_faults(struct making *making) {
     struct lr_plan *plan = making->plan;
-    if (!has(plan, LR_FEATURE_CUTS) && !has(plan, LR_FEATURE_DEATHS) &&
-        !has(plan, LR_FEATURE_SILENCE)) {
+    const uint32_t faulty = LR_HAS(LR_FEATURE_CUTS) | LR_HAS(LR_FEATURE_DEATHS) |
+                            LR_HAS(LR_FEATURE_SILENCE) | LR_HAS(LR_FEATURE_SPOILT) |
+                            LR_HAS(LR_FEATURE_STALLS) | LR_HAS(LR_FEATURE_SYSTEM) |
+                            LR_HAS(LR_FEATURE_MEMORY);
+    if ((plan->features & faulty) == 0) {
         return;
     }
     plan->fault_count = (uint8_t)draw(making, lr_odds_faults);

@@ -14,6 +14,20 @@
     (BIT(LR_CAUSE_CLOSE) | BIT(LR_CAUSE_SCOPE) | BIT(LR_CAUSE_LAST_REFERENCE) |                    \
      BIT(LR_CAUSE_TIMEOUT))
 
+#define SPOILING_FAULTS                                                                            \
+    (BIT(LR_PLAN_CORRUPT) | BIT(LR_PLAN_CORRUPT_LENGTH) | BIT(LR_PLAN_TRUNCATE) |                  \
+     BIT(LR_PLAN_GARBAGE))
+#define LINK_FAULTS                                                                                \
+    (BIT(LR_PLAN_FIN) | BIT(LR_PLAN_RST) | BIT(LR_PLAN_HALF_CLOSE) | BIT(LR_PLAN_BLACK_HOLE) |     \
+     BIT(LR_PLAN_STALL) | SPOILING_FAULTS)
+#define SILENT_FAULTS                                                                              \
+    (BIT(LR_PLAN_BLACK_HOLE) | BIT(LR_PLAN_LOSE) | BIT(LR_PLAN_POWER_OFF) | BIT(LR_PLAN_PARTITION))
+#define END_FAULTS (BIT(LR_PLAN_KILL) | BIT(LR_PLAN_STOP) | BIT(LR_PLAN_RESTART))
+#define OPEN_FAULTS                                                                                \
+    (SPOILING_FAULTS | BIT(LR_PLAN_STALL) | BIT(LR_PLAN_FREEZE) | BIT(LR_PLAN_CLOCK_JUMP) |        \
+     BIT(LR_PLAN_SHORT_READS) | BIT(LR_PLAN_SHORT_WRITES) | BIT(LR_PLAN_INTERRUPTS) |              \
+     BIT(LR_PLAN_NO_MEMORY))
+
 /* Masks of what a row is about, and the reason. */
 static const struct row {
     uint32_t roles, states, faults, causes;
@@ -31,13 +45,17 @@ static const struct row {
      "a timeout is judged, and not counted: it is no step of anybody"},
     {ANY, ANY, BIT(LR_PLAN_FIN) | BIT(LR_PLAN_HALF_CLOSE),
      NOT(BIT(LR_CAUSE_FIN) | BIT(LR_CAUSE_CUT)), "a link that is closed ends with FIN"},
-    {ANY, ANY, BIT(LR_PLAN_RST), NOT(BIT(LR_CAUSE_RST)), "a link that is reset ends with RST"},
-    {ANY, ANY, BIT(LR_PLAN_BLACK_HOLE) | BIT(LR_PLAN_LOSE), NOT(BIT(LR_CAUSE_SILENCE)),
-     "who is not heard of is silent"},
-    {BIT(LR_REACH_TRACKER), ANY, BIT(LR_PLAN_KILL) | BIT(LR_PLAN_STOP),
-     NOT(BIT(LR_CAUSE_TRACKER_LOSS)), "a tracker that ends is lost"},
-    {BIT(LR_REACH_SERVER), ANY, BIT(LR_PLAN_KILL) | BIT(LR_PLAN_STOP),
-     NOT(BIT(LR_CAUSE_SERVER_LOSS)), "a server that ends is lost"},
+    {ANY, ANY, BIT(LR_PLAN_RST) | BIT(LR_PLAN_STORM), NOT(BIT(LR_CAUSE_RST)),
+     "a link that is reset ends with RST"},
+    {ANY, ANY, SILENT_FAULTS, NOT(BIT(LR_CAUSE_SILENCE)), "who is not heard of is silent"},
+    {ANY, ANY, OPEN_FAULTS, NOT(BIT(LR_CAUSE_NONE)),
+     "it ends nobody by itself: what comes of it depends on what it does to which bytes"},
+    {BIT(LR_REACH_TRACKER), ANY, END_FAULTS, NOT(BIT(LR_CAUSE_TRACKER_LOSS)),
+     "a tracker that ends is lost"},
+    {BIT(LR_REACH_SERVER), ANY, END_FAULTS, NOT(BIT(LR_CAUSE_SERVER_LOSS)),
+     "a server that ends is lost"},
+    {BIT(LR_REACH_CLIENT), ANY, BIT(LR_PLAN_RESTART) | BIT(LR_PLAN_FREEZE) | BIT(LR_PLAN_STORM),
+     ANY, "these are of services"},
     {BIT(LR_REACH_CLIENT), ANY, BIT(LR_PLAN_KILL), NOT(BIT(LR_CAUSE_DEATH)),
      "a client that is killed has died"},
     {BIT(LR_REACH_CLIENT), ANY, BIT(LR_PLAN_STOP), NOT(BIT(LR_CAUSE_CLOSE)),
@@ -50,8 +68,7 @@ static const struct row {
      "a request waits at the tracker: no server has heard of it"},
     {ANY, NOT(SESSION_STATES), BIT(LR_PLAN_FIN) | BIT(LR_PLAN_HALF_CLOSE), BIT(LR_CAUSE_CUT),
      "what is cut inside of a packet is a session"},
-    {BIT(LR_REACH_SERVER), BIT(LR_AT_GRANT),
-     BIT(LR_PLAN_FIN) | BIT(LR_PLAN_RST) | BIT(LR_PLAN_HALF_CLOSE) | BIT(LR_PLAN_BLACK_HOLE), ANY,
+    {BIT(LR_REACH_SERVER), BIT(LR_AT_GRANT), LINK_FAULTS, ANY,
      "of the server's links that to the tracker is there then: counted as on offer, or at rest"},
 };
 

@@ -44,7 +44,7 @@ struct judging {
 
 static bool is_certain(const struct judging *judging) {
     return !judging->note->disturbed && !judging->by_peer && judging->client != 0 &&
-           (judging->play->disturbed & judging->client) == 0;
+           (judging->play->disturbed & ~judging->play->stopped & judging->client) == 0;
 }
 
 static lr_time expiry_of(const struct lr_account *account) {
@@ -70,7 +70,9 @@ static void find_due(struct judging *judging) {
     bound(judging, LR_CAUSE_FIN, judging->gone_at, closing.release_ns);
     bound(judging, LR_CAUSE_TIMEOUT, expiry_of(account), BY_ITSELF_NS);
     if (note->cause != LR_CAUSE_NONE && is_certain(judging)) {
-        bound(judging, note->cause, note->at, closing.release_ns);
+        /* After a client's RST its server's way to the tracker has to show it. */
+        bool by_put = account->reset_at[LR_TO_SERVICE] != LR_TIME_NEVER;
+        bound(judging, note->cause, note->at, closing.release_ns + (by_put ? play->slack_ns : 0));
     }
     if (note->silent_at != 0) {
         bound(judging, LR_CAUSE_SILENCE, note->silent_at, play->patience.silence_ns + BY_ITSELF_NS);
@@ -123,7 +125,9 @@ static void judge_farewell(const struct judging *judging) {
                      note->cause == LR_CAUSE_LAST_REFERENCE;
     bool ended_before =
         account->released_at < note->at || lr_time_add(expiry_of(account), BY_ITSELF_NS) < note->at;
-    if (is_certain(judging) && by_client && !ended_before &&
+    /* One who has not been told that it was accepted has nobody to say it to. */
+    bool opened = account->initialised_at != LR_TIME_NEVER || account->in_call;
+    if (is_certain(judging) && by_client && !ended_before && opened &&
         account->fin_at[LR_TO_SERVICE] != LR_TIME_NEVER &&
         account->shutdown_at[LR_TO_SERVICE] == LR_TIME_NEVER &&
         expiry_of(account) > account->fin_at[LR_TO_SERVICE]) {

@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Faults: when they come, whom they meet, and how they are undone. */
+/* Faults: when they come, which link they meet, and how they are undone. */
 #include "explore/playing.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "explore/reach.h"
 
 /* Beyond what keep-alive takes: everybody has acted on it. */
 #define ACTED_NS (200 * LR_MS)
 
-static const enum lr_fault_kind link_kinds[LR_PLAN_FAULT_KINDS] = {
-    [LR_PLAN_FIN] = LR_FAULT_FIN,
-    [LR_PLAN_RST] = LR_FAULT_RST,
-    [LR_PLAN_HALF_CLOSE] = LR_FAULT_HALF_CLOSE,
-    [LR_PLAN_BLACK_HOLE] = LR_FAULT_BLACK_HOLE,
-};
-
-static void note_end(struct lr_playing *play, bool silent) {
+void lr_meet_noted(struct lr_playing *play, bool silent) {
     lr_time now = lr_playing_now(play);
     lr_time heard = lr_time_add(now, play->slack_ns + ACTED_NS);
     play->quiet = false;
-    play->out->faults++;
     play->faults_end = heard;
     if (silent) {
         play->silence_end = lr_time_add(heard, play->patience.silence_ns);
     }
+}
+
+static lr_time undo_time(const struct lr_playing *play, unsigned int number) {
+    uint32_t undo_ms = play->plan->faults[number].undo_ms;
+    return undo_ms == 0 ? LR_TIME_NEVER : lr_time_add(lr_playing_now(play), undo_ms * LR_MS);
+}
+
+/* Chance of its own for each. */
+struct lr_prng lr_meet_random(const struct lr_playing *play, unsigned int number) {
+    struct lr_prng whole;
+    char name[24];
+    lr_prng_init(&whole, play->plan->seed);
+    (void)snprintf(name, sizeof name, "fault %u", number);
+    return lr_prng_fork(&whole, name);
 }
 
 /* ---- faults of links ---- */
@@ -54,13 +60,17 @@ static void link_hit(struct lr_playing *play, unsigned int number) {
     unsigned int client = lr_playing_host_of(play, lr_ledger_link_opener(play->ledger, link));
     bool silent = planned->kind == LR_PLAN_BLACK_HOLE;
     state->fired = true;
-    note_end(play, silent);
+    state->undo_at = undo_time(play, number);
+    play->out->faults++;
+    lr_meet_noted(play, silent);
+    play->stage->disturbed |= !lr_fault_ends_link(state->link.kind);
     release_peer(play, link);
     if (planned->host == LR_HOST_TRACKER && client < LR_HOST_ACTORS) {
         play->cut_off |= UINT32_C(1) << client;
     }
     if (note != NULL && planned->host != LR_HOST_TRACKER) {
         note->disturbed = true;
+        note->spoilt |= lr_fault_spoils(state->link.kind);
         if (silent && note->silent_at == 0) {
             note->silent_at = lr_playing_now(play);
         }
@@ -72,9 +82,10 @@ static void break_link(struct lr_playing *play, unsigned int number) {
     const struct lr_plan_fault *planned = &play->plan->faults[number];
     struct lr_fault_state *state = &play->faults[number];
     const char *service = play->seats[planned->host].party->name;
-    state->link = (struct lr_fault){.kind = link_kinds[planned->kind],
+    state->link = (struct lr_fault){.kind = lr_plan_fault_row(planned->kind)->kind,
                                     .side = (enum lr_fault_side)planned->side,
-                                    .after_bytes = planned->bytes};
+                                    .after_bytes = planned->bytes,
+                                    .random = lr_meet_random(play, number)};
     if (planned->when == LR_WHEN_BYTES) {
         lr_world_fault_next(play->world, service, &state->link);
         return;
@@ -84,89 +95,6 @@ static void break_link(struct lr_playing *play, unsigned int number) {
     if (link != 0) {
         (void)lr_world_fault(play->world, link, &state->link);
     }
-}
-
-/* ---- faults of hosts ---- */
-
-static void note_sessions(struct lr_playing *play, unsigned int host, enum lr_cause cause,
-                          bool silent) {
-    const char *name = play->seats[host].party->name;
-    for (uint32_t i = 1; i <= lr_ledger_account_count(play->ledger); i++) {
-        const struct lr_account *account = lr_ledger_account(play->ledger, i);
-        struct lr_cause_note *note = lr_judge_note_of(play, i);
-        bool own = strcmp(account->client, name) == 0;
-        if (note == NULL || account->released_at != LR_TIME_NEVER ||
-            (!own && strcmp(account->server, name) != 0)) {
-            continue;
-        }
-        if (silent) {
-            note->silent_at = note->silent_at == 0 ? lr_playing_now(play) : note->silent_at;
-            note->disturbed = true;
-        } else if (own) {
-            lr_judge_note(play, i, cause);
-        }
-    }
-}
-
-static void end_host(struct lr_playing *play, unsigned int host, bool killed) {
-    struct lr_seat *seat = &play->seats[host];
-    note_sessions(play, host, killed ? LR_CAUSE_DEATH : LR_CAUSE_CLOSE, false);
-    lr_ledger_note(play->ledger, lr_playing_now(play), 0, "plan: %s %s", seat->party->name,
-                   killed ? "is killed" : "stops");
-    lr_party_end(seat->party, !killed);
-    if (host >= LR_HOST_ACTORS) {
-        play->acts[host - LR_HOST_ACTORS].state = LR_ACT_OVER;
-    }
-}
-
-static void lose_host(struct lr_playing *play, unsigned int number, unsigned int host) {
-    struct lr_seat *seat = &play->seats[host];
-    uint32_t undo_ms = play->plan->faults[number].undo_ms;
-    note_sessions(play, host, LR_CAUSE_SILENCE, true);
-    lr_sim_lose(seat->party->host);
-    seat->lost = true;
-    if (undo_ms != 0) {
-        play->faults[number].undo_at = lr_time_add(lr_playing_now(play), undo_ms * LR_MS);
-    }
-}
-
-static void hit_host(struct lr_playing *play, unsigned int number) {
-    const struct lr_plan_fault *planned = &play->plan->faults[number];
-    const struct lr_seat *seat = &play->seats[planned->host];
-    if (seat->party == NULL || seat->party->ended || seat->lost) {
-        return;
-    }
-    play->faults[number].fired = true;
-    play->disturbed |= UINT32_C(1) << planned->host;
-    note_end(play, planned->kind == LR_PLAN_LOSE);
-    lr_reach_host(play, number);
-    if (planned->kind == LR_PLAN_LOSE) {
-        lose_host(play, number, planned->host);
-    } else {
-        end_host(play, planned->host, planned->kind == LR_PLAN_KILL);
-    }
-}
-
-/* Who was heard of again in time has given nobody a reason to end. */
-static void hear_again(struct lr_playing *play, const char *name) {
-    for (uint32_t i = 1; i <= lr_ledger_account_count(play->ledger); i++) {
-        const struct lr_account *account = lr_ledger_account(play->ledger, i);
-        struct lr_cause_note *note = lr_judge_note_of(play, i);
-        if (note != NULL && account->released_at == LR_TIME_NEVER &&
-            lr_playing_now(play) < note->silent_at + play->patience.silence_ns &&
-            (strcmp(account->client, name) == 0 || strcmp(account->server, name) == 0)) {
-            note->silent_at = 0;
-        }
-    }
-}
-
-static void find_host(struct lr_playing *play, unsigned int host) {
-    struct lr_seat *seat = &play->seats[host];
-    if (seat->lost && !seat->party->ended) {
-        lr_sim_find(seat->party->host);
-        hear_again(play, seat->party->name);
-    }
-    seat->lost = false;
 }
 
 /* ---- when ---- */
@@ -191,8 +119,27 @@ static void carry_out(struct lr_playing *play, unsigned int number) {
     if (lr_plan_is_of_link(play->plan->faults[number].kind)) {
         break_link(play, number);
     } else {
-        hit_host(play, number);
+        if (lr_meet_host(play, number)) {
+            play->faults[number].fired = true;
+            play->faults[number].undo_at = undo_time(play, number);
+            play->out->faults++;
+        }
     }
+}
+
+static void take_back(struct lr_playing *play, unsigned int number) {
+    struct lr_fault_state *state = &play->faults[number];
+    if (state->undone) {
+        return;
+    }
+    state->undone = true;
+    if (!lr_plan_is_of_link(play->plan->faults[number].kind)) {
+        lr_meet_host_undo(play, number);
+    } else if (state->fired) {
+        lr_world_undo(play->world, &state->link);
+        lr_meet_noted(play, false);
+    }
+    lr_fault_disarm(&state->link);
 }
 
 bool lr_meet_waits(const struct lr_playing *play) {
@@ -217,9 +164,8 @@ lr_time lr_meet_due(struct lr_playing *play) {
         if (state->link.fired > 0 && !state->fired) {
             link_hit(play, i);
         }
-        if (!state->undone && now >= state->undo_at) {
-            state->undone = true;
-            find_host(play, play->plan->faults[i].host);
+        if (now >= state->undo_at) {
+            take_back(play, i);
         }
         next = state->done ? next : lr_time_min(next, state->at);
         next = state->undone ? next : lr_time_min(next, state->undo_at);
@@ -248,12 +194,8 @@ void lr_meet_step(struct lr_playing *play, const struct lr_act *act) {
 enum lr_status lr_meet_undo(struct lr_playing *play) {
     enum lr_status status = LR_OK;
     for (unsigned int i = 0; i < play->plan->fault_count; i++) {
-        lr_fault_disarm(&play->faults[i].link);
         play->faults[i].done = true;
-        play->faults[i].undone = true;
-    }
-    for (unsigned int i = 0; i < LR_PLAYING_HOSTS; i++) {
-        find_host(play, i);
+        take_back(play, i);
     }
     for (unsigned int i = 0; i <= play->plan->server_count && status == LR_OK; i++) {
         if (play->seats[i].party->ended) {

@@ -21,6 +21,10 @@
 #define CUTS LR_HAS(LR_FEATURE_CUTS)
 #define DEATHS LR_HAS(LR_FEATURE_DEATHS)
 #define SILENCE LR_HAS(LR_FEATURE_SILENCE)
+#define SPOILT LR_HAS(LR_FEATURE_SPOILT)
+#define STALLS LR_HAS(LR_FEATURE_STALLS)
+#define SYSTEM LR_HAS(LR_FEATURE_SYSTEM)
+#define MEMORY LR_HAS(LR_FEATURE_MEMORY)
 #define SLOW LR_HAS(LR_FEATURE_SLOW)
 #define SEGMENTS LR_HAS(LR_FEATURE_SEGMENTS)
 #define END                                                                                        \
@@ -44,8 +48,12 @@ static const struct lr_feature_row feature_rows[LR_FEATURE_COUNT] = {
     [LR_FEATURE_IDLE] = {"idle", 20, "pauses long enough for timers"},
     [LR_FEATURE_PEERS] = {"peers", 30, "raw peers"},
     [LR_FEATURE_CUTS] = {"cuts", 45, "links cut, with FIN, RST or half"},
-    [LR_FEATURE_DEATHS] = {"deaths", 35, "processes that are killed or stopped"},
-    [LR_FEATURE_SILENCE] = {"silence", 20, "black holes and hosts off the net"},
+    [LR_FEATURE_DEATHS] = {"deaths", 35, "processes that are killed, stopped or started anew"},
+    [LR_FEATURE_SILENCE] = {"silence", 20, "black holes, hosts off the net, and its parts apart"},
+    [LR_FEATURE_SPOILT] = {"spoilt", 15, "links on which other bytes arrive than were sent"},
+    [LR_FEATURE_STALLS] = {"stalls", 15, "links and processes that stand still for a while"},
+    [LR_FEATURE_SYSTEM] = {"system", 15, "short reads and writes, interrupts, the wall clock"},
+    [LR_FEATURE_MEMORY] = {"memory", 10, "allocations of roles that fail"},
     [LR_FEATURE_SLOW] = {"slow", 35, "latency, jitter, a narrow link"},
     [LR_FEATURE_SEGMENTS] = {"segments", 30, "what is sent comes in pieces"},
 };
@@ -151,11 +159,29 @@ const struct lr_odds lr_odds_said[] = {{0, 70, 0}, {10, 8, 0}, {50, 12, 0}, {80,
 /* ---- faults ---- */
 
 const struct lr_odds lr_odds_faults[] = {{1, 45, 0}, {2, 25, 0}, {3, 15, 0}, {6, 5, 0}, END};
-const struct lr_odds lr_odds_fault[] = {
-    {LR_PLAN_FIN, 10, CUTS},       {LR_PLAN_RST, 12, CUTS},
-    {LR_PLAN_HALF_CLOSE, 8, CUTS}, {LR_PLAN_BLACK_HOLE, 8, SILENCE},
-    {LR_PLAN_LOSE, 8, SILENCE},    {LR_PLAN_KILL, 12, DEATHS},
-    {LR_PLAN_STOP, 6, DEATHS},     END};
+const struct lr_odds lr_odds_fault[] = {{LR_PLAN_FIN, 10, CUTS},
+                                        {LR_PLAN_RST, 12, CUTS},
+                                        {LR_PLAN_HALF_CLOSE, 8, CUTS},
+                                        {LR_PLAN_STORM, 2, CUTS},
+                                        {LR_PLAN_BLACK_HOLE, 8, SILENCE},
+                                        {LR_PLAN_LOSE, 8, SILENCE},
+                                        {LR_PLAN_POWER_OFF, 4, SILENCE},
+                                        {LR_PLAN_PARTITION, 4, SILENCE},
+                                        {LR_PLAN_KILL, 12, DEATHS},
+                                        {LR_PLAN_STOP, 6, DEATHS},
+                                        {LR_PLAN_RESTART, 4, DEATHS},
+                                        {LR_PLAN_CORRUPT, 12, SPOILT},
+                                        {LR_PLAN_TRUNCATE, 4, SPOILT},
+                                        {LR_PLAN_CORRUPT_LENGTH, 4, SPOILT},
+                                        {LR_PLAN_GARBAGE, 4, SPOILT},
+                                        {LR_PLAN_STALL, 10, STALLS},
+                                        {LR_PLAN_FREEZE, 6, STALLS},
+                                        {LR_PLAN_CLOCK_JUMP, 3, SYSTEM},
+                                        {LR_PLAN_SHORT_READS, 4, SYSTEM},
+                                        {LR_PLAN_SHORT_WRITES, 4, SYSTEM},
+                                        {LR_PLAN_INTERRUPTS, 4, SYSTEM},
+                                        {LR_PLAN_NO_MEMORY, 10, MEMORY},
+                                        END};
 const struct lr_odds lr_odds_when[] = {
     {LR_WHEN_TIME, 30, 0}, {LR_WHEN_STEP, 35, 0}, {LR_WHEN_BYTES, 35, 0}, END};
 /* After the beginning, or after a step begins. */
@@ -163,6 +189,11 @@ const struct lr_odds lr_odds_fault_ms[] = {{0, 30, 0},  {1, 30, 0},  {5, 20, 0},
                                            {30, 15, 0}, {500, 5, 0}, END};
 const struct lr_odds lr_odds_undo_ms[] = {
     {0, 60, 0}, {10, 10, 0}, {800, 20, 0}, {3000, 10, 0}, END};
+/* Of what must not last for ever. */
+const struct lr_odds lr_odds_lasts_ms[] = {
+    {10, 30, 0}, {100, 30, 0}, {800, 25, 0}, {3000, 15, 0}, END};
+/* How many parts the net falls into: one of them, and all the others. */
+const struct lr_odds lr_odds_apart[] = {{2, 50, 0}, {3, 30, 0}, {5, 20, 0}, END};
 
 /* ---- links ---- */
 

@@ -28,6 +28,10 @@ enum lr_feature {
     LR_FEATURE_CUTS,     /* links cut, with FIN, RST or half */
     LR_FEATURE_DEATHS,   /* processes that are killed or stopped */
     LR_FEATURE_SILENCE,  /* black holes and hosts off the net */
+    LR_FEATURE_SPOILT,   /* links on which other bytes arrive than were sent */
+    LR_FEATURE_STALLS,   /* links and processes that stand still for a while */
+    LR_FEATURE_SYSTEM,   /* short reads and writes, interrupts, jumps of the wall clock */
+    LR_FEATURE_MEMORY,   /* allocations of roles that fail */
     LR_FEATURE_SLOW,     /* latency, jitter, a narrow link */
     LR_FEATURE_SEGMENTS, /* what is sent comes in pieces */
     LR_FEATURE_COUNT
@@ -75,6 +79,8 @@ extern const struct lr_odds lr_odds_fault[];  /* which */
 extern const struct lr_odds lr_odds_when[];
 extern const struct lr_odds lr_odds_fault_ms[];
 extern const struct lr_odds lr_odds_undo_ms[];
+extern const struct lr_odds lr_odds_lasts_ms[];
+extern const struct lr_odds lr_odds_apart[];
 extern const struct lr_odds lr_odds_latency_us[];
 extern const struct lr_odds lr_odds_jitter_us[];
 extern const struct lr_odds lr_odds_bandwidth[];

@@ -80,6 +80,17 @@ static bool waits_for_others(const struct lr_playing *play, const struct lr_act 
            (account == NULL || account->accepted_at == LR_TIME_NEVER);
 }
 
+/* .. and looks at what was said behind it from then on: LR_TIME_NEVER: it has had its time. */
+static lr_time due_behind_others(const struct lr_playing *play, const struct lr_act *act) {
+    const struct lr_account *account = lr_ledger_account_of_link(play->ledger, act->said.number);
+    bool waited = act->said.law.to != LR_HOST_TRACKER && account != NULL &&
+                  account->accepted_at != LR_TIME_NEVER;
+    lr_time due = !waited ? LR_TIME_NEVER
+                          : lr_time_add(account->accepted_at,
+                                        play->patience.stalled_ns + play->slack_ns + AT_ONCE_NS);
+    return due > lr_playing_now(play) ? due : LR_TIME_NEVER;
+}
+
 static lr_time at_once(const struct lr_playing *play) {
     return lr_time_add(lr_playing_now(play), 2 * play->slack_ns + AT_ONCE_NS);
 }
@@ -123,8 +134,8 @@ static void judge_link(struct lr_playing *play, struct lr_act *act) {
         }
     }
     if (now >= said->due) {
-        said->due = LR_TIME_NEVER;
-        if (!waits_for_others(play, act)) {
+        said->due = due_behind_others(play, act);
+        if (said->due == LR_TIME_NEVER && !waits_for_others(play, act)) {
             lr_playing_find(play, LR_FINDING_LEAKED, "%s: %s does not give up what takes too long",
                             act->party->name, play->seats[said->law.to].party->name);
         }

@@ -22,19 +22,36 @@ const char *lr_plan_key(unsigned int key) {
     return keys[key];
 }
 
-const char *lr_plan_fault_name(unsigned int kind) {
-    static const char *const names[LR_PLAN_FAULT_KINDS] = {
-        [LR_PLAN_NO_FAULT] = "no fault",
-        [LR_PLAN_FIN] = "fin",
-        [LR_PLAN_RST] = "rst",
-        [LR_PLAN_HALF_CLOSE] = "half_close",
-        [LR_PLAN_BLACK_HOLE] = "black_hole",
-        [LR_PLAN_KILL] = "kill",
-        [LR_PLAN_STOP] = "stop",
-        [LR_PLAN_LOSE] = "lose",
-    };
+static const struct lr_plan_fault_row fault_rows[LR_PLAN_FAULT_KINDS] = {
+    [LR_PLAN_NO_FAULT] = {"no fault", LR_FAULT_KINDS, LR_PLAN_OF_NOBODY, false, true},
+    [LR_PLAN_FIN] = {"fin", LR_FAULT_FIN, LR_PLAN_OF_LINK, false, false},
+    [LR_PLAN_RST] = {"rst", LR_FAULT_RST, LR_PLAN_OF_LINK, false, false},
+    [LR_PLAN_HALF_CLOSE] = {"half_close", LR_FAULT_HALF_CLOSE, LR_PLAN_OF_LINK, false, false},
+    [LR_PLAN_BLACK_HOLE] = {"black_hole", LR_FAULT_BLACK_HOLE, LR_PLAN_OF_LINK, false, false},
+    [LR_PLAN_CORRUPT] = {"corrupt_bit", LR_FAULT_CORRUPT_BIT, LR_PLAN_OF_LINK, false, false},
+    [LR_PLAN_CORRUPT_LENGTH] = {"corrupt_length", LR_FAULT_CORRUPT_LENGTH, LR_PLAN_OF_LINK, false,
+                                false},
+    [LR_PLAN_TRUNCATE] = {"truncate", LR_FAULT_TRUNCATE, LR_PLAN_OF_LINK, false, false},
+    [LR_PLAN_GARBAGE] = {"garbage", LR_FAULT_GARBAGE, LR_PLAN_OF_LINK, false, false},
+    [LR_PLAN_STALL] = {"stall", LR_FAULT_STALL, LR_PLAN_OF_LINK, true, false},
+    [LR_PLAN_KILL] = {"kill", LR_FAULT_KILL, LR_PLAN_OF_HOST, false, false},
+    [LR_PLAN_STOP] = {"stop", LR_FAULT_KINDS, LR_PLAN_OF_HOST, false, false},
+    [LR_PLAN_LOSE] = {"lose", LR_FAULT_LOSE, LR_PLAN_OF_HOST, false, false},
+    [LR_PLAN_POWER_OFF] = {"power_off", LR_FAULT_POWER_OFF, LR_PLAN_OF_HOST, false, false},
+    [LR_PLAN_RESTART] = {"restart", LR_FAULT_RESTART, LR_PLAN_OF_SERVICE, false, false},
+    [LR_PLAN_FREEZE] = {"freeze", LR_FAULT_FREEZE, LR_PLAN_OF_SERVICE, true, false},
+    [LR_PLAN_PARTITION] = {"partition", LR_FAULT_PARTITION, LR_PLAN_OF_HOST, false, false},
+    [LR_PLAN_CLOCK_JUMP] = {"clock_jump", LR_FAULT_CLOCK_JUMP, LR_PLAN_OF_HOST, false, true},
+    [LR_PLAN_SHORT_READS] = {"short_reads", LR_FAULT_SHORT_READS, LR_PLAN_OF_HOST, true, true},
+    [LR_PLAN_SHORT_WRITES] = {"short_writes", LR_FAULT_SHORT_WRITES, LR_PLAN_OF_HOST, true, true},
+    [LR_PLAN_INTERRUPTS] = {"interrupts", LR_FAULT_INTERRUPTS, LR_PLAN_OF_HOST, true, true},
+    [LR_PLAN_NO_MEMORY] = {"no_memory", LR_FAULT_NO_MEMORY, LR_PLAN_OF_HOST, true, false},
+    [LR_PLAN_STORM] = {"storm", LR_FAULT_STORM, LR_PLAN_OF_SERVICE, false, false},
+};
+
+const struct lr_plan_fault_row *lr_plan_fault_row(unsigned int kind) {
     LR_ASSERT(kind < LR_PLAN_FAULT_KINDS);
-    return names[kind];
+    return &fault_rows[kind];
 }
 
 unsigned int lr_plan_operations(const struct lr_plan *plan) {

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "explore/lines.h"
+#include "world/fault.h"
 
 enum {
     LR_PLAN_SERVERS_MAX = 6,
@@ -105,12 +106,38 @@ enum lr_plan_fault_kind {
     LR_PLAN_RST,
     LR_PLAN_HALF_CLOSE,
     LR_PLAN_BLACK_HOLE,
-    LR_PLAN_KILL, /* these are of a host; a service comes back when faults stop */
+    LR_PLAN_CORRUPT, /* a bit that is turned round */
+    LR_PLAN_CORRUPT_LENGTH,
+    LR_PLAN_TRUNCATE,
+    LR_PLAN_GARBAGE,
+    LR_PLAN_STALL, /* until |undo_ms| later */
+    LR_PLAN_KILL,  /* these are of a host; a service comes back when faults stop */
     LR_PLAN_STOP,
     LR_PLAN_LOSE, /* off the net, and found when faults stop, or after |undo_ms| */
+    LR_PLAN_POWER_OFF,
+    LR_PLAN_RESTART,     /* of services: comes again at once */
+    LR_PLAN_FREEZE,      /* of services: for |undo_ms| */
+    LR_PLAN_PARTITION,   /* hosts whose numbers leave the same rest by |apart| reach each other */
+    LR_PLAN_CLOCK_JUMP,  /* nothing may come of this one, */
+    LR_PLAN_SHORT_READS, /* .. nor of these */
+    LR_PLAN_SHORT_WRITES,
+    LR_PLAN_INTERRUPTS,
+    LR_PLAN_NO_MEMORY, /* now and then, for |undo_ms| */
+    LR_PLAN_STORM,     /* of services: all links to it are reset */
     LR_PLAN_FAULT_KINDS
 };
-const char *lr_plan_fault_name(unsigned int kind);
+
+/* Who is met. */
+enum lr_plan_subject { LR_PLAN_OF_NOBODY, LR_PLAN_OF_LINK, LR_PLAN_OF_SERVICE, LR_PLAN_OF_HOST };
+
+struct lr_plan_fault_row {
+    const char *name;
+    enum lr_fault_kind kind; /* as the world calls it; of STOP: none */
+    enum lr_plan_subject subject;
+    bool lasts;    /* .. for undo_ms, which is not 0 */
+    bool harmless; /* everything has to go on as if it was not there */
+};
+const struct lr_plan_fault_row *lr_plan_fault_row(unsigned int kind);
 
 /* When a fault comes. */
 enum lr_plan_when {
@@ -130,10 +157,10 @@ struct lr_plan_fault {
     uint8_t from;  /* the host that has opened the link, where it is there already */
     uint8_t actor; /* LR_WHEN_STEP */
     uint8_t step;
-    uint8_t unused;
+    uint8_t apart; /* PARTITION */
     uint16_t bytes;
     uint32_t ms;
-    uint32_t undo_ms; /* LOSE: found again after so long; 0: at the end */
+    uint32_t undo_ms; /* after so long; LOSE, PARTITION: 0: at the end */
 };
 
 struct lr_plan_link {
@@ -162,7 +189,7 @@ bool lr_plan_equal(const struct lr_plan *a, const struct lr_plan *b);
 unsigned int lr_plan_operations(const struct lr_plan *plan);
 /* True where |kind| breaks a link, and not a host. */
 static inline bool lr_plan_is_of_link(unsigned int kind) {
-    return kind >= LR_PLAN_FIN && kind <= LR_PLAN_BLACK_HOLE;
+    return kind >= LR_PLAN_FIN && kind <= LR_PLAN_STALL;
 }
 
 /* For how long everybody waits, as it was told to the roles. */

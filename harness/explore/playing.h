@@ -4,6 +4,7 @@
 #ifndef LR_EXPLORE_PLAYING_H
 #define LR_EXPLORE_PLAYING_H
 
+#include "base/scarce.h"
 #include "explore/peer_law.h"
 #include "explore/run.h"
 #include "scenario/stage.h"
@@ -75,8 +76,10 @@ struct lr_seat {
 enum { LR_PLAYING_HOSTS = LR_HOST_ACTORS + LR_PLAN_ACTORS_MAX };
 
 struct lr_fault_state {
-    struct lr_fault link; /* armed in the world */
-    bool done;            /* carried out; of a link: armed */
+    struct lr_fault link; /* armed in the world; so is |host| */
+    struct lr_host_fault host;
+    struct lr_scarce_alloc scarce; /* NO_MEMORY: what its host is given */
+    bool done;                     /* carried out; of a link: armed */
     bool fired;
     bool undone;
     lr_time at;      /* when it is due; LR_TIME_NEVER: not known yet */
@@ -88,7 +91,8 @@ struct lr_cause_note {
     enum lr_cause cause; /* its client's own doing */
     lr_time at;
     lr_time silent_at; /* nothing more was heard of it from here on; 0: it was */
-    bool disturbed;    /* a fault has met its link */
+    bool disturbed;    /* a fault has met its link, */
+    bool spoilt;       /* .. and has changed what passes there */
 };
 
 struct lr_playing {
@@ -105,12 +109,15 @@ struct lr_playing {
     struct lr_error error; /* what hindered the playing */
     lr_time began;
     uint64_t slack_ns;  /* what the links add to a budget, one way and for what is under way */
-    uint32_t disturbed; /* a bit for each host that was killed, stopped or lost */
+    uint32_t disturbed; /* a bit for each host that a fault has met */
+    uint32_t stopped;   /* of those: actors that have ended by themselves, and nothing else */
     uint32_t cut_off;   /* likewise, for a fault on its link to the tracker */
     bool quiet;         /* nothing has met anybody */
     struct lr_seat seats[LR_PLAYING_HOSTS];
     struct lr_act acts[LR_PLAN_ACTORS_MAX];
     struct lr_fault_state faults[LR_PLAN_FAULTS_MAX];
+    struct lr_host_fault parted[LR_PLAYING_HOSTS];
+    bool is_parted;
     lr_time faults_end;  /* the last one fired, or was undone, then */
     lr_time silence_end; /* by then who was not heard of is given up */
     struct lr_cause_note notes[LR_PLAYING_SESSIONS_MAX];
@@ -165,6 +172,16 @@ void lr_meet_step(struct lr_playing *play, const struct lr_act *act);
 lr_time lr_meet_due(struct lr_playing *play);
 /* Faults stop: what was lost is found, who was killed comes again. */
 LR_NODISCARD enum lr_status lr_meet_undo(struct lr_playing *play);
+/* Something has met somebody; |silent|: who is not heard of is to be given up yet. */
+void lr_meet_noted(struct lr_playing *play, bool silent);
+/* Chance of the fault |number|'s own. */
+struct lr_prng lr_meet_random(const struct lr_playing *play, unsigned int number);
+
+/* ---- meet_host.c ---- */
+enum { LR_MEET_SCARCE_OF = 30 }; /* NO_MEMORY: one allocation in so many fails */
+/* The fault |number|, of a host or service, comes. False: whom it is of has gone. */
+bool lr_meet_host(struct lr_playing *play, unsigned int number);
+void lr_meet_host_undo(struct lr_playing *play, unsigned int number);
 
 /* ---- judge.c ---- */
 /* The session |account| has a cause to end from now on; the first one counts. */

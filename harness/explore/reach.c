@@ -131,21 +131,30 @@ static enum lr_reach_state tracker_state(const struct lr_playing *play) {
 
 /* ---- faults ---- */
 
+/* What a session is to end for, where it is; none where it is to go on, or where that depends on
+ * what was changed. */
 static enum lr_cause cause_of(unsigned int kind, enum lr_reach_role role, bool inside) {
     switch (kind) {
     case LR_PLAN_FIN:
     case LR_PLAN_HALF_CLOSE:
         return inside ? LR_CAUSE_CUT : LR_CAUSE_FIN;
     case LR_PLAN_RST:
+    case LR_PLAN_STORM:
         return LR_CAUSE_RST;
     case LR_PLAN_BLACK_HOLE:
     case LR_PLAN_LOSE:
+    case LR_PLAN_POWER_OFF:
+    case LR_PLAN_PARTITION:
         return LR_CAUSE_SILENCE;
-    default:
+    case LR_PLAN_KILL:
+    case LR_PLAN_STOP:
+    case LR_PLAN_RESTART:
         return role == LR_REACH_TRACKER  ? LR_CAUSE_TRACKER_LOSS
                : role == LR_REACH_SERVER ? LR_CAUSE_SERVER_LOSS
                : kind == LR_PLAN_KILL    ? LR_CAUSE_DEATH
                                          : LR_CAUSE_CLOSE;
+    default:
+        return LR_CAUSE_NONE;
     }
 }
 

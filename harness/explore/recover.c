@@ -339,6 +339,19 @@ static void audit_memory(struct lr_playing *play) {
     }
 }
 
+/* Who stood still for a while has done nothing meanwhile. */
+static void set_patience(struct lr_playing *play) {
+    struct lr_ledger_patience patience = lr_ledger_patience_default;
+    for (unsigned int i = 0; i < play->plan->fault_count; i++) {
+        uint64_t stood_ns = play->plan->faults[i].undo_ms * LR_MS;
+        patience.late_ns += stood_ns;
+        patience.expired_ns += stood_ns;
+    }
+    if (play->stage->disturbed) {
+        lr_ledger_set_patience(play->ledger, &patience);
+    }
+}
+
 enum lr_status lr_recover(struct lr_playing *play) {
     const struct lr_plan_patience *patience = &play->patience;
     if (!look_at_clients(play)) {
@@ -359,6 +372,7 @@ enum lr_status lr_recover(struct lr_playing *play) {
     }
     status = probe_all(play);
     if (status == LR_OK) {
+        set_patience(play);
         lr_stage_audit(play->stage, &play->result);
         audit_memory(play);
     }

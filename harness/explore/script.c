@@ -183,13 +183,14 @@ static void say_cast(struct lr_scripting *script) {
 
 /* ---- faults ---- */
 
-static void say_fault(struct lr_scripting *script, const struct lr_plan_fault *fault) {
-    static const char *const sides[] = {"to_service", "from_service", "both"};
+/* Of a host or service: by the word of its own, where there is one. */
+static void say_host_fault(struct lr_scripting *script, const struct lr_plan_fault *fault) {
+    const struct lr_plan_fault_row *row = lr_plan_fault_row(fault->kind);
     char name[LR_SCRIPT_NAME_MAX];
-    char from[LR_SCRIPT_NAME_MAX];
+    bool by_chance = fault->kind >= LR_PLAN_SHORT_READS && fault->kind <= LR_PLAN_NO_MEMORY;
     lr_scripting_name(script, fault->host, name);
-    if (!lr_plan_is_of_link(fault->kind)) {
-        lr_scripting_say(script, "attempt(%s.%s, %s)", name, lr_plan_fault_name(fault->kind), name);
+    if (fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP || fault->kind == LR_PLAN_LOSE) {
+        lr_scripting_say(script, "attempt(%s.%s, %s)", name, row->name, name);
         if (fault->undo_ms != 0) {
             lr_scripting_say(script,
                              "; w:spawn(function() w:pass(\"%ums\"); attempt(%s.find, %s) end)",
@@ -197,16 +198,54 @@ static void say_fault(struct lr_scripting *script, const struct lr_plan_fault *f
         }
         return;
     }
+    /* What sets hosts apart is taken back at the end. */
+    lr_scripting_say(script, fault->kind == LR_PLAN_PARTITION ? "parted = parted or " : "");
+    lr_scripting_say(script, "attempt(w.fault, w, { on = %s, kind = \"%s\"", name, row->name);
+    if (fault->undo_ms != 0) {
+        lr_scripting_say(script, ", lasts = \"%ums\"", fault->undo_ms);
+    }
+    if (by_chance) {
+        lr_scripting_say(script, ", chance = { 1, %u }",
+                         fault->kind == LR_PLAN_NO_MEMORY ? LR_MEET_SCARCE_OF : 2U);
+    }
+    if (fault->kind == LR_PLAN_PARTITION) {
+        lr_scripting_say(script, ", with = {");
+        for (unsigned int i = fault->host % fault->apart;
+             i < (unsigned int)LR_HOST_ACTORS + script->plan->actor_count; i += fault->apart) {
+            if (i != fault->host && (i <= script->plan->server_count || i >= LR_HOST_ACTORS)) {
+                lr_scripting_name(script, i, name);
+                lr_scripting_say(script, " %s,", name);
+            }
+        }
+        lr_scripting_say(script, " }");
+    }
+    lr_scripting_say(script, " })");
+}
+
+static void say_fault(struct lr_scripting *script, const struct lr_plan_fault *fault) {
+    static const char *const sides[] = {"to_service", "from_service", "both"};
+    const struct lr_plan_fault_row *row = lr_plan_fault_row(fault->kind);
+    char name[LR_SCRIPT_NAME_MAX];
+    char from[LR_SCRIPT_NAME_MAX];
+    char lasts[32] = "";
+    if (row->subject != LR_PLAN_OF_LINK) {
+        say_host_fault(script, fault);
+        return;
+    }
+    if (fault->undo_ms != 0) {
+        (void)snprintf(lasts, sizeof lasts, ", lasts = \"%ums\"", fault->undo_ms);
+    }
+    lr_scripting_name(script, fault->host, name);
     if (fault->when == LR_WHEN_BYTES) {
-        lr_scripting_say(script, "w:fault { on = %s, kind = \"%s\", after = %u, side = \"%s\" }",
-                         name, lr_plan_fault_name(fault->kind), fault->bytes, sides[fault->side]);
+        lr_scripting_say(script, "w:fault { on = %s, kind = \"%s\", after = %u, side = \"%s\"%s }",
+                         name, row->name, fault->bytes, sides[fault->side], lasts);
         return;
     }
     lr_scripting_name(script, fault->from, from);
     lr_scripting_say(script,
                      "attempt(function() w:fault { on = w:link(%s, %s), kind = \"%s\", side = "
-                     "\"%s\" } end)",
-                     from, name, lr_plan_fault_name(fault->kind), sides[fault->side]);
+                     "\"%s\"%s } end)",
+                     from, name, row->name, sides[fault->side], lasts);
 }
 
 static void say_fault_in(struct lr_scripting *script, const struct lr_plan_fault *fault,
@@ -251,7 +290,11 @@ static void say_undo(struct lr_scripting *script) {
         if (fault->kind == LR_PLAN_LOSE && fault->undo_ms == 0) {
             lr_scripting_say(script, "    attempt(%s.find, %s)\n", name, name);
         }
-        if ((fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP) &&
+        if (fault->kind == LR_PLAN_PARTITION && fault->undo_ms == 0) {
+            lr_scripting_say(script, "    if parted then attempt(parted.undo, parted) end\n");
+        }
+        if ((fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP ||
+             fault->kind == LR_PLAN_POWER_OFF) &&
             fault->host < LR_HOST_ACTORS) {
             gone |= UINT32_C(1) << fault->host;
         }
@@ -343,7 +386,7 @@ enum lr_status lr_script_write(const struct lr_plan *plan, const struct lr_scrip
                               "  run = function(w)\n");
     say_network(&script);
     say_cast(&script);
-    lr_scripting_say(&script, "    local tasks = {}\n");
+    lr_scripting_say(&script, "    local tasks, parted = {}, nil\n");
     say_timed_faults(&script);
     for (unsigned int i = 0; i < plan->actor_count; i++) {
         lr_scripting_actor(&script, i);

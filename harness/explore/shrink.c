@@ -63,12 +63,65 @@ static bool drop_faults(struct trial *trial) {
     return smaller;
 }
 
+/* To a step of the one whose link it is, so that nobody else need be there. */
+static bool move_fault(struct trial *trial, unsigned int number) {
+    const struct lr_plan_fault *fault = &trial->plan->faults[number];
+    unsigned int actor = fault->from - (unsigned int)LR_HOST_ACTORS;
+    if (fault->when != LR_WHEN_STEP || !lr_plan_is_of_link(fault->kind) ||
+        fault->from < LR_HOST_ACTORS || fault->actor == actor) {
+        return false;
+    }
+    for (unsigned int step = trial->plan->actors[actor].count; step-- > 0;) {
+        trial->next = *trial->plan;
+        trial->next.faults[number].actor = (uint8_t)actor;
+        trial->next.faults[number].step = (uint8_t)step;
+        if (take(trial)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool move_faults(struct trial *trial) {
+    bool moved = false;
+    for (unsigned int i = 0; i < trial->plan->fault_count; i++) {
+        moved |= move_fault(trial, i);
+    }
+    return moved;
+}
+
+/* What was to meet server |from| meets |to|. */
+static void move_to_server(struct lr_plan *plan, unsigned int from, unsigned int to) {
+    for (unsigned int i = 0; i < plan->fault_count; i++) {
+        struct lr_plan_fault *fault = &plan->faults[i];
+        if (fault->host == LR_HOST_SERVERS + from) {
+            fault->host = (uint8_t)(LR_HOST_SERVERS + to);
+        }
+    }
+}
+
+/* With its faults, or without them. */
+static bool drop_server(struct trial *trial, unsigned int server) {
+    trial->next = *trial->plan;
+    lr_plan_drop_server(&trial->next, server);
+    if (take(trial)) {
+        return true;
+    }
+    for (unsigned int other = 0; other < trial->plan->server_count; other++) {
+        trial->next = *trial->plan;
+        move_to_server(&trial->next, server, other);
+        lr_plan_drop_server(&trial->next, server);
+        if (other != server && take(trial)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool drop_servers(struct trial *trial) {
     bool smaller = false;
     for (unsigned int i = trial->plan->server_count; i-- > 0 && trial->plan->server_count > 1;) {
-        trial->next = *trial->plan;
-        lr_plan_drop_server(&trial->next, i);
-        smaller |= take(trial);
+        smaller |= drop_server(trial, i);
     }
     return smaller;
 }
@@ -127,7 +180,8 @@ static bool lessen_steps(struct trial *trial) {
     }
     for (unsigned int i = 0; i < trial->plan->fault_count; i++) {
         smaller |= lessen(trial, &trial->plan->faults[i].ms, 0);
-        smaller |= lessen(trial, &trial->plan->faults[i].undo_ms, 0);
+        bool lasts = lr_plan_fault_row(trial->plan->faults[i].kind)->lasts;
+        smaller |= lessen(trial, &trial->plan->faults[i].undo_ms, lasts ? 10 : 0);
     }
     return smaller;
 }
@@ -190,6 +244,7 @@ static bool make_plain(struct trial *trial) {
 static bool shrink_once(struct trial *trial) {
     bool smaller = drop_actors(trial);
     smaller |= drop_faults(trial);
+    smaller |= move_faults(trial);
     smaller |= drop_servers(trial);
     for (unsigned int i = trial->plan->actor_count; i-- > 0;) {
         smaller |= drop_steps(trial, i);

@@ -44,7 +44,7 @@ static void put_finding(struct lr_writer *writer, const struct lr_tally_finding 
 static void put_tuple(struct lr_writer *writer, const struct lr_reach_tuple *tuple) {
     put_text(writer, "{", "role", lr_reach_role_name(tuple->role));
     put_text(writer, ", ", "state", lr_reach_state_name(tuple->state));
-    put_text(writer, ", ", "fault", lr_plan_fault_name(tuple->fault));
+    put_text(writer, ", ", "fault", lr_plan_fault_row(tuple->fault)->name);
     put_text(writer, ", ", "cause", lr_cause_name(tuple->cause));
 }
 
@@ -148,11 +148,18 @@ static bool find_name(const char *text, const char *(*name_of)(unsigned int inde
     return false;
 }
 
+static const char *fault_name(unsigned int kind) {
+    return lr_plan_fault_row(kind)->name;
+}
+
+static const char *cause_name(unsigned int cause) {
+    return lr_cause_name((enum lr_cause)cause);
+}
+
 static bool get_tuple(const struct lr_json *value, struct lr_tally *tally) {
     char texts[4][64];
     static const char *const names[] = {"role", "state", "fault", "cause"};
     struct lr_reach_tuple tuple;
-    enum lr_cause cause;
     uint64_t count;
     for (size_t i = 0; i < LR_COUNT_OF(texts); i++) {
         if (!get_text(value, names[i], texts[i], sizeof texts[i])) {
@@ -161,11 +168,11 @@ static bool get_tuple(const struct lr_json *value, struct lr_tally *tally) {
     }
     if (!find_name(texts[0], lr_reach_role_name, LR_REACH_ROLES, &tuple.role) ||
         !find_name(texts[1], lr_reach_state_name, LR_REACH_STATES, &tuple.state) ||
-        !find_name(texts[2], lr_plan_fault_name, LR_PLAN_FAULT_KINDS, &tuple.fault) ||
-        !lr_cause_of(lr_text_of(texts[3]), &cause) || !get_number(value, "count", &count)) {
+        !find_name(texts[2], fault_name, LR_PLAN_FAULT_KINDS, &tuple.fault) ||
+        !find_name(texts[3], cause_name, LR_CAUSE_COUNT, &tuple.cause) ||
+        !get_number(value, "count", &count)) {
         return false;
     }
-    tuple.cause = cause;
     *lr_reach_at(&tally->reach, &tuple) += count;
     return true;
 }

@@ -113,23 +113,24 @@ Test(explore_run, no_memory_loses_nothing) {
     lr_test_each_failure(run_small, NULL);
 }
 
-/* The first seed that shows the bug by more than a delay: what is late by milliseconds, who knows
- * the plan sees, and a scenario does not. */
+/* The first seed from |*seed| on that shows the bug by more than a delay: what is late by
+ * milliseconds, who knows the plan sees, and a scenario does not. */
 static struct lr_explored find_bug(uint64_t *seed) {
     struct lr_explored out = {.finding_count = 0};
-    for (*seed = 1;
-         (out.finding_count == 0 || strncmp(out.findings[0].text, "late", 4) == 0) && *seed < 500;
-         (*seed)++) {
+    uint64_t end = *seed + 500;
+    do {
         lr_generate(&plan, *seed);
         out = play(&plan, false);
-    }
+        (*seed)++;
+    } while (*seed < end &&
+             (out.finding_count == 0 || strncmp(out.findings[0].text, "late", 4) == 0));
     (*seed)--;
     cr_assert_gt(out.finding_count, 0U, "no seed shows the bug");
     return out;
 }
 
 Test(explore_run, a_planted_bug_is_found_and_shrunk_to_little) {
-    uint64_t seed;
+    uint64_t seed = 1;
     struct lr_error error = {.code = LR_OK};
     deaf = true;
     struct lr_explored out = find_bug(&seed);
@@ -147,21 +148,30 @@ Test(explore_run, a_planted_bug_is_found_and_shrunk_to_little) {
     cr_expect_eq(play(&plan, false).finding_count, 0U, "without the bug it is still found");
 }
 
-Test(explore_run, a_planted_bug_is_written_as_a_scenario_that_repeats_it) {
-    uint64_t seed;
+/* What |out| has found from |seed|, as a scenario that is played. */
+static bool repeats(const struct lr_explored *out, uint64_t seed, const char *folder) {
     struct lr_error error = {.code = LR_OK};
-    struct lr_tally_finding finding = {.count = 1};
-    char folder[] = "/tmp/lastref-explore-XXXXXX";
-    cr_assert_not_null(mkdtemp(folder));
-    deaf = true;
-    struct lr_explored out = find_bug(&seed);
-    finding.seed = seed;
-    (void)snprintf(finding.text, sizeof finding.text, "%s", out.findings[0].text);
-    memcpy(finding.fingerprint, out.findings[0].fingerprint, sizeof finding.fingerprint);
+    struct lr_tally_finding finding = {.count = 1, .seed = seed};
+    (void)snprintf(finding.text, sizeof finding.text, "%s", out->findings[0].text);
+    memcpy(finding.fingerprint, out->findings[0].fingerprint, sizeof finding.fingerprint);
     cr_assert_eq(lr_batch_shrink(&finding, folder, lr_alloc_system(), &error), LR_OK, "%s",
                  error.text);
-    cr_expect(finding.repeats, "%s does not fail", finding.file);
-    cr_expect_leq(finding.operations, 6U);
+    cr_expect_leq(finding.operations, 6U, "%s", finding.file);
     cr_assert_eq(unlink(finding.file), 0);
+    return finding.repeats;
+}
+
+/* Most do: which server a client gets may be another one there. */
+Test(explore_run, planted_bugs_are_written_as_scenarios_that_repeat_them) {
+    char folder[] = "/tmp/lastref-explore-XXXXXX";
+    unsigned int repeated = 0;
+    uint64_t seed = 1;
+    cr_assert_not_null(mkdtemp(folder));
+    deaf = true;
+    for (int i = 0; i < 8; i++, seed++) {
+        struct lr_explored out = find_bug(&seed);
+        repeated += repeats(&out, seed, folder);
+    }
+    cr_expect_geq(repeated, 5U, "%u", repeated);
     cr_assert_eq(rmdir(folder), 0);
 }

@@ -135,7 +135,7 @@ Test(explore_tally, what_was_reached_is_not_called_impossible) {
         bool reached = *lr_reach_at(&whole.reach, &tuple) > 0;
         cr_expect(!reached || lr_impossible(&tuple) == NULL, "%s, %s, %s, %s: %s",
                   lr_reach_role_name(tuple.role), lr_reach_state_name(tuple.state),
-                  lr_plan_fault_name(tuple.fault), lr_cause_name(tuple.cause),
+                  lr_plan_fault_row(tuple.fault)->name, lr_cause_name(tuple.cause),
                   lr_impossible(&tuple));
     } while (lr_reach_next(&tuple));
 }
