@@ -17,9 +17,15 @@ static void fill(struct lr_alloc *alloc, void *context) {
     enum lr_status expected = lr_case_result_expect(&result, &expectation);
     expectation.held = true;
     enum lr_status again = lr_case_result_expect(&result, &expectation);
-    (void)lr_result_lines_add(alloc, &result.findings, 5, "%s %d", "line", 1);
-    (void)lr_result_lines_add(alloc, &result.findings, 6, "%s", "another");
-    cr_assert_eq(result.findings.count + result.findings.lost, 2U);
+    struct lr_result_lines *const lines[] = {&result.findings, &result.receipts, &result.sessions,
+                                             &result.timeline, &result.told};
+    for (size_t i = 0; i < LR_COUNT_OF(lines); i++) {
+        enum lr_status one = lr_result_lines_add(alloc, lines[i], 5, "%s %d", "line", 1);
+        enum lr_status two = lr_result_lines_add(alloc, lines[i], 6, "%s", "another");
+        cr_assert_eq(lines[i]->count + lines[i]->lost, 2U);
+        cr_assert_eq(lines[i]->lost, (one == LR_ENOMEM ? 1U : 0U) + (two == LR_ENOMEM ? 1U : 0U));
+        cr_assert(lines[i]->lost == 0 || !lr_test_must_succeed(alloc));
+    }
     if (lr_test_must_succeed(alloc)) {
         cr_assert_eq(expected, LR_OK);
         cr_assert_eq(again, LR_OK);

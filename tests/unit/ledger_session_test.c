@@ -470,6 +470,22 @@ Test(ledger_session, bytes_that_do_not_decode_are_one_finding_a_direction) {
     end();
 }
 
+/* While a grant is unused a link waits for its handshake to say whose it is; one that says what is
+ * no handshake is a session of its own. */
+Test(ledger_session, of_a_link_without_a_handshake_is_one_all_the_same) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_grant(&rig, lr_rig_request(&rig, "c1", 5001, 1), "test:0.1");
+    uint32_t link = lr_rig_connect(&rig, "c2", 5002, "s1");
+    cr_assert_null(lr_ledger_account_of_link(rig.ledger, link));
+    lr_rig_word(&rig, link, LR_TO_SERVICE, 1);
+    cr_assert_not_null(lr_ledger_account_of_link(rig.ledger, link));
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
+    cr_assert_eq(rig.findings[0].session, lr_ledger_account_of_link(rig.ledger, link)->number);
+    end();
+}
+
 Test(ledger_session, of_which_the_client_becomes_known_later_gets_its_name) {
     open_session("");
     struct lr_endpoint known = {.host = "program", .address = "127.0.0.1:5002", .pid = 4711};
