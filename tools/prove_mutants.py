@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shows that each mutant of mocks/mutants is found, by whom first, after how long, and as what.
 
-usage: prove_mutants.py [--check | --first | --by FINDER] [--jobs N] [--cap SECONDS] [--work DIR] [--json FILE]
-                        [--markdown FILE] [PATCH..]
+usage: prove_mutants.py [--check | --first | --by FINDER] [--jobs N] [--cap SECONDS] [--work DIR]
+                        [--json FILE] [--markdown FILE] [PATCH..]
 
 --check: only that each patch applies as it stands, and that README.md names them all; a second.
 --first: each mutant until its first finder: what its patch names, and where that fails the other finders.

@@ -19,6 +19,17 @@ void lr_outbox_drop(struct lr_outbox *outbox, struct lr_command *command) {
     }
 }
 
+size_t lr_outbox_run(struct lr_command *commands, size_t count,
+                     struct lr_buf *buffers[LR_OUTBOX_RUN_MAX]) {
+    size_t run = 0;
+    while (run < count && run < LR_OUTBOX_RUN_MAX && commands[run].kind == LR_COMMAND_SEND &&
+           commands[run].conn == commands[0].conn) {
+        buffers[run] = &commands[run].bytes;
+        run++;
+    }
+    return run;
+}
+
 void lr_outbox_deinit(struct lr_outbox *outbox) {
     for (size_t i = 0; i < outbox->count; i++) {
         lr_outbox_drop(outbox, &outbox->commands[i]);

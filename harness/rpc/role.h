@@ -110,6 +110,8 @@ struct lr_command {
     };
 };
 
+enum { LR_OUTBOX_RUN_MAX = 16 }; /* sends in a row that go out together */
+
 /* The commands that wait for the world. For each connection that lives, room for its end (close or
  * reset) is kept free, so giving a connection up never fails. */
 struct lr_outbox {
@@ -149,6 +151,10 @@ void lr_outbox_ended(struct lr_outbox *outbox);
 /* The |*count| commands that wait, in order, borrowed until lr_outbox_return. The world carries
  * them out, taking over what they own; meanwhile no event is handed to the role. */
 struct lr_command *lr_outbox_take(struct lr_outbox *outbox, size_t *count);
+/* The SENDs for one connection that |commands| begins with: their bytes, to go out together.
+ * Returns how many. */
+size_t lr_outbox_run(struct lr_command *commands, size_t count,
+                     struct lr_buf *buffers[LR_OUTBOX_RUN_MAX]);
 /* Frees what |command|, which was taken, still owns. */
 void lr_outbox_drop(struct lr_outbox *outbox, struct lr_command *command);
 /* Ends lr_outbox_take: the outbox is empty. */

@@ -164,13 +164,8 @@ static struct lr_host_conn *find_conn(struct lr_live_host *host, lr_conn number)
 
 /* Sends in a row on one connection go out together. Returns how many they are. */
 static size_t do_sends(struct lr_live_host *host, struct lr_command *commands, size_t count) {
-    struct lr_buf *buffers[LR_SEND_RUN_MAX];
-    size_t run = 0;
-    while (run < count && run < LR_SEND_RUN_MAX && commands[run].kind == LR_COMMAND_SEND &&
-           commands[run].conn == commands[0].conn) {
-        buffers[run] = &commands[run].bytes;
-        run++;
-    }
+    struct lr_buf *buffers[LR_OUTBOX_RUN_MAX];
+    size_t run = lr_outbox_run(commands, count, buffers);
     struct lr_host_conn *conn = find_conn(host, commands[0].conn);
     if (conn == NULL) { /* its end has not reached the role yet */
         for (size_t i = 0; i < run; i++) {

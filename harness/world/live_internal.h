@@ -13,7 +13,6 @@ enum {
     LR_READ_SIZE = 256 * 1024, /* one read of the loop; shared by all connections */
     LR_ADDRESS_TEXT_MAX = 64,  /* "[ffff:..]:65535" */
     LR_LISTEN_BACKLOG = 511,   /* what servers of many clients commonly ask for */
-    LR_SEND_RUN_MAX = 16,      /* sends in a row that go out in one system call */
     LR_SERVICES_MAX = 1024     /* foreign services of a world */
 };
 

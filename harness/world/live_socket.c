@@ -276,7 +276,7 @@ static void queue(struct lr_socket *socket, struct lr_buf *buffer) {
 
 /* One system call for all buffers; what it took is consumed. False: the socket has failed. */
 static bool try_send(struct lr_socket *socket, struct lr_buf **buffers, size_t count) {
-    uv_buf_t parts[LR_SEND_RUN_MAX];
+    uv_buf_t parts[LR_OUTBOX_RUN_MAX];
     size_t first = lr_buf_size(buffers[0]);
     size_t room =
         socket->tapped ? socket->ops->room(socket, lr_buf_data(buffers[0]), first) : SIZE_MAX;
@@ -307,7 +307,7 @@ static bool try_send(struct lr_socket *socket, struct lr_buf **buffers, size_t c
 }
 
 void lr_socket_send(struct lr_socket *socket, struct lr_buf **buffers, size_t count) {
-    LR_ASSERT(count > 0 && count <= LR_SEND_RUN_MAX);
+    LR_ASSERT(count > 0 && count <= LR_OUTBOX_RUN_MAX);
     bool alive = !socket->closing && !socket->shut;
     if (alive && socket->first == NULL && !socket->frozen) {
         alive = try_send(socket, buffers, count) && !socket->shut;

@@ -6,10 +6,7 @@
 
 #include "base/assert.h"
 
-enum {
-    EVENTS_A_TURN_MAX = 512, /* then the others have their turn, too */
-    SEND_RUN_MAX = 16        /* sends in a row that go out together */
-};
+enum { EVENTS_A_TURN_MAX = 512 }; /* then the others have their turn, too */
 
 /* A number for which there was not even the memory of a record: it is kept where the address of its
  * command was. */
@@ -215,21 +212,10 @@ static void deliver_refused(struct lr_sim_host *host) {
 
 /* Returns how many in a row they were. */
 static size_t do_sends(struct lr_sim_host *host, struct lr_command *commands, size_t count) {
-    struct lr_buf *buffers[SEND_RUN_MAX];
-    size_t run = 0;
-    while (run < count && run < SEND_RUN_MAX && commands[run].kind == LR_COMMAND_SEND &&
-           commands[run].conn == commands[0].conn) {
-        buffers[run] = &commands[run].bytes;
-        run++;
-    }
+    struct lr_buf *buffers[LR_OUTBOX_RUN_MAX];
+    size_t run = lr_outbox_run(commands, count, buffers);
     struct lr_sim_end *end = lr_sim_host_find_end(host, commands[0].conn);
-    if (end == NULL) { /* its end has not reached the role yet */
-        for (size_t i = 0; i < run; i++) {
-            lr_buf_deinit(buffers[i]);
-        }
-        return run;
-    }
-    if (!lr_sim_conn_call(end)) {
+    if (end == NULL || !lr_sim_conn_call(end)) { /* its end has not reached the role yet */
         for (size_t i = 0; i < run; i++) {
             lr_buf_deinit(buffers[i]);
         }
