@@ -146,6 +146,10 @@ static void refuse(struct lr_tracker *tracker, struct lr_tracker_conn *conn, enu
     lr_trace_emit(&tracker->role.env.trace, now, kind, conn->number,
                   LR_ADDRESS_TEXT_FORMAT " is disconnected: %s",
                   LR_ADDRESS_TEXT_WORDS(conn->ip, conn->port), why);
+    if (conn->phase == LR_TRACKER_PAUSED) { /* it would read neither an answer nor our FIN */
+        end_conn(tracker, conn, ENDING_RESET, now);
+        return;
+    }
     struct lr_buf answer;
     lr_buf_init(&answer, tracker->role.env.alloc);
     if (status == LR_ENOTSUP || status == LR_ENOMEM ||

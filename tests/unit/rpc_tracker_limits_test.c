@@ -310,19 +310,22 @@ RIG_CASE(tracker_limits, gives_the_server_of_a_peer_that_does_not_read_to_the_ne
 
 enum { MANY = 20000, QUESTION_SIZE = 7, FLOOD_BYTES_MAX = 4 * 1024 * 1024 };
 
-static void fill(uint8_t *questions) {
+static uint8_t questions[MANY * QUESTION_SIZE];
+
+/* Who does not read, and has |questions| to ask. */
+static lr_link join_deaf(struct tracker_rig *rig) {
     for (size_t i = 0; i < MANY; i++) {
         memcpy(questions + QUESTION_SIZE * i, "\x03\0\0\0[1]", QUESTION_SIZE);
     }
+    lr_link peer = rig_join(rig, "127.0.0.1");
+    set_window(rig, peer, 0);
+    return peer;
 }
 
 static void flood(struct tracker_rig *rig) {
-    static uint8_t questions[MANY * QUESTION_SIZE];
-    fill(questions);
-    lr_link peer = rig_join(rig, "127.0.0.1");
+    lr_link peer = join_deaf(rig);
     lr_link other = rig_join(rig, "127.0.0.2");
     size_t before = rig->counting.live_bytes;
-    set_window(rig, peer, 0);
     lr_driver_feed(rig->driver, peer, questions, sizeof questions);
     cr_assert(lr_driver_paused(rig->driver, peer));
     cr_assert_lt(rig->counting.live_bytes - before, FLOOD_BYTES_MAX);
@@ -343,10 +346,7 @@ Test(tracker_limits, pauses_a_peer_that_does_not_read_and_then_answers_all) {
 }
 
 static void flood_and_stay_deaf(struct tracker_rig *rig) {
-    static uint8_t questions[MANY * QUESTION_SIZE];
-    fill(questions);
-    lr_link peer = rig_join(rig, "127.0.0.1");
-    set_window(rig, peer, 0);
+    lr_link peer = join_deaf(rig);
     lr_driver_feed(rig->driver, peer, questions, sizeof questions);
     lr_driver_advance(rig->driver, 30 * LR_SECOND);
     cr_assert(lr_driver_ended(rig->driver, peer));
@@ -358,8 +358,7 @@ Test(tracker_limits, gives_up_on_a_paused_peer_that_stays_deaf) {
 
 static void ask_without_reading(struct tracker_rig *rig) {
     enum { ANSWER_SIZE = 5 };
-    lr_link peer = rig_join(rig, "127.0.0.1");
-    set_window(rig, peer, 0);
+    lr_link peer = join_deaf(rig);
     for (int i = 0; i < 4; i++) { /* 20 bytes of answers are as many as may wait */
         rig_say(rig, peer, "[1]");
     }
@@ -376,15 +375,30 @@ Test(tracker_limits, bounds_the_answers_that_one_peer_has_not_read) {
     rig_once(ask_without_reading, &options);
 }
 
+/* Memory is short for what a paused peer has sent: a FIN would wait behind what it does not read.
+ */
+static void send_on_to_a_poor_tracker(struct tracker_rig *rig) {
+    unsigned int resets = 0;
+    for (uint64_t n = 1; n <= 20; n++) {
+        lr_link peer = join_deaf(rig);
+        rig->counting.fail_at = rig->counting.calls + n;
+        lr_driver_feed(rig->driver, peer, questions, (size_t)3 * QUESTION_SIZE);
+        rig->counting.fail_at = 0;
+        resets += lr_driver_saw_reset(rig->driver, peer);
+    }
+    cr_assert_geq(resets, 1U);
+}
+
+Test(tracker_limits, resets_a_paused_peer_that_it_has_no_memory_for) {
+    struct lr_tracker_options options = lr_tracker_options_default;
+    options.unsent_bytes_max = 1;
+    rig_once(send_on_to_a_poor_tracker, &options);
+}
+
 /* Three questions in one piece: the first answer makes the peer wait, the rest has to be kept. */
 static void send_on_while_paused(struct tracker_rig *rig) {
-    uint8_t questions[3 * QUESTION_SIZE];
-    for (size_t i = 0; i < 3; i++) {
-        memcpy(questions + QUESTION_SIZE * i, "\x03\0\0\0[1]", QUESTION_SIZE);
-    }
-    lr_link peer = rig_join(rig, "127.0.0.1");
-    set_window(rig, peer, 0);
-    lr_driver_feed(rig->driver, peer, questions, sizeof questions);
+    lr_link peer = join_deaf(rig);
+    lr_driver_feed(rig->driver, peer, questions, (size_t)3 * QUESTION_SIZE);
     bool room = rig->options.backlog_bytes_max >= (size_t)2 * QUESTION_SIZE;
     cr_assert_eq(lr_driver_ended(rig->driver, peer), !room);
     cr_assert_eq(rig->events[LR_TRACE_LIMIT], room ? 0 : 1);
