@@ -142,6 +142,13 @@ static lr_time end_due(const struct lr_ledger_session *session,
     return due < account->accepted_at ? account->accepted_at : due;
 }
 
+/* When a tracker could take what it was seen to take at |seen|: it may have stood still before. */
+static lr_time could_take(const struct lr_ledger_session *session, lr_time seen) {
+    const struct lr_ledger_link *link = session->renewal->link;
+    lr_time woken = link->ledger->woken_at;
+    return seen >= woken && woken > link->registered_at ? woken : link->registered_at;
+}
+
 /* When a release by |due| is seen at the latest. Where the server's own end of the link does not
  * show it, that is when it can offer itself: at a tracker that it is registered at, or to somebody
  * who tries. */
@@ -156,7 +163,7 @@ static lr_time latest_sight(const struct lr_ledger_session *session, lr_time due
         return account->released_at; /* nobody asked before */
     }
     lr_time from =
-        session->renewal != NULL ? session->renewal->link->registered_at : account->tried_at;
+        session->renewal != NULL ? could_take(session, account->released_at) : account->tried_at;
     return from > due ? from : due;
 }
 
@@ -169,8 +176,8 @@ static void audit_slot(const struct audit *audit, const struct lr_ledger_session
         return;
     }
     lr_time over = unused ? account->granted_at : account->released_at;
-    lr_time registered = session->renewal->link->registered_at;
-    lr_time can = over > registered ? over : registered;
+    lr_time taken = could_take(session, account->requestable_at);
+    lr_time can = over > taken ? over : taken;
     uint64_t allowed = audit->ledger->patience.return_ns;
     if (unused && allowed != LR_TIME_NEVER) {
         allowed = AUDIT_UNUSED_NS;
@@ -249,6 +256,19 @@ static void audit_session(const struct audit *audit, const struct lr_ledger_sess
     }
 }
 
+static bool is_nameless(const struct lr_ledger_link *link) {
+    return link->plane == LR_PLANE_DATA && link->open && link->session == 0 &&
+           !link->scripted[LR_FROM_SERVICE];
+}
+
+size_t lr_ledger_nameless_count(const struct lr_ledger *ledger) {
+    size_t count = 0;
+    for (size_t i = 0; i < ledger->link_count; i++) {
+        count += is_nameless(ledger->links[i]);
+    }
+    return count;
+}
+
 void lr_ledger_set_patience(struct lr_ledger *ledger, const struct lr_ledger_patience *patience) {
     ledger->patience = *patience;
 }
@@ -270,8 +290,7 @@ void lr_ledger_audit(const struct lr_ledger *ledger, lr_time now,
     for (size_t i = 0; i < ledger->link_count; i++) {
         const struct lr_ledger_link *link = ledger->links[i];
         char ago[32];
-        if (link->plane == LR_PLANE_DATA && link->open && link->session == 0 &&
-            !link->scripted[LR_FROM_SERVICE]) {
+        if (is_nameless(link)) {
             report(&audit, LR_FINDING_LEAKED, 0,
                    "%s is connected to %s for %s and has not said for which session", link->client,
                    link->service, lr_text_duration(ago, sizeof ago, now - link->opened_at));

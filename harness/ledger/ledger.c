@@ -180,6 +180,10 @@ void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, i
     }
 }
 
+void lr_ledger_host_woken(struct lr_ledger *ledger, lr_time at) {
+    ledger->woken_at = at;
+}
+
 /* ---- causes ---- */
 
 static const char *const cause_names[LR_CAUSE_COUNT] = {

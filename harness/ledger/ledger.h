@@ -62,6 +62,8 @@ void lr_ledger_link_fault(struct lr_ledger *ledger, lr_time at, uint32_t number,
  * are not the protocol's, nor of what is answered to them. How its sessions end is judged as ever.
  */
 void lr_ledger_link_spoiled(struct lr_ledger *ledger, uint32_t number);
+/* A host that stood still, or was off the net, goes on: what it was told meanwhile it reads now. */
+void lr_ledger_host_woken(struct lr_ledger *ledger, lr_time at);
 /* A foreign program started or ended, or, with |pid| 0, a server of ours. */
 void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, int64_t pid,
                        bool running);
@@ -150,6 +152,8 @@ const struct lr_account *lr_ledger_account(const struct lr_ledger *ledger, uint3
 /* The session on a data link, or of a waiting or granted REQUEST of a control link; NULL: none. */
 const struct lr_account *lr_ledger_account_of_link(const struct lr_ledger *ledger, uint32_t link);
 
+/* How many connections to servers are open that have not said for which session. */
+size_t lr_ledger_nameless_count(const struct lr_ledger *ledger);
 /* The newest link that neither side has ended from |client| to |service| (names of the world).
  * 0: none. */
 uint32_t lr_ledger_find_link(const struct lr_ledger *ledger, const char *client,

@@ -176,6 +176,7 @@ struct lr_ledger {
     struct lr_trace trace;
     enum lr_status health;
     struct lr_ledger_patience patience;
+    lr_time woken_at; /* the last time that a host went on that had stood still */
     struct lr_ledger_link **links;
     size_t link_count, link_capacity;
     struct lr_ledger_session **sessions;

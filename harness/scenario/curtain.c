@@ -29,6 +29,10 @@ static lr_time patience_ends(const struct lr_play *play, lr_time from, uint64_t 
     return lr_time_add(from, lr_stage_tortured(play->stage) ? TORTURE_SETTLE_NS : untortured_ns);
 }
 
+static bool is_over(const struct lr_stage *stage) {
+    return lr_stage_all_released(stage) && lr_ledger_nameless_count(stage->ledger) == 0;
+}
+
 /* What still runs has the budget of a death in which to end. The point of torture may be reached in
  * here as anywhere. */
 static void settle(struct lr_play *play) {
@@ -37,7 +41,7 @@ static void settle(struct lr_play *play) {
                       play->stage->options.calibration);
     lr_time from = now_of(play);
     lr_time until = patience_ends(play, from, budget.requestable_ns);
-    while (!lr_stage_all_released(play->stage) && now_of(play) < until && !play->interrupted) {
+    while (!is_over(play->stage) && now_of(play) < until && !play->interrupted) {
         play->interrupted = !lr_stage_turn(play->stage, until);
         until = patience_ends(play, from, budget.requestable_ns);
     }
@@ -176,6 +180,9 @@ static void set_verdicts(struct lr_play *play) {
 void lr_curtain(struct lr_play *play) {
     bool tortured = lr_stage_tortured(play->stage);
     if (play->missing[0] == '\0' && (play->unready[0] == '\0' || tortured)) {
+        if (tortured) { /* the script may not have come to where it does so */
+            lr_stage_heal(play->stage);
+        }
         lr_stage_end_clients(play->stage);
         if (!play->interrupted && !play->failed && play->failure[0] == '\0' && !tortured) {
             lr_play_end_actors(play);

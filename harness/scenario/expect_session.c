@@ -137,6 +137,16 @@ static enum lr_release judge(const struct release_wait *wait, uint64_t *late_by)
                            late_by);
 }
 
+/* Whether what the script did had to end the session, whatever came before it. */
+static bool had_to_end(const struct release_wait *wait) {
+    const struct lr_mark *mark = &wait->mark;
+    struct lr_ledger_place place;
+    bool told = lr_ledger_link_place(wait->stage->ledger, account_of(wait)->data_link,
+                                     LR_FROM_SERVICE, &place) &&
+                place.message_size > 0;
+    return mark->text[0] != '\0' && (told || !mark->if_told);
+}
+
 static int release_over(lua_State *lua, int status, lua_KContext kcontext) {
     (void)status;
     (void)kcontext;
@@ -145,8 +155,7 @@ static int release_over(lua_State *lua, int status, lua_KContext kcontext) {
     uint64_t late_by = 0;
     enum lr_release release = judge(wait, &late_by);
     note_verdict(play, release, late_by);
-    play->unreleased =
-        play->unreleased || (release == LR_RELEASE_NEVER && wait->mark.text[0] != '\0');
+    play->unreleased = play->unreleased || (release == LR_RELEASE_NEVER && had_to_end(wait));
     char text[TEXT_MAX];
     char expected[TEXT_MAX];
     char seen[LR_HELD_TEXT_MAX + TEXT_MAX];

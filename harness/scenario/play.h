@@ -33,6 +33,7 @@ struct lr_mark {
     enum lr_cause cause;
     lr_time from; /* not before this */
     lr_time at;   /* the budget counts from here */
+    bool if_told; /* ends a session only where something is said to who reads no more */
     char text[LR_SESSION_TEXT_MAX];
 };
 

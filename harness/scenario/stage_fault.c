@@ -198,6 +198,9 @@ static void end(struct lr_stage_fault *fault) {
             lr_world_host_heal(&fault->hosts[i]);
         }
     }
+    if (kind == LR_FAULT_FREEZE) {
+        lr_ledger_host_woken(fault->stage->ledger, now_of(fault->stage));
+    }
 }
 
 void lr_stage_fault_undo(struct lr_stage_fault *fault) {
@@ -206,6 +209,20 @@ void lr_stage_fault_undo(struct lr_stage_fault *fault) {
     }
     fault->over = true;
     lr_list_remove(&fault->timed);
+}
+
+void lr_stage_heal(struct lr_stage *stage) {
+    lr_ledger_host_woken(stage->ledger, now_of(stage));
+    LR_LIST_EACH (node, &stage->faults) {
+        lr_stage_fault_undo(LR_CONTAINER_OF(node, struct lr_stage_fault, node));
+    }
+    LR_LIST_EACH (node, &stage->parties) {
+        const struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
+        if (party->host != NULL && lr_sim_of(stage->world) != NULL) {
+            lr_sim_find(party->host);
+            lr_sim_thaw(party->host);
+        }
+    }
 }
 
 /* ---- the stage's ---- */

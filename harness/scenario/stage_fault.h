@@ -45,6 +45,10 @@ struct lr_stage_fault {
     struct lr_list timed; /* in the stage's list while its time has to be watched */
 };
 
+/* Undoes what a script has done to links and hosts and may have had in mind to undo; what was to
+ * come does not. */
+void lr_stage_heal(struct lr_stage *stage);
+
 /* How often, when last, and of links where. */
 struct lr_receipt {
     unsigned int fired;

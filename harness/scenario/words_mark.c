@@ -18,6 +18,7 @@ void lr_words_mark(struct lr_play *play, enum lr_cause cause, lr_time from, lr_t
     play->mark.cause = cause;
     play->mark.from = from;
     play->mark.at = at;
+    play->mark.if_told = false;
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(play->mark.text, sizeof play->mark.text, format, arguments);

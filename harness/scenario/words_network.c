@@ -83,6 +83,7 @@ static int set_frozen(lua_State *lua, bool frozen) {
         lr_sim_freeze(party->host);
     } else {
         lr_ledger_note(party->stage->ledger, now, 0, "script: %s is thawed", party->name);
+        lr_ledger_host_woken(party->stage->ledger, now);
         lr_sim_thaw(party->host);
     }
     return 0;

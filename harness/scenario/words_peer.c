@@ -176,6 +176,7 @@ static void mark_end(lua_State *lua, const struct peer_link *link, enum lr_cause
     struct lr_play *play = lr_play_of(lua);
     lr_time now = lr_world_now(play->stage->world);
     lr_words_mark(play, cause, now, now, "%s %s", link->peer->name, what);
+    play->mark.if_told = cause == LR_CAUSE_SILENCE; /* it is there, and may have nothing to read */
     lr_words_mark_of(play, 0, link->peer);
 }
 

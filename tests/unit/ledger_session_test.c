@@ -339,6 +339,25 @@ Test(ledger_session, of_a_server_with_slots_is_the_oldest_over_where_no_name_is_
     end();
 }
 
+static size_t late_behind_a_tracker_that_stands_still(bool woken) {
+    open_session("");
+    lr_ledger_link_reset(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    pass(20 * LR_SECOND);
+    if (woken) {
+        lr_ledger_host_woken(rig.ledger, rig.now);
+    }
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    lr_rig_audit(&rig);
+    size_t late = lr_rig_count(&rig, LR_FINDING_LATE);
+    end();
+    return late;
+}
+
+Test(ledger_session, is_not_late_where_its_tracker_read_nothing_meanwhile) {
+    cr_assert_eq(late_behind_a_tracker_that_stands_still(false), 1U);
+    cr_assert_eq(late_behind_a_tracker_that_stands_still(true), 0U);
+}
+
 /* ---- released twice ---- */
 
 Test(ledger_session, is_released_twice_by_two_matchkeys_without_a_grant_between) {

@@ -64,6 +64,63 @@ static const char script_that_answers[] =
     "  end,\n"
     "}\n";
 
+/* What fails ends it while a host is off the net, or a link silent that nobody has spoken on. */
+static const char script_in_trouble[] =
+    "scenario \"a script has faults to undo\" {\n"
+    "  worlds = { \"sim\" },\n"
+    "  run = function(w)\n"
+    "    local tracker = w:tracker()\n"
+    "    local server = w:server { key = \"test\", tracker = tracker }\n"
+    "    local client = w:client { tracker = tracker, handshake = \"500ms\" }\n"
+    "    local session = client:request(\"test\")\n"
+    "    local fault = w:fault { on = tracker, kind = \"partition\", lasts = \"20s\" }\n"
+    "    expect(session:call(\"rpc.test.addone\", 1)):is(2)\n"
+    "    w:pass(\"20s\")\n"
+    "    expect((fault:fired())):is(1)\n"
+    "    session:close()\n"
+    "    expect(session):released { after = \"close\" }\n"
+    "  end,\n"
+    "}\n";
+
+static const char script_cut_off[] =
+    "scenario \"a link is silent from its first byte on\" {\n"
+    "  worlds = { \"sim\" },\n"
+    "  run = function(w)\n"
+    "    local tracker = w:tracker()\n"
+    "    local server = w:server { key = \"test\", tracker = tracker, handshake = \"2s\",\n"
+    "                              unused = \"1s\" }\n"
+    "    local client = w:client { tracker = tracker, handshake = \"500ms\" }\n"
+    "    local fault = w:fault { on = server, kind = \"black_hole\", side = \"to_service\",\n"
+    "                            after = 3 }\n"
+    "    pcall(client.request, client, \"test\", { tries = 1, wait = \"1s\" })\n"
+    "    expect((fault:fired())):is(1)\n"
+    "    expect(tracker):free(\"test\", 1, \"5s\")\n"
+    "  end,\n"
+    "}\n";
+
+/* Its peer reads no more, and may have been told nothing. */
+static const char script_that_is_deaf[] =
+    "scenario \"a client reads no more\" {\n"
+    "  run = function(w)\n"
+    "    local server = w:server { key = \"test\", unread = \"1s\" }\n"
+    "    local peer = w:peer { name = \"deaf\" }\n"
+    "    local link = peer:open(server)\n"
+    "    link:send(string.pack(\"<i4s4\", 0xff271, \"client:test\"))\n"
+    "    link:read(4); link:answer()\n"
+    "    link:send(string.pack(\"<s8\", string.pack(\"<i4s8i4\", 2, \"0.8.0\", 0)))\n"
+    "    link:packet()\n"
+    "    local session = w:session(peer)\n"
+    "    local name = string.pack(\"<i4i4i4s8\", 9, 1, 8, \"rpc.test.strcat\")\n"
+    "    link:send(string.pack(\"<s8\", name))\n"
+    "    local strcat = string.unpack(\"<I8\", link:packet(), 13)\n"
+    "    local text = (\"s\"):rep(50000)\n"
+    "    local call = string.pack(\"<i4I8i4i4s8i4i8\", 3, strcat, 2, 8, text, 1, 7)\n"
+    "    link:pause()\n"
+    "    for _ = 1, 100 do link:send(string.pack(\"<s8\", call)) end\n"
+    "    expect(session):released { within = \"4s\", requestable = \"4s\" }\n"
+    "  end,\n"
+    "}\n";
+
 static const char *path_of(const char *text) {
     static const char template[] = "/tmp/lastref-torture-XXXXXX";
     static char path[sizeof template];
@@ -141,6 +198,15 @@ Test(scenario_torture, what_fails_after_the_script_has_the_same_patience) {
 Test(scenario_torture, a_server_that_the_script_answers_no_more_does_not_wait_for_anybody_else) {
     expect_clean(LR_TORTURE_MEMORY, script_that_answers, 15);
     expect_clean(LR_TORTURE_IO, script_that_answers, 5);
+}
+
+Test(scenario_torture, what_a_script_had_yet_to_undo_is_undone) {
+    expect_clean(LR_TORTURE_MEMORY, script_in_trouble, LR_TORTURER_BATCH);
+    expect_clean(LR_TORTURE_MEMORY, script_cut_off, LR_TORTURER_BATCH);
+}
+
+Test(scenario_torture, who_reads_no_more_and_is_told_nothing_keeps_its_session) {
+    expect_clean(LR_TORTURE_MEMORY, script_that_is_deaf, 20);
 }
 
 static struct lr_case_result play_alone(uint64_t at, const char *path) {
