@@ -68,6 +68,21 @@ Test(ledger_direct, release_after_a_reset_is_not_observable_until_somebody_tries
     end();
 }
 
+/* Who was let in shows it, whatever another who tried meanwhile was told. */
+Test(ledger_direct, release_is_shown_by_an_accept_behind_a_refusal) {
+    begin();
+    uint32_t link = open_session(5001);
+    lr_ledger_link_reset(rig.ledger, rig.now, link, LR_TO_SERVICE);
+    uint32_t next = lr_rig_hello(&rig, "c1", 5002, "s1", "test", "");
+    uint32_t refused = lr_rig_hello(&rig, "c1", 5003, "s1", "other", "");
+    lr_rig_word(&rig, refused, LR_FROM_SERVICE, 0xff273);
+    cr_assert_not(account(1)->observable);
+    lr_rig_accept(&rig, next);
+    cr_assert_eq(account(1)->requestable_at, rig.now);
+    cr_assert(account(1)->observable);
+    end();
+}
+
 /* How late it is shows only who has tried: before that it was there, for all that anybody knows. */
 Test(ledger_direct, release_that_nobody_asked_for_is_not_late) {
     const struct lr_budget budget = {.release_ns = 11 * LR_MS, .requestable_ns = LR_TIME_NEVER};

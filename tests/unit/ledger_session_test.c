@@ -410,13 +410,19 @@ Test(ledger_session, may_be_over_unseen_where_its_client_does_not_read) {
 }
 
 Test(ledger_session, may_be_seen_to_end_a_little_after_its_slot_is_offered) {
-    open_session("");
-    pass(2 * LR_SECOND);
-    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
-    pass(3 * LR_MS);
-    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
-    cr_assert_eq(count_findings(), 0U);
-    end();
+    static const struct {
+        uint64_t after_ns;
+        size_t findings;
+    } rows[] = {{3 * LR_MS, 0}, {100 * LR_MS, 0}, {100 * LR_MS + 1, 1}};
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        open_session("");
+        pass(2 * LR_SECOND);
+        lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+        pass(rows[i].after_ns);
+        lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+        cr_assert_eq(count_findings(), rows[i].findings);
+        end();
+    }
 }
 
 /* ---- roles that lie ---- */
