@@ -72,6 +72,20 @@ RIG_CASE(server_session, is_released_by_fin) {
     rig_expect(rig, counts.sessions_begun == 1 && counts.sessions_ended == 1);
 }
 
+RIG_CASE(server_session, is_told_of_when_it_is_over) {
+    lr_link link = rig_open(rig, "client:dev");
+    (void)rig_allocate(rig, link, 1000);
+    rig_expect_alive(rig, link);
+    lr_driver_advance(rig->driver, 2 * LR_SECOND);
+    if (link != LR_LINK_NONE) {
+        lr_driver_fin(rig->driver, link);
+    }
+    const char *told = rig->told[LR_TRACE_SESSION_END];
+    rig_expect(rig, strstr(told, "finish serving 127.0.0.3:") != NULL);
+    rig_expect(rig, strstr(told, " after 2.00 s, 1 calls: the client closed; released 2 handles, "
+                                 "1000 bytes") != NULL);
+}
+
 RIG_CASE(server_session, is_released_by_a_reset) {
     lr_link link = rig_open(rig, "client:dev");
     if (link != LR_LINK_NONE) {

@@ -175,7 +175,11 @@ void rig_hello(struct server_rig *rig, lr_link link, const char *key) {
 void rig_hear_accept(struct server_rig *rig, lr_link link) {
     static const uint8_t answer[] = {0x71, 0xf2, 0x0f, 0,   10,  0,   0,   0,   's',
                                      'e',  'r',  'v',  'e', 'r', ':', 'd', 'e', 'v'};
-    rig_expect(rig, take_bytes(rig, link, answer, sizeof answer));
+    bool heard = take_bytes(rig, link, answer, sizeof answer);
+    cr_assert(!heard || lr_driver_ended(rig->driver, link) ||
+                  lr_server_count(rig->server).sessions > 0,
+              "who is accepted has a session, however short memory is");
+    rig_expect(rig, heard);
 }
 
 void rig_hear_mismatch(struct server_rig *rig, lr_link link) {
