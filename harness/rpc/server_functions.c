@@ -102,9 +102,7 @@ void lr_server_call_drop(struct lr_server_call *call) {
     struct lr_server_handles *handles = &call->session->handles;
     if (call->handle != 0) {
         lr_server_handles_free(handles, lr_server_handles_find(handles, call->handle, NULL));
-        call->handle = 0;
     }
-    call->value_count = 0;
     lr_buf_deinit(&call->text);
 }
 

@@ -56,7 +56,7 @@ LR_NODISCARD enum lr_status lr_server_function_add(struct lr_server_session *ses
 
 void lr_server_call_init(struct lr_server_call *call, struct lr_server_session *session,
                          const struct lr_value *args, size_t count, lr_time now);
-/* Drops the result, with the handle that was made for it. */
+/* Drops the result, with the handle that was made for it. What is called again is inited again. */
 void lr_server_call_drop(struct lr_server_call *call);
 /* Sends the result, or what was raised for |status|, as the answer; then the call is empty. */
 void lr_server_call_answer(struct lr_server_call *call, enum lr_status status);

@@ -30,7 +30,6 @@ void lr_server_link_deinit(struct lr_server *server) {
     }
     lr_alloc_free(server->role.env.alloc, link->questions,
                   link->question_max * sizeof link->questions[0]);
-    link->questions = NULL;
 }
 
 static void set_state(struct lr_server *server, enum lr_server_link_state state, lr_time now) {
