@@ -316,3 +316,22 @@ RIG_CASE(server_evaluator, what_came_in_a_run_is_served_behind_it) {
     lr_driver_advance(rig->driver, 10 * LR_MS);
     rig_expect(rig, lr_server_count(rig->server).device_blocks == 1);
 }
+
+RIG_CASE(server_evaluator, a_turn_makes_a_thousand_calls) {
+    static const struct {
+        int64_t number;
+        double seconds; /* a turn takes one */
+    } rows[] = {{1000, 1.0 / 1000}, {1001, 2.0 / 1001}, {2000, 2.0 / 2000}};
+    struct lr_value one = lr_value_int(1);
+    lr_link link = rig_open(rig, "client:dev");
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        uint64_t evaluator = make_evaluator(rig, link, "rpc.test.addone", rows[i].number, 1, 0);
+        lr_driver_set_turn(rig->driver, LR_SECOND);
+        rig_call(rig, link, evaluator, &one, 1);
+        lr_driver_advance(rig->driver, 10 * LR_SECOND);
+        lr_driver_set_turn(rig->driver, 0);
+        double seconds = hear_seconds(rig, link);
+        rig_expect(rig, seconds > rows[i].seconds * 0.999999);
+        rig_expect(rig, seconds < rows[i].seconds * 1.000001);
+    }
+}

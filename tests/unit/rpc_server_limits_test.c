@@ -321,3 +321,13 @@ Test(server_limits, an_address_of_ipv6_is_told_in_brackets) {
     struct lr_server_options options = small_options();
     rig_once(body_ipv6, &options);
 }
+
+/* Who could not be read is left at once: nothing of it can be followed any more. */
+RIG_CASE_ONCE(server_limits, a_key_that_there_is_no_memory_for_ends_the_connection, NULL) {
+    static const uint8_t begun[] = {0x71, 0xf2, 0x0f, 0, 10, 0, 0, 0, 'c', 'l'};
+    lr_link link = rig_connect(rig);
+    rig->alloc->fail_at = rig->alloc->calls + 1;
+    rig_send_bytes(rig, link, begun, sizeof begun);
+    rig->alloc->fail_at = 0;
+    cr_assert(lr_driver_saw_reset(rig->driver, link));
+}

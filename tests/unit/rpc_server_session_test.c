@@ -130,6 +130,16 @@ RIG_CASE(server_session, stop_tells_the_client_and_releases) {
     cr_assert_eq(lr_driver_listeners(rig->driver, rig->host), 0);
 }
 
+/* It cannot be found any more, and whoever started it is told. */
+RIG_CASE(server_session, the_listeners_loss_stops_it) {
+    lr_link link = rig_open(rig, "client:dev");
+    lr_driver_lose_listener(rig->driver, rig->host);
+    rig_hear_exception(rig, link, "stopping");
+    rig_expect(rig, strstr(rig->told[LR_TRACE_FAILURE], "the listener is gone") != NULL);
+    cr_assert(lr_server_stopped(rig->server));
+    cr_assert_eq(lr_server_count(rig->server).connections, 0);
+}
+
 RIG_CASE(server_session, refuses_a_wrong_key) {
     lr_link link = rig_connect(rig);
     rig_hello(rig, link, "client:other");

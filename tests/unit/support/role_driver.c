@@ -243,6 +243,19 @@ static void tell_listeners(struct lr_driver *driver, lr_host host) {
     }
 }
 
+void lr_driver_lose_listener(struct lr_driver *driver, lr_host host) {
+    for (size_t i = 0; i < driver->listener_count; i++) {
+        struct listener *listener = &driver->listeners[i];
+        if (listener->host == host && listener->up) {
+            listener->up = false;
+            lr_outbox_ended(&driver->hosts[host].role->outbox);
+            lr_driver_handle(driver, host,
+                             (struct lr_event){.kind = LR_EVENT_CLOSED, .conn = listener->conn});
+        }
+    }
+    lr_driver_pump(driver);
+}
+
 static void drain(struct lr_driver *driver, lr_host host) {
     struct host *owner = &driver->hosts[host];
     if (owner->dead) {

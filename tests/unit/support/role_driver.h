@@ -84,6 +84,8 @@ lr_link lr_driver_between(const struct lr_driver *driver, lr_host from, lr_host 
 /* Breaks it for both: RST at each end. */
 void lr_driver_cut(struct lr_driver *driver, lr_link number);
 
+/* |host|'s listener breaks: CLOSED, without a reason. */
+void lr_driver_lose_listener(struct lr_driver *driver, lr_host host);
 /* The number of |host|'s listeners that are up, of its live connections, and the port of the first.
  */
 size_t lr_driver_listeners(const struct lr_driver *driver, lr_host host);
