@@ -231,7 +231,6 @@ static void take_exception(struct lr_session *session, lr_time now, const struct
 static void take_packet(struct lr_session *session, lr_time now, const struct lr_packet *packet,
                         struct lr_result *scratch) {
     struct lr_error error = {0};
-    const char *name = lr_packet_name(packet->code);
     switch (packet->code) {
     case LR_PACKET_RETURN:
     case LR_PACKET_COPY_ACK:
@@ -244,9 +243,9 @@ static void take_packet(struct lr_session *session, lr_time now, const struct lr
         (void)lr_error_set(&error, LR_ECLOSED, "the server shut the session down");
         lr_client_session_end(session, now, CLIENT_END_CLOSE, &error);
         break;
-    default:
+    default: /* known, as it was decoded */
         (void)lr_error_set(&error, LR_EPROTO, "a server has no business sending %s",
-                           name == NULL ? "that" : name);
+                           lr_packet_name(packet->code));
         lr_client_session_refuse(session, now, &error);
         break;
     }
