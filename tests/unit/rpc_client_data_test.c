@@ -95,30 +95,33 @@ done:
 
 /* Hostile servers. */
 
-#define PACKET(size, ...)                                                                          \
-    { (const uint8_t[]){(size), 0, 0, 0, 0, 0, 0, 0, __VA_ARGS__}, 8 + (size) }
+#define PACKET(said, size, ...)                                                                    \
+    { said, (const uint8_t[]){(size), 0, 0, 0, 0, 0, 0, 0, __VA_ARGS__}, 8 + (size) }
 
 static const struct {
+    const char *said; /* of it */
     const uint8_t *bytes;
     size_t size;
 } hostile_packets[] = {
     /* CallFunc, GetGlobalFunc, InitServer: a client obeys nobody. */
-    PACKET(16, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-    PACKET(21, 9, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 'f'),
-    PACKET(16, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+    PACKET("no business sending CallFunc", 16, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+    PACKET("no business sending GetGlobalFunc", 21, 9, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0,
+           0, 0, 0, 0, 'f'),
+    PACKET("no business sending InitServer", 16, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
     /* A CopyAck to a call that copies nothing; an unknown code; a body that ends early. */
-    PACKET(8, 8, 0, 0, 0, 1, 2, 3, 4),
-    PACKET(4, 99, 0, 0, 0),
-    PACKET(8, 4, 0, 0, 0, 7, 0, 0, 0),
-    PACKET(2, 4, 0),
+    PACKET("", 8, 8, 0, 0, 0, 1, 2, 3, 4),
+    PACKET("", 4, 99, 0, 0, 0),
+    PACKET("", 8, 4, 0, 0, 0, 7, 0, 0, 0),
+    PACKET("", 2, 4, 0),
     /* A Return whose first value is no type code; a type code without its value; a count that is
      * not true; a text that is longer than the packet. */
-    PACKET(12, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
-    PACKET(20, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
-    PACKET(8, 4, 0, 0, 0, 0xff, 0xff, 0xff, 0xff),
-    PACKET(20, 4, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f),
+    PACKET("", 12, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
+    PACKET("", 20, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
+    PACKET("", 8, 4, 0, 0, 0, 0xff, 0xff, 0xff, 0xff),
+    PACKET("", 20, 4, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+           0x7f),
     /* An exception without a text. */
-    PACKET(12, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
+    PACKET("", 12, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
 };
 
 CLIENT_CASE_ROWS(rpc_client_data, does_not_follow_a_server_that_breaks_the_protocol,
@@ -134,6 +137,7 @@ CLIENT_CASE_ROWS(rpc_client_data, does_not_follow_a_server_that_breaks_the_proto
     lr_driver_feed(rig.driver, rig.server, hostile_packets[i / 2].bytes,
                    hostile_packets[i / 2].size);
     RIG_EXPECT(&rig, idle || client_rig_ended(&rig, op, LR_EPROTO));
+    RIG_EXPECT(&rig, idle || strstr(rig.result.error.text, hostile_packets[i / 2].said) != NULL);
     RIG_EXPECT(&rig, lr_session_closed(rig.session));
     lr_driver_pump(rig.driver);
     RIG_EXPECT(&rig, lr_driver_saw_reset(rig.driver, rig.server));
