@@ -147,7 +147,8 @@ static void check_offer(struct lr_ledger *ledger, lr_time at, uint32_t number,
     } else if (offer->state == LR_OFFER_GRANTED && !may_be_free_again(ledger, offer)) {
         lr_ledger_find(ledger, at, LR_FINDING_PROTOCOL, number, "matchkey %s is granted twice",
                        offer->matchkey.data);
-    } else if (offer->state == LR_OFFER_REPLACED && over) {
+    } else if (offer->state == LR_OFFER_REPLACED && over && offer->link == offer->server->link) {
+        /* What another link of its server's has put stays until that one is given up. */
         lr_ledger_find(ledger, at, LR_FINDING_ORPHAN, number,
                        "matchkey %s is granted, but its server has put another in its place",
                        offer->matchkey.data);

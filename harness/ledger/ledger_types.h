@@ -73,7 +73,7 @@ struct lr_ledger_session {
     lr_time link_gone_at;            /* nothing more will be seen on the data link */
     lr_time early_put_at;            /* its server offered itself while the session ran */
     lr_time withdrawn_at;            /* its REQUEST's connection has gone */
-    lr_time passed_at;               /* another one was granted a server, while it was its turn .. */
+    lr_time passed_at;               /* another was granted a server when it was its turn .. */
     uint32_t passed_by;              /* .. which one */
     struct lr_ledger_offer *renewal; /* the offer by which its slot came back */
     uint64_t questions;              /* without an answer yet */
@@ -102,6 +102,7 @@ struct lr_ledger_offer {
     struct lr_ledger_server *server;
     struct lr_ledger_link *link;
     enum lr_offer_state state;
+    bool named; /* its PUT said which one it replaces */
     lr_time put_at;
     lr_time withdrawn_at;              /* or replaced */
     struct lr_ledger_session *session; /* whom it was granted to, or who came with it */

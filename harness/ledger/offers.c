@@ -110,8 +110,11 @@ static struct lr_ledger_session *find_returning(struct lr_ledger *ledger, lr_tim
         lr_ledger_offer_set(replaced, at, LR_OFFER_REPLACED);
         return replaced->session;
     }
-    /* Of a session that came back before: named a second time. */
-    return was_free || replaced->session == NULL ||
+    /* Of a session that came back before: named a second time. Where it was not named the first
+     * time, that may have been another place of its server's. */
+    const struct lr_ledger_offer *renewal =
+        replaced->session == NULL ? NULL : replaced->session->renewal;
+    return was_free || (renewal != NULL && !renewal->named) || replaced->session == NULL ||
                    replaced->session->account.requestable_at == LR_TIME_NEVER ||
                    replaced->link != server->link
                ? NULL
@@ -151,6 +154,7 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
     offer->queue = queue;
     offer->server = server;
     offer->link = link;
+    offer->named = put->has_replaces;
     offer->put_at = at;
     offer->session = NULL;
     lr_ledger_offer_set(offer, at, LR_OFFER_FREE);
