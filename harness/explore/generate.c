@@ -134,6 +134,7 @@ static struct lr_plan_step make_peer_step(struct making *making, unsigned int *o
         if (making->plan->link.segments == LR_SIM_BYTES && lr_line_floods(step.target)) {
             step.target = (uint8_t)(*opened == 0 ? LR_LINE_PING : LR_LINE_LOOK_UP);
         }
+        step.slot = lr_line_floods(step.target) && draw_below(making, 2) == 0;
         break;
     case LR_DO_REQUEST:
         step.target = draw_key(making);

@@ -10,44 +10,121 @@
 
 #define WRONG_MAGIC 0x2f299
 #define RPC_VERSION "0.8.0"
-#define FIRST_HANDLE 0x1000000
+#define NO_HANDLE 0x7777
 
 static const struct lr_line_row rows[LR_LINE_COUNT] = {
-    [LR_LINE_MAGIC] = {"magic", LR_PLANE_CONTROL, LR_NEEDS_NOTHING, LR_THEN_ANSWER},
-    [LR_LINE_WRONG_MAGIC] = {"wrong magic", LR_PLANE_CONTROL, LR_NEEDS_NOTHING, LR_THEN_END},
-    [LR_LINE_PING] = {"PING", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_ANSWER},
-    [LR_LINE_REQUEST] = {"REQUEST", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_WHATEVER},
-    [LR_LINE_PUT] = {"PUT", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_ANSWER},
-    [LR_LINE_PUT_UNKNOWN] = {"PUT without info", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_ANSWER},
-    [LR_LINE_PROXY] = {"PUT of a proxy", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_ANSWER},
+    [LR_LINE_MAGIC] = {"magic", LR_PLANE_CONTROL, LR_NEEDS_NOTHING, LR_THEN_ANSWER, LR_SAID_MAGIC},
+    [LR_LINE_WRONG_MAGIC] = {"wrong magic", LR_PLANE_CONTROL, LR_NEEDS_NOTHING, LR_THEN_END,
+                             LR_SAID_ANYTHING},
+    [LR_LINE_PING] = {"PING", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_ANSWER, LR_SAID_SUCCESS},
+    [LR_LINE_REQUEST] = {"REQUEST", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_WHATEVER,
+                         LR_SAID_ANYTHING},
+    [LR_LINE_PUT] = {"PUT", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_ANSWER, LR_SAID_SUCCESSES},
+    [LR_LINE_PUT_UNKNOWN] = {"PUT without info", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_ANSWER,
+                             LR_SAID_SUCCESS},
+    [LR_LINE_PROXY] = {"PUT of a proxy", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_ANSWER,
+                       LR_SAID_SUCCESSES},
     [LR_LINE_PLAIN_INFO] = {"UPDATE_INFO without an address", LR_PLANE_CONTROL, LR_NEEDS_MAGIC,
-                            LR_THEN_ANSWER},
-    [LR_LINE_EMPTY] = {"a message of length 0", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_END},
-    [LR_LINE_NO_JSON] = {"no JSON", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_END},
-    [LR_LINE_WRONG_SHAPE] = {"a wrong shape", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_END},
-    [LR_LINE_UNKNOWN_CODE] = {"an unknown code", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_END},
-    [LR_LINE_BLANK] = {"a blank", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_WHATEVER},
-    [LR_LINE_SUMMARIES] = {"many SUMMARYs", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_WHATEVER},
-    [LR_LINE_RPC_MAGIC] = {"magic", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_WHATEVER},
-    [LR_LINE_RPC_WRONG_MAGIC] = {"wrong magic", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_END},
-    [LR_LINE_WRONG_KEY] = {"a wrong key", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_END},
-    [LR_LINE_PART_OF_KEY] = {"a part of the key", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_END},
-    [LR_LINE_NO_KEY] = {"a key of length 0", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_END},
-    [LR_LINE_HELLO] = {"its key", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_ANSWER},
-    [LR_LINE_INIT] = {"InitServer", LR_PLANE_DATA, LR_NEEDS_HELLO, LR_THEN_ANSWER},
+                            LR_THEN_ANSWER, LR_SAID_SUCCESS},
+    [LR_LINE_EMPTY] = {"a message of length 0", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_END,
+                       LR_SAID_ANYTHING},
+    [LR_LINE_NO_JSON] = {"no JSON", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_END,
+                         LR_SAID_ANYTHING},
+    [LR_LINE_WRONG_SHAPE] = {"a wrong shape", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_END,
+                             LR_SAID_ANYTHING},
+    [LR_LINE_UNKNOWN_CODE] = {"an unknown code", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_END,
+                              LR_SAID_ANYTHING},
+    [LR_LINE_BLANK] = {"a blank", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_WHATEVER,
+                       LR_SAID_ANYTHING},
+    [LR_LINE_SUMMARIES] = {"many SUMMARYs", LR_PLANE_CONTROL, LR_NEEDS_MAGIC, LR_THEN_WHATEVER,
+                           LR_SAID_ANYTHING},
+    [LR_LINE_RPC_MAGIC] = {"magic", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_WHATEVER,
+                           LR_SAID_ANYTHING},
+    [LR_LINE_RPC_WRONG_MAGIC] = {"wrong magic", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_END,
+                                 LR_SAID_ANYTHING},
+    [LR_LINE_WRONG_KEY] = {"a wrong key", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_END,
+                           LR_SAID_ANYTHING},
+    [LR_LINE_PART_OF_KEY] = {"a part of the key", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_END,
+                             LR_SAID_ANYTHING},
+    [LR_LINE_NO_KEY] = {"a key of length 0", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_END,
+                        LR_SAID_ANYTHING},
+    [LR_LINE_HELLO] = {"its key", LR_PLANE_DATA, LR_NEEDS_NOTHING, LR_THEN_ANSWER, LR_SAID_WORD},
+    [LR_LINE_INIT] = {"InitServer", LR_PLANE_DATA, LR_NEEDS_HELLO, LR_THEN_ANSWER, LR_SAID_RETURN},
     [LR_LINE_OTHER_VERSION] = {"InitServer of another version", LR_PLANE_DATA, LR_NEEDS_HELLO,
-                               LR_THEN_ANSWER},
-    [LR_LINE_LOOK_UP] = {"GetFunction", LR_PLANE_DATA, LR_NEEDS_INIT, LR_THEN_ANSWER},
+                               LR_THEN_ANSWER, LR_SAID_EXCEPTION},
+    [LR_LINE_LOOK_UP] = {"GetFunction", LR_PLANE_DATA, LR_NEEDS_INIT, LR_THEN_ANSWER,
+                         LR_SAID_RETURN},
     [LR_LINE_FREE_NOTHING] = {"Free of what never was", LR_PLANE_DATA, LR_NEEDS_INIT,
-                              LR_THEN_ANSWER},
-    [LR_LINE_SHUTDOWN] = {"Shutdown", LR_PLANE_DATA, LR_NEEDS_HELLO, LR_THEN_END},
-    [LR_LINE_BAD_LENGTH] = {"a packet of 2^63 bytes", LR_PLANE_DATA, LR_NEEDS_INIT, LR_THEN_END},
-    [LR_LINE_MANY_CALLS] = {"many calls", LR_PLANE_DATA, LR_NEEDS_INIT, LR_THEN_WHATEVER},
+                              LR_THEN_ANSWER, LR_SAID_EXCEPTION},
+    [LR_LINE_SHUTDOWN] = {"Shutdown", LR_PLANE_DATA, LR_NEEDS_HELLO, LR_THEN_END, LR_SAID_NOTHING},
+    [LR_LINE_BAD_LENGTH] = {"a packet of 2^63 bytes", LR_PLANE_DATA, LR_NEEDS_INIT, LR_THEN_END,
+                            LR_SAID_ANYTHING},
+    [LR_LINE_MANY_CALLS] = {"many calls", LR_PLANE_DATA, LR_NEEDS_INIT, LR_THEN_WHATEVER,
+                            LR_SAID_ANYTHING},
 };
 
 const struct lr_line_row *lr_line_row(unsigned int line) {
     LR_ASSERT(line < LR_LINE_COUNT);
     return &rows[line];
+}
+
+/* How an answer begins, and how long it is. */
+struct answer {
+    size_t length_at;    /* its length stands there .. */
+    size_t length_bytes; /* .. in so many bytes, and counts what follows them; 0: it has none */
+    size_t word_at;      /* its first word stands there */
+    uint32_t word;
+    size_t times; /* it comes so often, one behind the other */
+};
+
+static const struct answer answers[] = {
+    [LR_SAID_MAGIC] = {.length_at = 4, .word = LR_MAGIC_TRACKER, .times = 1},
+    [LR_SAID_SUCCESS] = {.length_bytes = 4, .word = 1, .times = 1}, /* byte, "0" */
+    [LR_SAID_SUCCESSES] = {.length_bytes = 4, .word = 1, .times = 2},
+    [LR_SAID_WORD] = {.length_at = 4, .length_bytes = 4, .word = LR_MAGIC_RPC, .times = 1},
+    [LR_SAID_PACKET] = {.length_bytes = 8, .word_at = 8, .times = 1},
+    [LR_SAID_RETURN] = {.length_bytes = 8, .word_at = 8, .word = LR_PACKET_RETURN, .times = 1},
+    [LR_SAID_EXCEPTION] = {.length_bytes = 8,
+                           .word_at = 8,
+                           .word = LR_PACKET_EXCEPTION,
+                           .times = 1},
+};
+
+static uint32_t word_of(const uint8_t *bytes) {
+    struct lr_reader reader = lr_reader_of(bytes, 4);
+    return lr_read_u32(&reader);
+}
+
+/* The size of the first answer in |bytes|; 0: not whole. */
+static size_t whole_size(const struct answer *answer, const uint8_t *bytes, size_t size) {
+    size_t front = answer->length_at + answer->length_bytes;
+    if (size < front || size < answer->word_at + 4) {
+        return 0;
+    }
+    size_t body = answer->length_bytes == 0 ? 0 : word_of(bytes + answer->length_at);
+    return size - front < body ? 0 : front + body;
+}
+
+bool lr_line_is_answer(enum lr_line_said said, const uint8_t *bytes, size_t size, bool *whole) {
+    const struct answer *answer = &answers[said];
+    bool right = true;
+    if (said < LR_SAID_MAGIC) {
+        *whole = size > 0;
+        return said == LR_SAID_ANYTHING;
+    }
+    for (size_t i = 0; i < answer->times; i++) {
+        size_t one = whole_size(answer, bytes, size);
+        *whole = one > 0;
+        if (one == 0) {
+            return false;
+        }
+        bool success = said == LR_SAID_SUCCESS || said == LR_SAID_SUCCESSES;
+        right &= said == LR_SAID_PACKET || word_of(bytes + answer->word_at) == answer->word;
+        right &= !success || (one == 5 && bytes[4] == '0');
+        bytes += one;
+        size -= one;
+    }
+    return right;
 }
 
 enum lr_line lr_line_before(enum lr_plane plane, enum lr_line_needs needs) {
@@ -95,23 +172,16 @@ static void say_free(struct lr_writer *writer) {
     lr_write_u32(writer, LR_PACKET_FREE_HANDLE);
     lr_write_u32(writer, 1);
     lr_write_u32(writer, 4);
-    lr_write_u64(writer, 0x7777);
+    lr_write_u64(writer, NO_HANDLE);
 }
 
-/* Calls whose answers fill every buffer: the first function that is looked up has this handle. */
+/* Calls of what never was, whose answers say so at length. */
 static void say_many(struct lr_writer *writer) {
-    static const char filler[LR_LINE_FLOOD_TEXT] = {0};
-    say_text(writer, LR_PACKET_GET_GLOBAL_FUNC, "rpc.test.strcat");
     for (int i = 0; i < LR_LINE_FLOOD_CALLS; i++) {
-        lr_write_u64(writer, 4 + 8 + 4 + 4 + 8 + LR_LINE_FLOOD_TEXT + 4 + 8);
+        lr_write_u64(writer, 4 + 8 + 4);
         lr_write_u32(writer, LR_PACKET_CALL_FUNC);
-        lr_write_u64(writer, FIRST_HANDLE);
-        lr_write_u32(writer, 2);
-        lr_write_u32(writer, 8);
-        lr_write_u64(writer, LR_LINE_FLOOD_TEXT);
-        lr_write_bytes(writer, filler, LR_LINE_FLOOD_TEXT);
-        lr_write_u32(writer, 1);
-        lr_write_u64(writer, 7);
+        lr_write_u64(writer, NO_HANDLE);
+        lr_write_u32(writer, 0);
     }
 }
 

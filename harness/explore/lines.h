@@ -38,7 +38,7 @@ enum lr_line {
 };
 
 /* What floods are made of: more than services and two systems keep for who does not read. */
-enum { LR_LINE_FLOOD_SUMMARIES = 6000, LR_LINE_FLOOD_CALLS = 40, LR_LINE_FLOOD_TEXT = 60000 };
+enum { LR_LINE_FLOOD_SUMMARIES = 16000, LR_LINE_FLOOD_CALLS = 8000 };
 
 /* What has to have been said on the link before. */
 enum lr_line_needs { LR_NEEDS_NOTHING, LR_NEEDS_MAGIC, LR_NEEDS_HELLO, LR_NEEDS_INIT };
@@ -50,14 +50,30 @@ enum lr_line_then {
     LR_THEN_END     /* the service ends the link at once */
 };
 
+/* What the answer is. */
+enum lr_line_said {
+    LR_SAID_ANYTHING,
+    LR_SAID_NOTHING,   /* of an end: without a word */
+    LR_SAID_MAGIC,     /* the tracker's */
+    LR_SAID_SUCCESS,   /* "0" of a tracker */
+    LR_SAID_SUCCESSES, /* two of them */
+    LR_SAID_WORD,      /* a server's, and its key */
+    LR_SAID_PACKET,    /* one, of whatever kind */
+    LR_SAID_RETURN,    /* packets */
+    LR_SAID_EXCEPTION
+};
+
 struct lr_line_row {
     const char *name;
     enum lr_plane plane;
     enum lr_line_needs needs;
     enum lr_line_then then;
+    enum lr_line_said said;
 };
 const struct lr_line_row *lr_line_row(unsigned int line);
 
+/* Whether |bytes| begin with the answer |said|; false in |*whole|: not enough has come to tell. */
+bool lr_line_is_answer(enum lr_line_said said, const uint8_t *bytes, size_t size, bool *whole);
 /* It is more than services and systems keep room for. */
 static inline bool lr_line_floods(unsigned int line) {
     return line == LR_LINE_SUMMARIES || line == LR_LINE_MANY_CALLS;

@@ -18,6 +18,7 @@
 #define HOLDERS LR_HAS(LR_FEATURE_HOLDERS)
 #define BUSY LR_HAS(LR_FEATURE_BUSY)
 #define IDLE LR_HAS(LR_FEATURE_IDLE)
+#define FLOODS LR_HAS(LR_FEATURE_FLOODS)
 #define CUTS LR_HAS(LR_FEATURE_CUTS)
 #define DEATHS LR_HAS(LR_FEATURE_DEATHS)
 #define SILENCE LR_HAS(LR_FEATURE_SILENCE)
@@ -47,6 +48,7 @@ static const struct lr_feature_row feature_rows[LR_FEATURE_COUNT] = {
     [LR_FEATURE_BUSY] = {"busy", 35, "calls that last"},
     [LR_FEATURE_IDLE] = {"idle", 20, "pauses long enough for timers"},
     [LR_FEATURE_PEERS] = {"peers", 30, "raw peers"},
+    [LR_FEATURE_FLOODS] = {"floods", 5, "more questions than there is room for answers"},
     [LR_FEATURE_CUTS] = {"cuts", 45, "links cut, with FIN, RST or half"},
     [LR_FEATURE_DEATHS] = {"deaths", 35, "processes that are killed, stopped or started anew"},
     [LR_FEATURE_SILENCE] = {"silence", 20, "black holes, hosts off the net, and its parts apart"},
@@ -116,9 +118,17 @@ const struct lr_odds lr_odds_call[] = {{LR_CALL_ADDONE, 50, 0},    {LR_CALL_STRC
 const struct lr_odds lr_odds_size[] = {{1, 10, 0},     {7, 15, 0},          {64, 25, 0},
                                        {1000, 25, 0},  {4096, 15, 0},       {65537, 5, 0},
                                        {300000, 1, 0}, {4300001, 8, LARGE}, END};
-const struct lr_odds lr_odds_pause_ms[] = {
-    {0, 25, 0},       {1, 35, 0},       {5, 25, 0},      {40, 10, 0},      {400, 3, 0},
-    {1500, 15, IDLE}, {2500, 10, IDLE}, {7000, 5, IDLE}, {50000, 1, IDLE}, END};
+const struct lr_odds lr_odds_pause_ms[] = {{0, 25, 0},
+                                           {1, 35, 0},
+                                           {5, 25, 0},
+                                           {40, 10, 0},
+                                           {400, 3, 0},
+                                           {1500, 15, IDLE},
+                                           {2500, 10, IDLE},
+                                           {7000, 5, IDLE},
+                                           {20000, 2, IDLE},
+                                           {50000, 2, IDLE},
+                                           END};
 const struct lr_odds lr_odds_busy_ms[] = {
     {1, 20, 0}, {10, 40, 0}, {100, 30, 0}, {3000, 10, 0}, END};
 const struct lr_odds lr_odds_timeout_ms[] = {
@@ -139,20 +149,35 @@ const struct lr_odds lr_odds_peer_do[] = {
     {LR_DO_OPEN, 25, 0}, {LR_DO_SAY, 45, 0},  {LR_DO_REQUEST, 12, 0},
     {LR_DO_PASS, 8, 0},  {LR_DO_HUSH, 4, 0},  {LR_DO_FINISH, 3, 0},
     {LR_DO_END, 4, 0},   {LR_DO_RESET, 4, 0}, END};
-const struct lr_odds lr_odds_tracker_line[] = {
-    {LR_LINE_MAGIC, 10, 0},   {LR_LINE_WRONG_MAGIC, 5, 0},   {LR_LINE_PING, 8, 0},
-    {LR_LINE_REQUEST, 15, 0}, {LR_LINE_PUT, 12, 0},          {LR_LINE_PUT_UNKNOWN, 10, 0},
-    {LR_LINE_PROXY, 10, 0},   {LR_LINE_PLAIN_INFO, 8, 0},    {LR_LINE_EMPTY, 6, 0},
-    {LR_LINE_NO_JSON, 6, 0},  {LR_LINE_WRONG_SHAPE, 6, 0},   {LR_LINE_UNKNOWN_CODE, 6, 0},
-    {LR_LINE_BLANK, 6, 0},    {LR_LINE_SUMMARIES, 8, LARGE}, END};
-const struct lr_odds lr_odds_server_line[] = {
-    {LR_LINE_RPC_MAGIC, 8, 0},       {LR_LINE_RPC_WRONG_MAGIC, 6, 0},
-    {LR_LINE_WRONG_KEY, 8, 0},       {LR_LINE_PART_OF_KEY, 10, 0},
-    {LR_LINE_NO_KEY, 6, 0},          {LR_LINE_HELLO, 15, 0},
-    {LR_LINE_INIT, 12, 0},           {LR_LINE_OTHER_VERSION, 8, 0},
-    {LR_LINE_LOOK_UP, 12, 0},        {LR_LINE_FREE_NOTHING, 6, 0},
-    {LR_LINE_SHUTDOWN, 10, 0},       {LR_LINE_BAD_LENGTH, 5, 0},
-    {LR_LINE_MANY_CALLS, 20, LARGE}, END};
+const struct lr_odds lr_odds_tracker_line[] = {{LR_LINE_MAGIC, 10, 0},
+                                               {LR_LINE_WRONG_MAGIC, 5, 0},
+                                               {LR_LINE_PING, 8, 0},
+                                               {LR_LINE_REQUEST, 15, 0},
+                                               {LR_LINE_PUT, 12, 0},
+                                               {LR_LINE_PUT_UNKNOWN, 10, 0},
+                                               {LR_LINE_PROXY, 10, 0},
+                                               {LR_LINE_PLAIN_INFO, 8, 0},
+                                               {LR_LINE_EMPTY, 6, 0},
+                                               {LR_LINE_NO_JSON, 6, 0},
+                                               {LR_LINE_WRONG_SHAPE, 6, 0},
+                                               {LR_LINE_UNKNOWN_CODE, 6, 0},
+                                               {LR_LINE_BLANK, 6, 0},
+                                               {LR_LINE_SUMMARIES, 20, FLOODS},
+                                               END};
+const struct lr_odds lr_odds_server_line[] = {{LR_LINE_RPC_MAGIC, 8, 0},
+                                              {LR_LINE_RPC_WRONG_MAGIC, 6, 0},
+                                              {LR_LINE_WRONG_KEY, 8, 0},
+                                              {LR_LINE_PART_OF_KEY, 10, 0},
+                                              {LR_LINE_NO_KEY, 6, 0},
+                                              {LR_LINE_HELLO, 15, 0},
+                                              {LR_LINE_INIT, 12, 0},
+                                              {LR_LINE_OTHER_VERSION, 8, 0},
+                                              {LR_LINE_LOOK_UP, 12, 0},
+                                              {LR_LINE_FREE_NOTHING, 6, 0},
+                                              {LR_LINE_SHUTDOWN, 10, 0},
+                                              {LR_LINE_BAD_LENGTH, 5, 0},
+                                              {LR_LINE_MANY_CALLS, 30, FLOODS},
+                                              END};
 /* How much of a line is kept back, in percent: then the peer stops in the middle of it. */
 const struct lr_odds lr_odds_said[] = {{0, 70, 0}, {10, 8, 0}, {50, 12, 0}, {80, 10, 0}, END};
 

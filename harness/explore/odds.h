@@ -25,6 +25,7 @@ enum lr_feature {
     LR_FEATURE_BUSY,     /* calls that last */
     LR_FEATURE_IDLE,     /* pauses long enough for timers */
     LR_FEATURE_PEERS,    /* raw peers */
+    LR_FEATURE_FLOODS,   /* .. that ask for more than everybody has room for */
     LR_FEATURE_CUTS,     /* links cut, with FIN, RST or half */
     LR_FEATURE_DEATHS,   /* processes that are killed or stopped */
     LR_FEATURE_SILENCE,  /* black holes and hosts off the net */

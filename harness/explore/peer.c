@@ -60,9 +60,22 @@ static bool is_ended(const struct lr_playing *play, const struct lr_act *act) {
 
 /* ---- what must come of it ---- */
 
+/* What has come since the newest line was said. */
+static size_t answer_of(const struct lr_act *act, const uint8_t **bytes) {
+    size_t size = lr_raw_received(act->party->role.raw, act->said.link, bytes);
+    *bytes = size == 0 ? NULL : *bytes + act->said.got;
+    return size - act->said.got;
+}
+
 static bool has_come(const struct lr_playing *play, const struct lr_act *act) {
     const struct lr_said *said = &act->said;
-    bool answered = said->then == LR_THEN_ANSWER && heard_by(play, act) > said->heard;
+    const uint8_t *bytes;
+    bool whole = true;
+    if (said->then == LR_THEN_ANSWER && said->answer != LR_SAID_ANYTHING) {
+        size_t size = answer_of(act, &bytes);
+        (void)lr_line_is_answer(said->answer, bytes, size, &whole);
+    }
+    bool answered = said->then == LR_THEN_ANSWER && heard_by(play, act) > said->heard && whole;
     return answered || said->then == LR_THEN_WHATEVER || is_ended(play, act);
 }
 
@@ -113,6 +126,32 @@ static void judge_then(struct lr_playing *play, struct lr_act *act) {
     }
 }
 
+/* What has come is what has to come: an answer of the right kind, an end without a word, a FIN to
+ * a FIN. */
+static void judge_words(struct lr_playing *play, struct lr_act *act) {
+    struct lr_said *said = &act->said;
+    const uint8_t *bytes;
+    bool whole = false;
+    size_t size = answer_of(act, &bytes);
+    bool reset = lr_raw_state(act->party->role.raw, said->link) == LR_RAW_RESET;
+    if (said->then == LR_THEN_ANSWER && !lr_line_is_answer(said->answer, bytes, size, &whole) &&
+        whole) {
+        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s answers %s wrongly", act->party->name,
+                        play->seats[said->law.to].party->name, line_said(play, act));
+        said->then = LR_THEN_WHATEVER;
+    }
+    if (said->then == LR_THEN_END && said->answer == LR_SAID_NOTHING && size > 0) {
+        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s answers %s", act->party->name,
+                        play->seats[said->law.to].party->name, line_said(play, act));
+        said->answer = LR_SAID_ANYTHING;
+    }
+    if (said->finished && reset) {
+        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s resets who has finished",
+                        act->party->name, play->seats[said->law.to].party->name);
+        said->finished = false;
+    }
+}
+
 static void judge_link(struct lr_playing *play, struct lr_act *act) {
     struct lr_said *said = &act->said;
     lr_time now = lr_playing_now(play);
@@ -120,6 +159,9 @@ static void judge_link(struct lr_playing *play, struct lr_act *act) {
         return;
     }
     lr_act_peer_number(play, act);
+    if (!is_disturbed(play, act) && !said->law.flooded) {
+        judge_words(play, act);
+    }
     if (is_disturbed(play, act) || is_ended(play, act)) {
         said->then = LR_THEN_WHATEVER;
         said->due = LR_TIME_NEVER;
@@ -146,6 +188,7 @@ static void expect(struct lr_playing *play, struct lr_act *act, enum lr_line_the
     struct lr_said *said = &act->said;
     said->then = (uint8_t)then;
     said->heard = heard_by(play, act);
+    said->got = lr_raw_received(act->party->role.raw, said->link, &(const uint8_t *){NULL});
     said->then_due = said->then == LR_THEN_WHATEVER ? LR_TIME_NEVER : at_once(play);
 }
 
@@ -217,8 +260,8 @@ static void set_due(struct lr_playing *play, struct lr_said *said, unsigned int 
     bool of_tracker = lr_line_row(line)->plane == LR_PLANE_CONTROL;
     uint64_t slack = play->slack_ns + AT_ONCE_NS;
     bool floods = lr_line_floods(line);
-    if (floods && said->law.lawless) {
-        said->due = LR_TIME_NEVER; /* it may have been cut behind a message */
+    if ((floods && said->law.lawless) || (!floods && said->law.flooded)) {
+        said->due = LR_TIME_NEVER; /* it is behind a flood, or cut behind a message */
     } else if (was_lawless) {
         /* A blank lengthens nothing at a tracker; anything else may make a message whole. */
         said->due = of_tracker && line == LR_LINE_BLANK ? said->due : LR_TIME_NEVER;
@@ -232,6 +275,33 @@ static void set_due(struct lr_playing *play, struct lr_said *said, unsigned int 
     }
 }
 
+/* It reads no more. */
+static bool hush(struct lr_playing *play, struct lr_act *act) {
+    struct lr_said *said = &act->said;
+    said->law.hushed = true;
+    if (lr_raw_signal(act->party->role.raw, said->link, LR_COMMAND_PAUSE) != LR_OK) {
+        lr_error_set(&play->error, LR_ENOMEM, "no memory for a peer's signal");
+    }
+    return play->error.code == LR_OK;
+}
+
+/* Whom it is said to, and what was said before, may make it another answer. */
+static enum lr_line_said answer_to(const struct lr_playing *play, const struct lr_said *said,
+                                   unsigned int line) {
+    enum lr_line_said usual = lr_line_row(line)->said;
+    if (said->law.flooded) {
+        return LR_SAID_ANYTHING; /* nobody knows where it begins */
+    }
+    if (said->law.to == LR_HOST_TRACKER || said->law.to > play->plan->server_count) {
+        return usual;
+    }
+    if (line == LR_LINE_INIT && said->law.needs_met == LR_NEEDS_INIT) {
+        return LR_SAID_EXCEPTION; /* it is initialised already */
+    }
+    bool understood = play->plan->servers[said->law.to - LR_HOST_SERVERS].dialect == LR_SPEAK_FFI;
+    return line == LR_LINE_LOOK_UP && !understood ? LR_SAID_PACKET : usual;
+}
+
 /* Line after line, as each needs the one before: true while there is one more to be said. */
 static bool say_next(struct lr_playing *play, struct lr_act *act, const struct lr_plan_step *step) {
     struct lr_said *said = &act->said;
@@ -239,9 +309,13 @@ static bool say_next(struct lr_playing *play, struct lr_act *act, const struct l
     unsigned int line = lr_law_next(&said->law, step);
     bool was_lawless = said->law.lawless;
     bool cut = false;
+    if (!more && step->slot != 0 && !hush(play, act)) {
+        return false;
+    }
     if (send_line(play, act, line, more ? 0 : step->ms, &cut) != LR_OK) {
         return false;
     }
+    said->answer = (uint8_t)answer_to(play, said, line);
     expect(play, act, lr_law_say(&said->law, line, cut));
     set_due(play, said, line, was_lawless);
     return more;
@@ -356,11 +430,14 @@ static void do_at_once(struct lr_playing *play, struct lr_act *act, unsigned int
         play->out->operations++;
         switch (what) {
         case LR_DO_HUSH:
-            status = lr_raw_signal(raw, said->link, LR_COMMAND_PAUSE);
-            said->law.hushed = true;
+            (void)hush(play, act);
             break;
         case LR_DO_FINISH:
             status = lr_raw_signal(raw, said->link, LR_COMMAND_SHUT_WRITE);
+            said->finished = !said->law.lawless && !said->law.hushed && !said->law.flooded &&
+                             !is_ended(play, act);
+            expect(play, act, said->finished ? LR_THEN_END : LR_THEN_WHATEVER);
+            said->answer = LR_SAID_ANYTHING;
             said->law.lawless = true;
             break;
         default:

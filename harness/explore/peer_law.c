@@ -48,6 +48,7 @@ void lr_law_step(struct lr_law *law, const struct lr_plan_step *step) {
             (void)lr_law_say(law, lr_law_next(law, step), false);
         }
         if (lr_law_suits(law, step)) {
+            law->hushed |= step->slot != 0;
             (void)lr_law_say(law, step->target, step->ms != 0);
         }
         break;

