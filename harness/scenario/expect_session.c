@@ -137,14 +137,16 @@ static enum lr_release judge(const struct release_wait *wait, uint64_t *late_by)
                            late_by);
 }
 
-/* Whether what the script did had to end the session, whatever came before it. */
+/* Whether what the script did had to end the session, whatever came before it. What it did before
+ * there was one is another's: a session whose link is broken closes without a mark. */
 static bool had_to_end(const struct release_wait *wait) {
     const struct lr_mark *mark = &wait->mark;
+    const struct lr_account *account = account_of(wait);
     struct lr_ledger_place place;
-    bool told = lr_ledger_link_place(wait->stage->ledger, account_of(wait)->data_link,
-                                     LR_FROM_SERVICE, &place) &&
-                place.message_size > 0;
-    return mark->text[0] != '\0' && (told || !mark->if_told);
+    bool told =
+        lr_ledger_link_place(wait->stage->ledger, account->data_link, LR_FROM_SERVICE, &place) &&
+        place.message_size > 0;
+    return mark->text[0] != '\0' && mark->at >= account->connected_at && (told || !mark->if_told);
 }
 
 static int release_over(lua_State *lua, int status, lua_KContext kcontext) {

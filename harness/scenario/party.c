@@ -197,6 +197,10 @@ enum lr_status lr_stage_recorded(struct lr_stage *stage, const char *name,
     party->serves = options->side == LR_RECORDED_SERVER;
     struct lr_env env = env_of(party);
     status = lr_recorded_new(&party->role.recorded, &env, options, lines, size, error);
+    if (status == LR_OK && stage->options.torture != NULL) {
+        /* It goes on as recorded, whatever fails at whom it talks to. */
+        status = lr_ledger_scripted(stage->ledger, party->name);
+    }
     if (status == LR_OK) {
         status = settle(party, lr_recorded_role(party->role.recorded), LR_PLANE_DATA, NULL);
     }

@@ -211,16 +211,31 @@ void lr_stage_fault_undo(struct lr_stage_fault *fault) {
     lr_list_remove(&fault->timed);
 }
 
+/* Without one that has its port. */
+static bool is_missed(const struct lr_stage *stage, const struct lr_party *tracker) {
+    LR_LIST_EACH (node, &stage->parties) {
+        const struct lr_party *other = LR_CONTAINER_OF(node, struct lr_party, node);
+        if (!other->ended && other->service.port == tracker->service.port) {
+            return false;
+        }
+    }
+    return tracker->kind == LR_PARTY_TRACKER && tracker->service.port != 0;
+}
+
 void lr_stage_heal(struct lr_stage *stage) {
+    struct lr_error error;
     lr_ledger_host_woken(stage->ledger, now_of(stage));
     LR_LIST_EACH (node, &stage->faults) {
         lr_stage_fault_undo(LR_CONTAINER_OF(node, struct lr_stage_fault, node));
     }
     LR_LIST_EACH (node, &stage->parties) {
-        const struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
+        struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
         if (party->host != NULL && lr_sim_of(stage->world) != NULL) {
             lr_sim_find(party->host);
             lr_sim_thaw(party->host);
+        }
+        if (party->ended && is_missed(stage, party) && lr_party_restart(party, &error) != LR_OK) {
+            lr_ledger_note(stage->ledger, now_of(stage), 0, "%s stays away", party->name);
         }
     }
 }

@@ -45,8 +45,8 @@ struct lr_stage_fault {
     struct lr_list timed; /* in the stage's list while its time has to be watched */
 };
 
-/* Undoes what a script has done to links and hosts and may have had in mind to undo; what was to
- * come does not. */
+/* Undoes what a script has done to links and hosts and may have had in mind to undo: faults, hosts
+ * off the net, processes that stand still, trackers that are gone. What was to come does not. */
 void lr_stage_heal(struct lr_stage *stage);
 
 /* How often, when last, and of links where. */

@@ -82,6 +82,21 @@ static const char script_in_trouble[] =
     "  end,\n"
     "}\n";
 
+static const char script_without_a_tracker[] =
+    "scenario \"a tracker is gone for a while\" {\n"
+    "  run = function(w)\n"
+    "    local tracker = w:tracker()\n"
+    "    local port = tracker:port()\n"
+    "    w:server { key = \"test\", tracker = tracker }\n"
+    "    local session = w:client { tracker = tracker }:request(\"test\")\n"
+    "    tracker:kill()\n"
+    "    expect(session:call(\"rpc.test.addone\", 1)):is(2)\n"
+    "    tracker = w:tracker { port = port, name = \"the next\" }\n"
+    "    session:close()\n"
+    "    expect(tracker):free(\"test\", 1, \"5s\")\n"
+    "  end,\n"
+    "}\n";
+
 static const char script_cut_off[] =
     "scenario \"a link is silent from its first byte on\" {\n"
     "  worlds = { \"sim\" },\n"
@@ -203,6 +218,7 @@ Test(scenario_torture, a_server_that_the_script_answers_no_more_does_not_wait_fo
 Test(scenario_torture, what_a_script_had_yet_to_undo_is_undone) {
     expect_clean(LR_TORTURE_MEMORY, script_in_trouble, LR_TORTURER_BATCH);
     expect_clean(LR_TORTURE_MEMORY, script_cut_off, LR_TORTURER_BATCH);
+    expect_clean(LR_TORTURE_IO, script_without_a_tracker, 20);
 }
 
 Test(scenario_torture, who_reads_no_more_and_is_told_nothing_keeps_its_session) {
