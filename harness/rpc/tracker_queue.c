@@ -412,7 +412,6 @@ void lr_tracker_delivered(struct lr_tracker_conn *conn) {
 
 /* What |conn| was granted and cannot have heard of is to be had again. */
 static void take_back(struct lr_tracker *tracker, struct lr_tracker_conn *conn, lr_time now) {
-    lr_tracker_delivered(conn);
     while (!lr_list_empty(&conn->undelivered)) {
         struct lr_tracker_entry *entry =
             LR_CONTAINER_OF(conn->undelivered.next, struct lr_tracker_entry, of_client);
