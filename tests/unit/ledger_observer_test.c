@@ -148,6 +148,18 @@ static const struct observer_case control[] = {
       TEXT('>', "[1]"), TEXT('<', "0"), TEXT('<', "[0, [\"h\", 9090, \"k:0.1\"]]"), TEXT('<', "0")},
      ">1-1 magic\n<2-2 magic\n>3-3 asks REQUEST\n>4-4 asks PING\n<5-5 answers PING of 4\n"
      "<6-6 answers REQUEST of 6\n<7-7 broken: an answer that nobody asked for\n"},
+    {"a grant of a short matchkey passes a question by",
+     LR_PLANE_CONTROL,
+     {MAGIC('>', LR_MAGIC_TRACKER), MAGIC('<', LR_MAGIC_TRACKER), TEXT('>', "[4, \"k\", \"\", 1]"),
+      TEXT('>', "[1]"), TEXT('<', "[0, [\"h\", 9090, \"k\"]]"), TEXT('<', "0")},
+     ">1-1 magic\n<2-2 magic\n>3-3 asks REQUEST\n>4-4 asks PING\n<5-5 answers REQUEST of 5\n"
+     "<6-6 answers PING of 4\n"},
+    {"a refusal is of what waits in order, though a REQUEST came before it",
+     LR_PLANE_CONTROL,
+     {MAGIC('>', LR_MAGIC_TRACKER), MAGIC('<', LR_MAGIC_TRACKER), TEXT('>', "[4, \"k\", \"\", 1]"),
+      TEXT('>', "[1]"), TEXT('<', "-1"), TEXT('<', "-1")},
+     ">1-1 magic\n<2-2 magic\n>3-3 asks REQUEST\n>4-4 asks PING\n<5-5 answers PING of 4\n"
+     "<6-6 answers REQUEST of 6\n"},
     {"a REQUEST alone is refused by what is no grant",
      LR_PLANE_CONTROL,
      {MAGIC('>', LR_MAGIC_TRACKER), MAGIC('<', LR_MAGIC_TRACKER), TEXT('>', "[4, \"k\", \"\", 1]"),

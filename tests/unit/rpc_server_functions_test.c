@@ -224,3 +224,23 @@ RIG_CASE(server_functions, no_name_escapes_the_directory) {
     }
     rig_expect(rig, lr_server_count(rig->server).directories == 0);
 }
+
+/* Whichever of its allocations fails: the client is told what was missing, or has its answer. */
+RIG_CASE_ONCE(server_functions, a_call_without_memory_says_so, NULL) {
+    struct lr_value items[] = {str("a text that is long enough not to be kept in place"), str("b")};
+    lr_link link = rig_open(rig, "client:dev");
+    uint64_t function = rig_function(rig, link, "rpc.test.strcat");
+    size_t raised = 0;
+    for (uint64_t n = 1; n <= 8; n++) {
+        rig->alloc->fail_at = rig->alloc->calls + n;
+        rig_call(rig, link, function, items, 2);
+        rig->alloc->fail_at = 0;
+        if (!rig_hear(rig, link) || rig->heard.code != LR_PACKET_EXCEPTION) {
+            continue;
+        }
+        struct lr_text said = rig->heard.values.items[0].as.text;
+        raised++;
+        cr_expect(lr_text_contains(said, lr_text_of("memory")), "%.*s", (int)said.size, said.data);
+    }
+    cr_assert_gt(raised, 0U);
+}
