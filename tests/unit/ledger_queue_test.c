@@ -192,16 +192,30 @@ Test(ledger_queue, finds_each_count_that_is_wrong_by_one) {
     }
 }
 
+/* A matchkey, or a request, that comes while the tracker answers; or has gone by then. */
 Test(ledger_queue, does_not_judge_an_answer_that_crossed_a_change) {
-    begin();
-    uint32_t link = lr_rig_control(&rig, "query", 6000, "[6]");
-    lr_rig_server(&rig, "s1", 9091, "test:0.1");
-    lr_rig_text(&rig, link, LR_FROM_SERVICE,
-                "[0, {\"queue_info\": {\"test\": {\"free\": 0, \"pending\": 0}}, "
-                "\"server_info\": []}]");
-    lr_rig_audit(&rig);
-    cr_assert_eq(rig.finding_count, 0U);
-    end();
+    for (int change = 0; change < 3; change++) {
+        begin();
+        rig.now += LR_SECOND;
+        uint32_t gone = change == 2 ? lr_rig_request(&rig, "c0", 5000, 1) : 0;
+        rig.now += LR_SECOND;
+        uint32_t link = lr_rig_control(&rig, "query", 6000, "[6]");
+        if (change == 0) {
+            lr_rig_server(&rig, "s1", 9091, "test:0.1");
+        } else if (change == 1) {
+            lr_rig_request(&rig, "c1", 5001, 1);
+        } else {
+            lr_ledger_link_fin(rig.ledger, rig.now, gone, LR_TO_SERVICE);
+        }
+        lr_rig_text(&rig, link, LR_FROM_SERVICE,
+                    change == 2 ? "[0, {\"queue_info\": {\"test\": {\"free\": 0, \"pending\": 1}}, "
+                                  "\"server_info\": []}]"
+                                : "[0, {\"queue_info\": {\"test\": {\"free\": 0, \"pending\": 0}}, "
+                                  "\"server_info\": []}]");
+        lr_rig_audit(&rig);
+        cr_assert_eq(rig.finding_count, 0U);
+        end();
+    }
 }
 
 Test(ledger_queue, finds_a_grant_of_a_dead_servers_matchkey) {
