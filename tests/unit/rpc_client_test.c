@@ -39,6 +39,7 @@ CLIENT_CASE(rpc_client, opens_a_session_with_the_server_that_the_tracker_grants)
     client_rig_tell(&rig, tracker, grant_1);
     RIG_EXPECT(&rig, opens(&rig, 9091, "client:dev:0.1", LR_DIALECT_FFI));
     RIG_EXPECT(&rig, rig.result.op == op && rig.result.error.code == LR_OK);
+    RIG_EXPECT(&rig, rig.requests == 1);
     RIG_EXPECT(&rig, lr_session_references(rig.result.session) == 1);
     RIG_EXPECT(&rig, strcmp(lr_session_address(rig.result.session)->host, "server.test") == 0);
     RIG_EXPECT(&rig, !lr_driver_ended(rig.driver, tracker));
@@ -299,6 +300,7 @@ CLIENT_CASE(rpc_client, answers_pipelined_summaries_in_order) {
     client_rig_tell(&rig, tracker, "[0, {\"queue_info\": {}, \"server_info\": []}]");
     RIG_EXPECT(&rig, client_rig_ended(&rig, second, LR_OK));
     RIG_EXPECT(&rig, lr_summary_queue_count(&rig.result.summary) == 0);
+    RIG_EXPECT(&rig, rig.requests == 0); /* these ask for no server */
 done:
     client_rig_deinit(&rig);
 }

@@ -8,6 +8,7 @@
 
 static void count_event(struct lr_trace_sink *sink, const struct lr_trace_event *event) {
     struct client_rig *rig = LR_CONTAINER_OF(sink, struct client_rig, sink);
+    rig->requests += event->kind == LR_TRACE_REQUEST ? 1 : 0;
     rig->retries += event->kind == LR_TRACE_RETRY ? 1 : 0;
     if (event->kind == LR_TRACE_REFERENCE) {
         rig->references++;

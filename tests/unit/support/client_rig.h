@@ -42,6 +42,7 @@ struct client_rig {
     lr_link server;             /* its far end */
     struct lr_trace_sink sink;  /* counts what follows */
     unsigned int retries;
+    unsigned int requests;
     unsigned int references;
     char last_reference[160];
 };
