@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "explore/client_call.h"
 #include "explore/client_check.h"
+#include "explore/client_request.h"
 #include "explore/client_slot.h"
 
 /* An operation is over within this, whatever happens: the longest wait is for who is silent. */
@@ -54,6 +55,7 @@ static void begin_request(struct lr_playing *play, struct lr_act *act, struct lr
     options.session_timeout_ns = step->ms * LR_MS;
     options.priority = (int)step->priority;
     options.wait_ns = step->limit * LR_MS;
+    options.tries = step->tries;
     enum lr_status status = lr_client_request(act->party->role.client, lr_playing_now(play),
                                               lr_text_of(lr_plan_key(step->target)), &options, &op);
     queued(play, act, slot, status, op);
@@ -132,6 +134,9 @@ static void take_result(struct lr_playing *play, struct lr_act *act, struct lr_r
             lr_session_unref(result->session, lr_playing_now(play), "nobody waits");
         }
         return;
+    }
+    if (step->what == LR_DO_REQUEST) {
+        lr_check_request(play, act, step, result);
     }
     bool go_on = lr_check_result(play, act, act->at, step, result);
     if (result->kind == LR_ANSWER_SESSION && result->session != NULL) {

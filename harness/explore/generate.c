@@ -83,6 +83,7 @@ static struct lr_plan_step make_client_step(struct making *making, bool first) {
         step.priority = (int8_t)((int)draw(making, lr_odds_priority) - 100);
         step.ms = draw(making, lr_odds_timeout_ms);
         step.limit = draw(making, lr_odds_limit_ms);
+        step.tries = (uint8_t)draw(making, lr_odds_tries);
         break;
     case LR_DO_CONNECT:
         step.target = draw_below(making, making->plan->server_count);

@@ -68,7 +68,7 @@ static void hear_again(struct lr_playing *play, const char *name) {
 static void start_again(struct lr_playing *play, struct lr_party *party) {
     struct lr_error error = {.code = LR_OK};
     bool is_scarce = party->memory.parent != play->stage->alloc;
-    if (lr_party_restart(party, &error) != LR_OK && !is_scarce) {
+    if (!is_scarce && lr_party_restart(party, &error) != LR_OK) {
         play->error = error;
     }
 }

@@ -137,6 +137,8 @@ const struct lr_odds lr_odds_timeout_ms[] = {
 /* Until a request is given up. */
 const struct lr_odds lr_odds_limit_ms[] = {
     {20, 10, 0}, {300, 30, 0}, {3000, 50, 0}, {9000, 10, 0}, END};
+/* How often a request is put whose server refuses, or is gone. */
+const struct lr_odds lr_odds_tries[] = {{5, 60, 0}, {1, 15, 0}, {2, 25, 0}, END};
 /* As 100 + priority. */
 const struct lr_odds lr_odds_priority[] = {{101, 60, 0},        {100, 10, PRIORITY},
                                            {102, 20, PRIORITY}, {110, 10, PRIORITY},

@@ -74,6 +74,7 @@ extern const struct lr_odds lr_odds_pause_ms[];
 extern const struct lr_odds lr_odds_busy_ms[];
 extern const struct lr_odds lr_odds_timeout_ms[];
 extern const struct lr_odds lr_odds_limit_ms[];
+extern const struct lr_odds lr_odds_tries[];
 extern const struct lr_odds lr_odds_priority[];
 extern const struct lr_odds lr_odds_faults[]; /* how many */
 extern const struct lr_odds lr_odds_fault[];  /* which */

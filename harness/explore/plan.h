@@ -88,6 +88,8 @@ struct lr_plan_step {
     uint8_t slot;
     uint8_t target;
     int8_t priority;
+    uint8_t tries; /* REQUEST of a client */
+    uint8_t unused[3];
     uint32_t ms;    /* REQUEST, CONNECT: the session's timeout, 0 none */
     uint32_t size;  /* WRITE, UPLOAD: bytes; CALL: the number that is sent */
     uint32_t limit; /* REQUEST: ms until it is given up */

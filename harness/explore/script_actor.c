@@ -25,7 +25,7 @@ static void say_open(struct lr_scripting *script, const char *client,
     const char *key = lr_plan_key(step->target);
     SAY(script, "hold(%c, attempt(%s.request, %s, ", slot, client, client);
     lr_scripting_quote(script, key, strlen(key));
-    lr_scripting_say(script, ", { wait = \"%ums\"", step->limit);
+    lr_scripting_say(script, ", { wait = \"%ums\", tries = %u", step->limit, step->tries);
     if (step->ms != 0) {
         lr_scripting_say(script, ", timeout = \"%ums\"", step->ms);
     }

@@ -31,6 +31,7 @@ static struct lr_plan_actor *add_actor(enum lr_plan_actor_kind kind) {
 static struct lr_plan_step *add_step(struct lr_plan_actor *actor, enum lr_plan_do what,
                                      unsigned int target) {
     struct lr_plan_step *step = &actor->steps[actor->count++];
+    step->tries = 5;
     step->what = (uint8_t)what;
     step->target = (uint8_t)target;
     return step;

@@ -99,7 +99,7 @@ static void run_small(struct lr_alloc *alloc, void *context) {
     plan.actor_count = 1;
     plan.actors[0].count = 2;
     plan.actors[0].steps[0] =
-        (struct lr_plan_step){.what = LR_DO_REQUEST, .priority = 1, .limit = 300};
+        (struct lr_plan_step){.what = LR_DO_REQUEST, .priority = 1, .limit = 300, .tries = 5};
     plan.actors[0].steps[1] = (struct lr_plan_step){.what = LR_DO_CALL, .size = 4};
     enum lr_status status = lr_run_plan(&plan, &options, &out, &error);
     if (lr_test_must_succeed(alloc)) {

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "explore/client_request.h"
+
+#include <string.h>
+
+/* What the tracker has seen of a request: it is put again when its server refuses or is gone. */
+struct seen {
+    unsigned int tries; /* less those that may be of one that was given up before */
+    const struct lr_account *last;
+};
+
+static struct seen look(const struct lr_playing *play, const struct lr_act *act) {
+    struct seen seen = {.last = NULL};
+    for (size_t i = lr_ledger_account_count(play->ledger); i > 0; i--) {
+        const struct lr_account *account = lr_ledger_account(play->ledger, (uint32_t)i);
+        if (account->requested_at != LR_TIME_NEVER && account->requested_at < act->began) {
+            break;
+        }
+        if (account->request_link != 0 && strcmp(account->client, act->party->name) == 0) {
+            seen.last = seen.last == NULL ? account : seen.last;
+            seen.tries += account->requested_at > lr_time_add(act->began, play->slack_ns);
+        }
+    }
+    return seen;
+}
+
+/* Its time is that until the grant, and not that of what comes behind it. */
+static void check_wait(struct lr_playing *play, const struct lr_act *act,
+                       const struct lr_plan_step *step, const struct seen *seen) {
+    lr_time until = lr_time_add(act->began, step->limit * LR_MS);
+    if (play->quiet && seen->last != NULL && seen->last->granted_at != LR_TIME_NEVER &&
+        lr_time_add(seen->last->granted_at, 2 * play->slack_ns) < until) {
+        lr_playing_find(play, LR_FINDING_PROTOCOL,
+                        "%s gives a request up that was granted in its time", act->party->name);
+    }
+}
+
+/* Nothing has met anybody but servers that ended. */
+static bool servers_ended_alone(const struct lr_playing *play) {
+    for (unsigned int i = 0; i < play->plan->fault_count; i++) {
+        const struct lr_plan_fault *planned = &play->plan->faults[i];
+        bool ends = planned->kind == LR_PLAN_KILL || planned->kind == LR_PLAN_STOP ||
+                    planned->kind == LR_PLAN_RESTART;
+        if (play->faults[i].fired && (!ends || planned->host == LR_HOST_TRACKER)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void lr_check_request(struct lr_playing *play, const struct lr_act *act,
+                      const struct lr_plan_step *step, const struct lr_result *result) {
+    struct seen seen = look(play, act);
+    if (seen.tries > step->tries && servers_ended_alone(play)) {
+        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s tries a request more often than it was to",
+                        act->party->name);
+    }
+    if (result->error.code == LR_ETIMEOUT) {
+        check_wait(play, act, step, &seen);
+    }
+}
