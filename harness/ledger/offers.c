@@ -84,6 +84,11 @@ static bool may_be_unseen(const struct lr_ledger_session *session,
            (queue->unsure > 0 || at < queue->unsure_until);
 }
 
+/* It was taken for back when a place was put without a name: that may have been another one. */
+static bool came_back_unnamed(const struct lr_ledger_session *session) {
+    return session->renewal != NULL && !session->renewal->named;
+}
+
 /* Whose slot comes back by |put|, and what it takes the place of. */
 static struct lr_ledger_session *find_returning(struct lr_ledger *ledger, lr_time at,
                                                 const struct lr_tracker_msg *put,
@@ -108,13 +113,10 @@ static struct lr_ledger_session *find_returning(struct lr_ledger *ledger, lr_tim
     }
     if (replaced->state == LR_OFFER_GRANTED && replaced->session != NULL) {
         lr_ledger_offer_set(replaced, at, LR_OFFER_REPLACED);
-        return replaced->session;
+        return came_back_unnamed(replaced->session) ? NULL : replaced->session;
     }
-    /* Of a session that came back before: named a second time. Where it was not named the first
-     * time, that may have been another place of its server's. */
-    const struct lr_ledger_offer *renewal =
-        replaced->session == NULL ? NULL : replaced->session->renewal;
-    return was_free || (renewal != NULL && !renewal->named) || replaced->session == NULL ||
+    /* Of a session that came back before: named a second time. */
+    return was_free || replaced->session == NULL || came_back_unnamed(replaced->session) ||
                    replaced->session->account.requestable_at == LR_TIME_NEVER ||
                    replaced->link != server->link
                ? NULL

@@ -298,6 +298,22 @@ Test(ledger_queue, second_place_of_a_server_that_registers_is_no_return_of_the_f
     end();
 }
 
+/* The second place of one that registers is put when the session at the first one is over. */
+Test(ledger_queue, place_that_was_late_is_no_return_when_the_other_one_is_named) {
+    begin();
+    uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_grant(&rig, client, "test:0.1");
+    uint32_t data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
+    lr_rig_accept(&rig, data);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    lr_rig_put(&rig, server, 9091, "test:0.3", "test:0.1");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_TWICE), 0U);
+    end();
+}
+
 Test(ledger_queue, finds_nothing_where_the_turn_is_right) {
     begin();
     uint32_t first = lr_rig_request(&rig, "c1", 5001, 5);
