@@ -195,6 +195,13 @@ static uint8_t draw_host(struct making *making) {
                : (uint8_t)(LR_HOST_ACTORS + draw_below(making, plan->actor_count));
 }
 
+/* Where it means most: in what a tracker answers an UPDATE_INFO or what comes next, or in the code
+ * of a server's next packet. */
+static uint16_t code_at(const struct lr_plan_fault *fault) {
+    bool next_link = fault->when == LR_WHEN_BYTES;
+    return fault->host != LR_HOST_TRACKER ? 8 : next_link ? 8 : 4;
+}
+
 static void make_fault(struct making *making, struct lr_plan_fault *fault) {
     const struct lr_plan *plan = making->plan;
     fault->kind = (uint8_t)draw(making, lr_odds_fault);
@@ -216,6 +223,9 @@ static void make_fault(struct making *making, struct lr_plan_fault *fault) {
     fault->actor = draw_below(making, plan->actor_count);
     fault->step = draw_below(making, plan->actors[fault->actor].count);
     fault->bytes = fault->when == LR_WHEN_BYTES ? (uint16_t)lr_prng_below(&making->random, 400) : 0;
+    if (fault->kind == LR_PLAN_CORRUPT && draw_below(making, 2) == 0) {
+        fault->bytes = code_at(fault);
+    }
     fault->ms = fault->when == LR_WHEN_BYTES ? 0 : draw(making, lr_odds_fault_ms);
     bool may_last = fault->kind == LR_PLAN_LOSE || fault->kind == LR_PLAN_PARTITION;
     fault->undo_ms = row->lasts ? draw(making, lr_odds_lasts_ms)

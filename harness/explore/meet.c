@@ -78,6 +78,11 @@ static void link_hit(struct lr_playing *play, unsigned int number) {
     lr_reach_link(play, number, link);
 }
 
+static uint64_t passed(const struct lr_playing *play, uint32_t link, enum lr_fault_side side) {
+    return lr_ledger_link_passed(play->ledger, link,
+                                 side == LR_SIDE_FROM_SERVICE ? LR_FROM_SERVICE : LR_TO_SERVICE);
+}
+
 static void break_link(struct lr_playing *play, unsigned int number) {
     const struct lr_plan_fault *planned = &play->plan->faults[number];
     struct lr_fault_state *state = &play->faults[number];
@@ -92,6 +97,9 @@ static void break_link(struct lr_playing *play, unsigned int number) {
     }
     const struct lr_party *from = play->seats[planned->from].party;
     uint32_t link = from == NULL ? 0 : lr_ledger_find_link(play->ledger, from->name, service);
+    if (link != 0 && planned->bytes != 0) {
+        state->link.after_bytes += passed(play, link, state->link.side);
+    }
     if (link != 0) {
         (void)lr_world_fault(play->world, link, &state->link);
     }

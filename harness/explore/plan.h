@@ -160,8 +160,8 @@ struct lr_plan_fault {
     uint8_t from;  /* the host that has opened the link, where it is there already */
     uint8_t actor; /* LR_WHEN_STEP */
     uint8_t step;
-    uint8_t apart; /* PARTITION */
-    uint16_t bytes;
+    uint8_t apart;  /* PARTITION */
+    uint16_t bytes; /* of a link that is there: from now on; 0: at once */
     uint32_t ms;
     uint32_t undo_ms; /* after so long; LOSE, PARTITION: 0: at the end */
 };
