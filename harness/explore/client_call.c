@@ -141,6 +141,14 @@ static enum lr_status begin_upload(struct lr_playing *play, struct lr_act *act,
     return status;
 }
 
+/* What was let go of before must not be anybody's now. */
+static enum lr_status begin_drop(struct lr_act *act, struct lr_slot *slot, lr_time now, lr_op *op) {
+    uint64_t handle = slot->function != 0 ? slot->function : slot->dropped;
+    return act->phase != 0 || handle == 0
+               ? LR_ENOTFOUND
+               : lr_session_free_handle(slot->session, now, handle, LR_RESULT_FUNCTION, op);
+}
+
 enum lr_status lr_call_begin(struct lr_playing *play, struct lr_act *act, struct lr_slot *slot,
                              const struct lr_plan_step *step, lr_op *op) {
     lr_time now = lr_playing_now(play);
@@ -176,10 +184,7 @@ enum lr_status lr_call_begin(struct lr_playing *play, struct lr_act *act, struct
                    ? call_handle(slot, now, slot->function, step->size, 1, op)
                    : LR_ENOTFOUND;
     case LR_DO_DROP:
-        return more && slot->function != 0
-                   ? lr_session_free_handle(slot->session, now, slot->function, LR_RESULT_FUNCTION,
-                                            op)
-                   : LR_ENOTFOUND;
+        return begin_drop(act, slot, now, op);
     default:
         return LR_ENOTFOUND;
     }

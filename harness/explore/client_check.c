@@ -48,11 +48,14 @@ static bool is_excused(struct lr_playing *play, const struct lr_act *act,
 }
 
 /* The failure that is the right answer. */
-static bool is_wanted(const struct lr_plan_step *step, unsigned int phase,
-                      const struct lr_result *result) {
+static bool is_wanted(const struct lr_slot *slot, const struct lr_plan_step *step,
+                      unsigned int phase, const struct lr_result *result) {
     struct lr_text text = {(const char *)lr_buf_data(&result->bytes), lr_buf_size(&result->bytes)};
     if (step->what == LR_DO_REQUEST) {
         return result->error.code == LR_ETIMEOUT;
+    }
+    if (step->what == LR_DO_DROP) {
+        return slot->function == 0 && result->error.code == LR_EREMOTE;
     }
     if (step->what != LR_DO_CALL || phase != 0) {
         return false;
@@ -91,7 +94,7 @@ static void check_error(struct lr_playing *play, const struct lr_act *act,
     if (slot != NULL && slot->session != NULL && lr_session_closed(slot->session)) {
         check_farewell(play, act, slot);
     }
-    if (!is_wanted(step, act->phase, result) && !is_excused(play, act, slot, step)) {
+    if (!is_wanted(slot, step, act->phase, result) && !is_excused(play, act, slot, step)) {
         lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s fails without a cause: %s",
                         act->party->name, step_names[step->what], result->error.text);
     }
@@ -159,6 +162,8 @@ static bool is_right(const struct lr_act *act, const struct lr_slot *slot,
         return is_marked(act, slot, result, slot->file_size);
     case LR_DO_USE:
         return is_number(result, (int64_t)step->size + 1);
+    case LR_DO_DROP:
+        return slot->function != 0; /* else it should have failed */
     case LR_DO_KEEP:
     case LR_DO_BUSY:
         return result->kind == LR_ANSWER_FUNCTION && result->value.as.handle != 0;
@@ -202,6 +207,7 @@ static void remember(struct lr_act *act, struct lr_slot *slot, const struct lr_p
         slot->function = result->value.as.handle;
         break;
     case LR_DO_DROP:
+        slot->dropped = slot->function != 0 ? slot->function : slot->dropped;
         slot->function = 0;
         break;
     default:

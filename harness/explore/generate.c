@@ -156,6 +156,9 @@ static void make_peer(struct making *making, struct lr_plan_actor *actor) {
     actor->count = (uint8_t)draw(making, lr_odds_steps);
     for (unsigned int i = 0; i < actor->count; i++) {
         actor->steps[i] = make_peer_step(making, &opened);
+        if (actor->steps[i].what == LR_DO_SAY && actor->steps[i].slot != 0) {
+            actor->count = (uint8_t)(i + 1); /* it waits for what comes of that */
+        }
     }
 }
 

@@ -51,7 +51,7 @@ enum lr_plan_do {
     LR_DO_DOWNLOAD,
     LR_DO_KEEP, /* looks a function up and keeps it */
     LR_DO_USE,  /* calls it */
-    LR_DO_DROP, /* lets go of it */
+    LR_DO_DROP, /* lets go of it; once more where it has already */
     LR_DO_BUSY, /* begins a call that lasts |ms|, and goes on */
     LR_DO_REF,
     LR_DO_UNREF,

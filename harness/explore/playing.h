@@ -22,6 +22,7 @@ struct lr_slot {
     bool has_timeout;
     bool busy;         /* a call was begun, and nobody waits for it: answers come behind it */
     uint64_t function; /* kept; 0: none */
+    uint64_t dropped;  /* one that was let go of; 0: none was */
     bool has_array;
     bool written;
     uint32_t array_size;
