@@ -51,6 +51,42 @@ static void release_peer(struct lr_playing *play, uint32_t link) {
     }
 }
 
+/* A server hears of an end, and comes again. */
+static void await_server(struct lr_playing *play, const struct lr_plan_fault *planned,
+                         unsigned int server) {
+    bool ended = planned->kind == LR_PLAN_FIN || planned->kind == LR_PLAN_RST;
+    play->back_due[server] =
+        !ended ? 0
+               : lr_time_add(lr_playing_now(play), lr_server_options_default.retry_max_ns +
+                                                       LR_SECOND + 4 * play->slack_ns);
+}
+
+static bool is_back(const struct lr_playing *play, unsigned int server) {
+    const struct lr_seat *tracker = &play->seats[LR_HOST_TRACKER];
+    return lr_ledger_find_link(play->ledger, play->seats[server].party->name,
+                               tracker->party->name) != 0;
+}
+
+/* Who is not there when it is due is found, where nothing else has met it; returns when the next
+ * one is due. */
+static lr_time look_for_servers(struct lr_playing *play) {
+    lr_time next = LR_TIME_NEVER;
+    for (unsigned int i = LR_HOST_SERVERS; i <= play->plan->server_count; i++) {
+        uint32_t hosts = UINT32_C(1) << i | UINT32_C(1) << LR_HOST_TRACKER;
+        lr_time due = play->back_due[i];
+        if (due == 0 || lr_playing_now(play) < due) {
+            next = due == 0 ? next : lr_time_min(next, due);
+            continue;
+        }
+        play->back_due[i] = 0;
+        if ((play->disturbed & hosts) == 0 && !is_back(play, i)) {
+            lr_playing_find(play, LR_FINDING_NOT_REQUESTABLE,
+                            "%s does not come back to its tracker", play->seats[i].party->name);
+        }
+    }
+    return next;
+}
+
 static void link_hit(struct lr_playing *play, unsigned int number) {
     const struct lr_plan_fault *planned = &play->plan->faults[number];
     struct lr_fault_state *state = &play->faults[number];
@@ -67,6 +103,7 @@ static void link_hit(struct lr_playing *play, unsigned int number) {
     release_peer(play, link);
     if (planned->host == LR_HOST_TRACKER && client < LR_HOST_ACTORS) {
         play->cut_off |= UINT32_C(1) << client;
+        await_server(play, planned, client);
     }
     if (note != NULL && planned->host != LR_HOST_TRACKER) {
         note->disturbed = true;
@@ -162,7 +199,7 @@ bool lr_meet_waits(const struct lr_playing *play) {
 }
 
 lr_time lr_meet_due(struct lr_playing *play) {
-    lr_time next = LR_TIME_NEVER;
+    lr_time next = look_for_servers(play);
     lr_time now = lr_playing_now(play);
     for (unsigned int i = 0; i < play->plan->fault_count; i++) {
         struct lr_fault_state *state = &play->faults[i];

@@ -120,6 +120,8 @@ struct lr_playing {
     struct lr_seat seats[LR_PLAYING_HOSTS];
     struct lr_act acts[LR_PLAN_ACTORS_MAX];
     struct lr_fault_state faults[LR_PLAN_FAULTS_MAX];
+    lr_time back_due[LR_PLAYING_HOSTS]; /* a server whose tracker has ended its link is back there
+                                           by then; 0: nobody waits */
     struct lr_host_fault parted[LR_PLAYING_HOSTS];
     bool is_parted;
     lr_time faults_end;  /* the last one fired, or was undone, then */
