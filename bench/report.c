@@ -23,6 +23,7 @@ static const struct target {
     {"sim: session lives per second and core, 1 client", VALUE_AT_LEAST, 50000},
     {"sim: session lives per second and core, 1000", VALUE_AT_LEAST, 50000},
     {"sim: small worlds per second and core", VALUE_AT_LEAST, 2500},
+    {"explore: runs of 40 operations", VALUE_AT_LEAST, 1500},
     {"sim: memory of", VALUE_AT_MOST, 12 * 1024},
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "bench/net.h"
+#include "bench/sim_explore.h"
 #include "bench/sim_farm.h"
 #include "bench/sim_small.h"
 
@@ -18,7 +19,10 @@ static const char usage[] =
     "usage: lastref-bench-sim lives|bare-lives CLIENTS   (steps: `go MS`)\n"
     "       lastref-bench-sim largest SERVERS\n"
     "       lastref-bench-sim tuning MEASUREMENTS\n"
-    "       lastref-bench-sim small-worlds|told-worlds AT-ONCE   (steps: `go MS`)\n";
+    "       lastref-bench-sim small-worlds|told-worlds AT-ONCE   (steps: `go MS`)\n"
+    "       lastref-bench-sim explored AT-ONCE   (steps: `go MS`; answers with operations)\n"
+    "       lastref-bench-sim operations RUNS\n"
+    "       lastref-bench-sim shrinking SEEDS\n";
 
 /* Time of the processor: what others do on this machine meanwhile does not count. */
 static uint64_t cpu_now(void) {
@@ -73,6 +77,41 @@ static int serve_small_worlds(size_t a_step, bool with_digest) {
     return 0;
 }
 
+static int serve_explored(size_t a_step) {
+    uint64_t run_ns;
+    uint64_t seed = 1;
+    bench_ready(NULL);
+    while (bench_next_run(&run_ns)) {
+        uint64_t began = cpu_now();
+        uint64_t operations = 0;
+        do {
+            operations += sim_explore(seed, a_step);
+            seed += a_step;
+        } while (cpu_now() - began < run_ns);
+        bench_answer(operations, cpu_now() - began);
+    }
+    return 0;
+}
+
+static int run_operations(size_t runs) {
+    printf("operations %u\n", sim_explore_median(runs));
+    return 0;
+}
+
+/* Failing seeds, one after the other; finding them is counted, too, which is nothing beside. */
+static int run_shrinking(size_t seeds) {
+    uint64_t began = cpu_now();
+    uint64_t seed = 0;
+    uint64_t runs = 0;
+    for (size_t i = 0; i < seeds; i++) {
+        unsigned int taken;
+        seed = sim_explore_shrink(seed + 1, &taken);
+        runs += taken;
+    }
+    printf("seeds %zu runs %" PRIu64 " ns %" PRIu64 "\n", seeds, runs, cpu_now() - began);
+    return 0;
+}
+
 static int run_largest(size_t servers) {
     static struct sim_farm farm;
     uint64_t began = cpu_now();
@@ -105,23 +144,43 @@ static int run_tuning(size_t measurements) {
     return 0;
 }
 
+static int serve_judged_lives(size_t clients) {
+    return serve_lives(clients, true);
+}
+
+static int serve_bare_lives(size_t clients) {
+    return serve_lives(clients, false);
+}
+
+static int serve_silent_worlds(size_t a_step) {
+    return serve_small_worlds(a_step, false);
+}
+
+static int serve_told_worlds(size_t a_step) {
+    return serve_small_worlds(a_step, true);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(size_t count);
+} modes[] = {
+    {"lives", serve_judged_lives},
+    {"bare-lives", serve_bare_lives},
+    {"small-worlds", serve_silent_worlds},
+    {"told-worlds", serve_told_worlds},
+    {"explored", serve_explored},
+    {"operations", run_operations},
+    {"shrinking", run_shrinking},
+    {"largest", run_largest},
+    {"tuning", run_tuning},
+};
+
 int main(int argc, char **argv) {
     size_t count = argc == 3 ? (size_t)strtoull(argv[2], NULL, 10) : 0;
-    if (count == 0) {
-        (void)fputs(usage, stderr);
-        return 2;
-    }
-    if (strcmp(argv[1], "lives") == 0 || strcmp(argv[1], "bare-lives") == 0) {
-        return serve_lives(count, argv[1][0] == 'l');
-    }
-    if (strcmp(argv[1], "small-worlds") == 0 || strcmp(argv[1], "told-worlds") == 0) {
-        return serve_small_worlds(count, argv[1][0] == 't');
-    }
-    if (strcmp(argv[1], "largest") == 0) {
-        return run_largest(count);
-    }
-    if (strcmp(argv[1], "tuning") == 0) {
-        return run_tuning(count);
+    for (size_t i = 0; i < LR_COUNT_OF(modes) && count > 0; i++) {
+        if (strcmp(argv[1], modes[i].name) == 0) {
+            return modes[i].run(count);
+        }
     }
     (void)fputs(usage, stderr);
     return 2;

@@ -11,6 +11,7 @@
 #include "bench/net.h"
 
 enum { ROUNDS = 9, ROUNDS_FAST = 5, RUN_MS = 300, MANY = 1000, TUNED = 1000, SMALL_A_STEP = 20 };
+enum { EXPLORED = 2000, EXPLORED_A_STEP = 50, SHRUNK = 20, SHRUNK_FAST = 5 };
 
 #define PATIENCE_NS (600 * LR_SECOND)
 
@@ -139,6 +140,31 @@ static void measure_tuning(struct bench *bench) {
         (double)virtual_ns / (double)real_ns);
 }
 
+/* Made-up cases: how many, how much is in one, and how long it takes to make one small. */
+static void measure_explored(struct bench *bench) {
+    char line[128];
+    unsigned int operations;
+    uint64_t seeds, runs, ns;
+    (void)fprintf(stderr, "bench: explored runs ..\n");
+    add(bench, "explore: runs of 40 operations per second and core", "1/s",
+        measure_lives(bench, "explored", EXPLORED_A_STEP) / 40);
+    struct lr_program *program = start(bench, "operations", EXPLORED);
+    hear(bench, program, line, sizeof line);
+    if (sscanf(line, "operations %u", &operations) != 1) {
+        bench_die("%s", line);
+    }
+    lr_program_free(program);
+    add(bench, "explore: operations of a run, median", "ops", operations);
+    program = start(bench, "shrinking", bench->fast ? SHRUNK_FAST : SHRUNK);
+    hear(bench, program, line, sizeof line);
+    if (sscanf(line, "seeds %" SCNu64 " runs %" SCNu64 " ns %" SCNu64, &seeds, &runs, &ns) != 3 ||
+        seeds == 0) {
+        bench_die("%s", line);
+    }
+    lr_program_free(program);
+    add(bench, "explore: time to shrink a failing seed", "s", (double)ns / 1e9 / (double)seeds);
+}
+
 void bench_measure_sim(struct bench *bench) {
     measure_rates(bench, 1, "sim: session lives per second and core, 1 client",
                   "sim: the ledger's share, 1 client");
@@ -149,6 +175,7 @@ void bench_measure_sim(struct bench *bench) {
         measure_lives(bench, "small-worlds", SMALL_A_STEP));
     add(bench, "sim: the same with a digest of their events", "1/s",
         measure_lives(bench, "told-worlds", SMALL_A_STEP));
+    measure_explored(bench);
     measure_tuning(bench);
     measure_largest(bench);
 }
