@@ -146,7 +146,8 @@ static void refuse(struct lr_tracker *tracker, struct lr_tracker_conn *conn, enu
     lr_trace_emit(&tracker->role.env.trace, now, kind, conn->number,
                   LR_ADDRESS_TEXT_FORMAT " is disconnected: %s",
                   LR_ADDRESS_TEXT_WORDS(conn->ip, conn->port), why);
-    if (conn->phase == LR_TRACKER_PAUSED) { /* it would read neither an answer nor our FIN */
+    bool behind = status == LR_ENOMEM && conn->unsent > 0;
+    if (conn->phase == LR_TRACKER_PAUSED || behind) { /* an answer, and our FIN, would wait */
         end_conn(tracker, conn, ENDING_RESET, now);
         return;
     }

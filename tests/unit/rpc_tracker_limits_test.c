@@ -393,6 +393,7 @@ Test(tracker_limits, resets_a_paused_peer_that_it_has_no_memory_for) {
     struct lr_tracker_options options = lr_tracker_options_default;
     options.unsent_bytes_max = 1;
     rig_once(send_on_to_a_poor_tracker, &options);
+    rig_once(send_on_to_a_poor_tracker, NULL); /* not paused, and behind with its reading */
 }
 
 /* Three questions in one piece: the first answer makes the peer wait, the rest has to be kept. */
