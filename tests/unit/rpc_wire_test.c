@@ -121,3 +121,15 @@ Test(rpc_wire, sets_lengths_afterwards_also_behind_consumed_bytes) {
     cr_expect_eq(lr_buf_size(&out), 4, "what was there before is there still");
     lr_buf_deinit(&out);
 }
+
+Test(rpc_wire, what_is_missing_reads_as_zero) {
+    static const uint8_t bytes[] = {1, 2, 3};
+    struct lr_reader reader = lr_reader_of(bytes, sizeof bytes);
+    cr_expect_eq(lr_read_u32(&reader), 0U);
+    cr_expect_eq(reader.status, LR_ETRUNCATED);
+    reader = lr_reader_of(bytes, 0);
+    cr_expect_eq(lr_read_u8(&reader), 0U);
+    reader = lr_reader_of(bytes, sizeof bytes);
+    cr_expect_eq(lr_read_u64(&reader), 0U);
+    cr_expect_eq(lr_read_u8(&reader), 0U, "nothing is read behind an error");
+}
