@@ -274,6 +274,8 @@ def main():
         verdicts.forget_survivors()
     print(f"{len(places)} mutations, {min(arguments.count, len(places))} to be judged, seed {arguments.seed}",
           flush=True)
+    if verdicts.killers:
+        print(f"{len(verdicts.killers)} were judged before (kept in {arguments.json})", flush=True)
     work = (arguments.work or pathlib.Path(tempfile.mkdtemp(prefix="lastref-mutate-"))).resolve()
     run(Judge(work, arguments.jobs), places, verdicts, arguments)
     sample = verdicts.sample(places, arguments.count)
