@@ -286,6 +286,27 @@ Test(ledger_queue, waits_for_who_is_passed_over_to_be_granted_at_once) {
     }
 }
 
+/* Who is passed over again waits from the first time on. */
+Test(ledger_queue, counts_from_when_somebody_was_first_passed_over) {
+    begin();
+    uint32_t first = lr_rig_request(&rig, "c1", 5001, 5);
+    rig.now += LR_SECOND;
+    uint32_t second = lr_rig_request(&rig, "c2", 5002, 5);
+    uint32_t third = lr_rig_request(&rig, "c3", 5003, 5);
+    rig.now += LR_SECOND;
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    lr_rig_put(&rig, server, 9091, "test:0.3", NULL);
+    lr_rig_grant(&rig, second, "test:0.1");
+    rig.now += 60 * LR_MS;
+    lr_rig_grant(&rig, third, "test:0.2");
+    rig.now += 60 * LR_MS;
+    lr_rig_grant(&rig, first, "test:0.3");
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
+    end();
+}
+
 /* The first of two places is granted before the second is put. */
 Test(ledger_queue, second_place_of_a_server_that_registers_is_no_return_of_the_first) {
     begin();
