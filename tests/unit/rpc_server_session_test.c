@@ -306,6 +306,16 @@ RIG_CASE(server_session, a_handle_of_another_kind_is_an_error) {
     rig_expect_alive(rig, link);
 }
 
+RIG_CASE(server_session, a_function_is_asked_for_by_one_name) {
+    lr_link link = rig_open(rig, "client:dev");
+    struct lr_value values[] = {lr_value_int(1), lr_value_int(2)};
+    for (size_t count = 0; count < 3; count++) {
+        rig_send_values(rig, link, LR_PACKET_GET_GLOBAL_FUNC, values, count);
+        rig_hear_exception(rig, link, "GetGlobalFunc takes one name");
+    }
+    rig_expect_alive(rig, link);
+}
+
 RIG_CASE(server_session, a_name_that_is_not_there_is_null) {
     lr_link link = rig_open(rig, "client:dev");
     rig_expect(rig, rig_function(rig, link, "no.such.function") == 0);
