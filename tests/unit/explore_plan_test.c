@@ -125,3 +125,30 @@ Test(explore_plan, a_scenarios_name_is_made_of_the_findings_words) {
     lr_script_name(name, sizeof name, "leaked: session 3: client1 has gone 2.5 s ago", 42);
     cr_assert_str_eq(name, "leaked_session_client_has_gone_s_ago-seed_42.lua");
 }
+
+Test(explore_plan, answers_to_raw_peers_are_told_apart) {
+    static const struct {
+        enum lr_line_said said;
+        const char *bytes;
+        size_t size;
+        bool whole, right;
+    } cases[] = {
+        {LR_SAID_MAGIC, "\x71\xf2\x02\x00", 4, true, true},
+        {LR_SAID_MAGIC, "\x71\xf2\x02", 3, false, false},
+        {LR_SAID_SUCCESS, "\1\0\0\0000", 5, true, true},
+        {LR_SAID_SUCCESS, "\2\0\0\000-1", 6, true, false},
+        {LR_SAID_SUCCESSES, "\1\0\0\0000", 5, false, false},
+        {LR_SAID_SUCCESSES, "\1\0\0\0000\1\0\0\0000", 10, true, true},
+        {LR_SAID_WORD, "\x71\xf2\x0f\x00\1\0\0\0k", 9, true, true},
+        {LR_SAID_RETURN, "\4\0\0\0\0\0\0\0\4\0\0\0", 12, true, true},
+        {LR_SAID_EXCEPTION, "\4\0\0\0\0\0\0\0\4\0\0\0", 12, true, false},
+        {LR_SAID_PACKET, "\5\0\0\0\0\0\0\0\4\0\0\0", 12, false, false},
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(cases); i++) {
+        bool whole = false;
+        bool right = lr_line_is_answer(cases[i].said, (const uint8_t *)cases[i].bytes,
+                                       cases[i].size, &whole);
+        cr_expect_eq(whole, cases[i].whole, "%zu", i);
+        cr_expect_eq(right, cases[i].right, "%zu", i);
+    }
+}
