@@ -55,6 +55,7 @@ static bool is_wanted(const struct lr_slot *slot, const struct lr_plan_step *ste
         return result->error.code == LR_ETIMEOUT;
     }
     if (step->what == LR_DO_DROP) {
+        LR_ASSERT(slot != NULL); /* it is of a session */
         return slot->function == 0 && result->error.code == LR_EREMOTE;
     }
     if (step->what != LR_DO_CALL || phase != 0) {

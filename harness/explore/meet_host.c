@@ -227,8 +227,10 @@ bool lr_meet_host(struct lr_playing *play, unsigned int number) {
     lr_reach_host(play, number);
     if (!row->harmless) {
         lr_meet_noted(play, is_silence(planned->kind));
-        play->stage->disturbed |= planned->kind != LR_PLAN_KILL && planned->kind != LR_PLAN_STOP &&
-                                  planned->kind != LR_PLAN_LOSE;
+        /* What a server offers while the tracker is off the net is seen when it is back. */
+        bool hides = planned->kind != LR_PLAN_LOSE || planned->host == LR_HOST_TRACKER;
+        play->stage->disturbed |=
+            planned->kind != LR_PLAN_KILL && planned->kind != LR_PLAN_STOP && hides;
     }
     carry_out(play, number, seat);
     return true;

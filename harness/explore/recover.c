@@ -343,7 +343,11 @@ static void audit_memory(struct lr_playing *play) {
 static void set_patience(struct lr_playing *play) {
     struct lr_ledger_patience patience = lr_ledger_patience_default;
     for (unsigned int i = 0; i < play->plan->fault_count; i++) {
-        uint64_t stood_ns = play->plan->faults[i].undo_ms * LR_MS;
+        const struct lr_plan_fault *fault = &play->plan->faults[i];
+        bool to_the_end = fault->undo_ms == 0 && play->faults[i].fired &&
+                          (fault->kind == LR_PLAN_LOSE || fault->kind == LR_PLAN_PARTITION);
+        uint64_t stood_ns =
+            to_the_end ? lr_playing_now(play) - play->began : fault->undo_ms * LR_MS;
         patience.late_ns += stood_ns;
         patience.expired_ns += stood_ns;
     }

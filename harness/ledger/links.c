@@ -349,6 +349,18 @@ bool lr_ledger_link_place(const struct lr_ledger *ledger, uint32_t number,
     return true;
 }
 
+/* What |client| was told on another link was changed by a fault: a grant, perhaps, which it then
+ * repeats here. */
+static bool is_misled(const struct lr_ledger *ledger, const char *client) {
+    for (size_t i = 0; i < ledger->link_count; i++) {
+        const struct lr_ledger_link *link = ledger->links[i];
+        if (link->plane == LR_PLANE_CONTROL && link->spoiled && strcmp(link->client, client) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void lr_ledger_broken(struct lr_ledger_link *link, const struct lr_seen *seen) {
     if (link->plane == LR_PLANE_DATA) {
         (void)lr_ledger_data_session(link, seen->at);
@@ -359,7 +371,8 @@ void lr_ledger_broken(struct lr_ledger_link *link, const struct lr_seen *seen) {
     link->broken[seen->direction] = true;
     /* What is said to a script that broke off, or never began rightly, is the script's to judge,
      * too. */
-    if (link->scripted[LR_TO_SERVICE] || link->scripted[LR_FROM_SERVICE] || link->spoiled) {
+    if (link->scripted[LR_TO_SERVICE] || link->scripted[LR_FROM_SERVICE] || link->spoiled ||
+        is_misled(link->ledger, link->client)) {
         lr_ledger_tell(link->ledger, seen->at, link->session, link->number, "%s -> %s: %s",
                        sender(link, seen->direction), receiver(link, seen->direction),
                        seen->problem);
