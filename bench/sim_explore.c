@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/sim_explore.h"
+#include <inttypes.h>
 
 #include <stdlib.h>
 
@@ -68,9 +69,10 @@ uint64_t sim_explore(uint64_t seed, size_t count) {
     static struct lr_plan plan;
     uint64_t operations = 0;
     for (size_t i = 0; i < count; i++) {
-        struct lr_explored out = play(&plan, seed + i);
+        uint64_t number = seed + i;
+        struct lr_explored out = play(&plan, number);
         if (out.finding_count > 0) {
-            bench_die("seed %llu: %s", (unsigned long long)(seed + i), out.findings[0].text);
+            bench_die("seed %" PRIu64 ": %s", number, out.findings[0].text);
         }
         operations += out.operations;
     }

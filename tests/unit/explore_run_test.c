@@ -116,7 +116,7 @@ Test(explore_run, no_memory_loses_nothing) {
 /* The first seed from |*seed| on that shows the bug by more than a delay: what is late by
  * milliseconds, who knows the plan sees, and a scenario does not. */
 static struct lr_explored find_bug(uint64_t *seed) {
-    struct lr_explored out = {.finding_count = 0};
+    struct lr_explored out;
     uint64_t end = *seed + 500;
     do {
         lr_generate(&plan, *seed);
