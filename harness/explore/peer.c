@@ -85,22 +85,24 @@ static const char *line_said(const struct lr_playing *play, const struct lr_act 
     return of_line ? lr_line_row(step->target)->name : "what was said before";
 }
 
-/* A server without a tracker answers a key when it has a place, and not before. */
-static bool waits_for_others(const struct lr_playing *play, const struct lr_act *act) {
+/* When its server let it in, or LR_TIME_NEVER. */
+static lr_time let_in_at(const struct lr_playing *play, const struct lr_act *act) {
     const struct lr_account *account = lr_ledger_account_of_link(play->ledger, act->said.number);
-    return act->said.law.to != LR_HOST_TRACKER && lr_cast_is_direct(play, act->said.law.to) &&
-           act->said.law.needs_met >= LR_NEEDS_HELLO &&
-           (account == NULL || account->accepted_at == LR_TIME_NEVER);
+    return act->said.law.to == LR_HOST_TRACKER || account == NULL ? LR_TIME_NEVER
+                                                                  : account->accepted_at;
 }
 
-/* .. and looks at what was said behind it from then on: LR_TIME_NEVER: it has had its time. */
-static lr_time due_behind_others(const struct lr_playing *play, const struct lr_act *act) {
-    const struct lr_account *account = lr_ledger_account_of_link(play->ledger, act->said.number);
-    bool waited = act->said.law.to != LR_HOST_TRACKER && account != NULL &&
-                  account->accepted_at != LR_TIME_NEVER;
-    lr_time due = !waited ? LR_TIME_NEVER
-                          : lr_time_add(account->accepted_at,
-                                        play->patience.stalled_ns + play->slack_ns + AT_ONCE_NS);
+/* A server without a tracker answers a key when it has a place, and not before. */
+static bool waits_for_others(const struct lr_playing *play, const struct lr_act *act) {
+    return act->said.law.to != LR_HOST_TRACKER && lr_cast_is_direct(play, act->said.law.to) &&
+           act->said.law.needs_met >= LR_NEEDS_HELLO && let_in_at(play, act) == LR_TIME_NEVER;
+}
+
+/* .. and looks at what was said behind it from then on, which has |within_ns| and the way there and
+ * back. LR_TIME_NEVER: it has had its time. */
+static lr_time due_behind_others(const struct lr_playing *play, const struct lr_act *act,
+                                 uint64_t within_ns) {
+    lr_time due = lr_time_add(let_in_at(play, act), within_ns + 2 * play->slack_ns + AT_ONCE_NS);
     return due > lr_playing_now(play) ? due : LR_TIME_NEVER;
 }
 
@@ -112,7 +114,8 @@ static lr_time at_once(const struct lr_playing *play) {
 static void judge_then(struct lr_playing *play, struct lr_act *act) {
     struct lr_said *said = &act->said;
     uint64_t heard = heard_by(play, act);
-    if (waits_for_others(play, act)) {
+    bool let_in_late = due_behind_others(play, act, 0) != LR_TIME_NEVER;
+    if (waits_for_others(play, act) || let_in_late) {
         said->law.lawless = true;
         said->due = LR_TIME_NEVER;
     } else if (said->law.flooded && heard > said->heard) {
@@ -176,7 +179,7 @@ static void judge_link(struct lr_playing *play, struct lr_act *act) {
         }
     }
     if (now >= said->due) {
-        said->due = due_behind_others(play, act);
+        said->due = due_behind_others(play, act, play->patience.stalled_ns);
         if (said->due == LR_TIME_NEVER && !waits_for_others(play, act)) {
             lr_playing_find(play, LR_FINDING_LEAKED, "%s: %s does not give up what takes too long",
                             act->party->name, play->seats[said->law.to].party->name);

@@ -60,6 +60,18 @@ Test(explore_found, who_waits_for_another_ones_place_is_not_given_up) {
     find_nothing();
 }
 
+/* Its place is given up by another's timeout at any time before, while and behind it asks. */
+Test(explore_found, who_is_let_in_late_has_its_answer_on_the_way) {
+    for (unsigned int ms = 20; ms < 500; ms += 5) {
+        begin(true)->link.latency_us = 40000;
+        add_step(add_actor(LR_ACTOR_CLIENT), LR_DO_CONNECT, 0)->ms = (uint16_t)ms;
+        struct lr_plan_actor *peer = add_actor(LR_ACTOR_PEER);
+        (void)add_step(peer, LR_DO_OPEN, 1);
+        (void)add_step(peer, LR_DO_SAY, LR_LINE_SHUTDOWN);
+        find_nothing();
+    }
+}
+
 static void play_without_memory(struct lr_alloc *alloc, void *context) {
     const struct lr_run_plan_options options = {.alloc = alloc};
     struct lr_explored out;
