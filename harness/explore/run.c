@@ -181,6 +181,7 @@ static enum lr_status open_stage(struct lr_playing *play,
     enum lr_status status = lr_stage_new(&play->stage, &stage, &play->error);
     if (status == LR_OK) {
         play->stage->options.sim = NULL;
+        play->stage->disturbed = true;
         play->world = play->stage->world;
         play->sim = lr_sim_of(play->world);
         play->ledger = play->stage->ledger;

@@ -25,8 +25,15 @@ static lr_time elapsed(const struct lr_play *play, lr_time at) {
  * this. */
 #define TORTURE_SETTLE_NS (10 * LR_SECOND)
 
+/* Where nothing passed for a while, an end that failed then is noticed by keep-alive before. */
+static uint64_t torture_settle_ns(const struct lr_stage *stage) {
+    return TORTURE_SETTLE_NS +
+           (stage->disturbed ? lr_budget_for(LR_CAUSE_SILENCE, 0, false, NULL).release_ns : 0);
+}
+
 static lr_time patience_ends(const struct lr_play *play, lr_time from, uint64_t untortured_ns) {
-    return lr_time_add(from, lr_stage_tortured(play->stage) ? TORTURE_SETTLE_NS : untortured_ns);
+    return lr_time_add(from, lr_stage_tortured(play->stage) ? torture_settle_ns(play->stage)
+                                                            : untortured_ns);
 }
 
 static bool is_over(const struct lr_stage *stage) {

@@ -21,6 +21,7 @@ struct release_wait {
     struct lr_mark mark;
     lr_time patience_until;
     bool with_slot; /* its server has to become requestable, too */
+    bool another;   /* what the script did last is not what it asks about */
 };
 
 static const struct lr_account *account_of(const struct release_wait *wait) {
@@ -60,7 +61,9 @@ static struct lr_budget read_budget(lua_State *lua, const struct lr_stage *stage
 
 /* What the session's release counts from: what ended this very session, where that is known; else
  * what the script did last. */
-static void read_cause(lua_State *lua, const struct lr_account *account, struct lr_mark *mark) {
+static void read_cause(lua_State *lua, const struct lr_account *account,
+                       struct release_wait *wait) {
+    struct lr_mark *mark = &wait->mark;
     const char *name = lr_option_string(lua, 2, "after", NULL);
     const struct lr_play *play = lr_play_of(lua);
     enum lr_cause named = LR_CAUSE_NONE;
@@ -71,6 +74,7 @@ static void read_cause(lua_State *lua, const struct lr_account *account, struct 
         const struct lr_mark *own = lr_words_find_mark(play, account, named);
         *mark = own != NULL ? *own : play->mark;
     }
+    wait->another = name != NULL && mark->cause != named;
     mark->cause = name != NULL ? named : mark->cause;
     if (mark->cause == LR_CAUSE_TIMEOUT) { /* the clock runs from the handshake */
         mark->from = account->accepted_at;
@@ -137,8 +141,9 @@ static enum lr_release judge(const struct release_wait *wait, uint64_t *late_by)
                            late_by);
 }
 
-/* Whether what the script did had to end the session, whatever came before it. What it did before
- * there was one is another's: a session whose link is broken closes without a mark. */
+/* Whether what the script did had to end the session, whatever came before it. A session whose link
+ * is broken closes without a mark: what was done before there was one, or was no close, is not
+ * what ends it. */
 static bool had_to_end(const struct release_wait *wait) {
     const struct lr_mark *mark = &wait->mark;
     const struct lr_account *account = account_of(wait);
@@ -146,7 +151,8 @@ static bool had_to_end(const struct release_wait *wait) {
     bool told =
         lr_ledger_link_place(wait->stage->ledger, account->data_link, LR_FROM_SERVICE, &place) &&
         place.message_size > 0;
-    return mark->text[0] != '\0' && mark->at >= account->connected_at && (told || !mark->if_told);
+    return mark->text[0] != '\0' && !wait->another && mark->at >= account->connected_at &&
+           (told || !mark->if_told);
 }
 
 static int release_over(lua_State *lua, int status, lua_KContext kcontext) {
@@ -202,7 +208,7 @@ int lr_expect_word_released(lua_State *lua) {
     const struct lr_account *account = lr_ledger_account(play->stage->ledger, number);
     struct release_wait *wait = lua_newuserdatauv(lua, sizeof *wait, 0);
     *wait = (struct release_wait){.stage = play->stage, .number = number};
-    read_cause(lua, account, &wait->mark);
+    read_cause(lua, account, wait);
     uint64_t timeout = account->timeout_ns == LR_TIME_NEVER ? 0 : account->timeout_ns;
     wait->budget = read_budget(lua, play->stage, wait->mark.cause,
                                lr_option_duration(lua, 2, "timeout", timeout));

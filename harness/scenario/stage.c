@@ -38,7 +38,6 @@ static enum lr_status open_live(struct lr_stage *stage, struct lr_error *error) 
 static enum lr_status open_sim(struct lr_stage *stage, struct lr_error *error) {
     struct lr_sim_options options =
         stage->options.sim == NULL ? lr_sim_options_default : *stage->options.sim;
-    stage->disturbed = stage->options.sim != NULL || stage->options.torture != NULL;
     options.alloc = stage->alloc;
     options.ledger = stage->ledger;
     options.trace = stage->options.trace;

@@ -96,7 +96,7 @@ struct lr_stage {
     struct lr_list faults;
     struct lr_list timed_faults; /* of these, whose time has to be watched */
     size_t fault_count;
-    bool disturbed; /* links were slow, or hosts stood still or were off the net: how soon what
+    bool disturbed; /* links are slow, or hosts stood still or were off the net: how soon what
                        nobody asked about must be over is not exact */
     struct lr_party *probe;                   /* a client of the harness's own, for SUMMARY */
     struct lr_counting_alloc tortured_memory; /* of the roles that are tortured */

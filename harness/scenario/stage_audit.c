@@ -115,19 +115,27 @@ static void audit_storage(struct lr_stage *stage, struct lr_case_result *result)
 }
 
 /* In virtual time budgets are exact, also for what nobody asked about, as long as links have but
- * the latency that budgets allow for and every host does its work. */
+ * the latency that budgets allow for and every host does its work. An end that failed where nothing
+ * passes is noticed by keep-alive. */
 static void set_patience(struct lr_stage *stage) {
-    if (lr_world_real_time(stage->world) || stage->disturbed) {
+    bool usual = stage->options.torture == NULL && !stage->disturbed;
+    if (lr_world_real_time(stage->world)) {
         return;
     }
-    struct lr_budget death = lr_budget_for(LR_CAUSE_DEATH, 0, false, NULL);
-    struct lr_budget timeout = lr_budget_for(LR_CAUSE_TIMEOUT, 0, false, NULL);
-    const struct lr_ledger_patience exact = {
-        .late_ns = death.release_ns,
-        .expired_ns = timeout.release_ns,
-        .return_ns = death.requestable_ns,
-    };
-    lr_ledger_set_patience(stage->ledger, &exact);
+    if (usual) {
+        struct lr_budget death = lr_budget_for(LR_CAUSE_DEATH, 0, false, NULL);
+        struct lr_budget timeout = lr_budget_for(LR_CAUSE_TIMEOUT, 0, false, NULL);
+        const struct lr_ledger_patience exact = {
+            .late_ns = death.release_ns,
+            .expired_ns = timeout.release_ns,
+            .return_ns = death.requestable_ns,
+        };
+        lr_ledger_set_patience(stage->ledger, &exact);
+    } else if (lr_stage_tortured(stage) && stage->disturbed) {
+        struct lr_ledger_patience silence = lr_ledger_patience_default;
+        silence.late_ns = lr_budget_for(LR_CAUSE_SILENCE, 0, false, NULL).release_ns;
+        lr_ledger_set_patience(stage->ledger, &silence);
+    }
 }
 
 void lr_stage_audit(struct lr_stage *stage, struct lr_case_result *result) {

@@ -113,6 +113,25 @@ static const char script_cut_off[] =
     "  end,\n"
     "}\n";
 
+/* An end that fails while its host is off the net is noticed by keep-alive; one that fails
+ * afterwards is no end by what was lost before. */
+static const char script_off_the_net[] =
+    "scenario \"a client is off the net for a while\" {\n"
+    "  worlds = { \"sim\" },\n"
+    "  run = function(w)\n"
+    "    local tracker = w:tracker()\n"
+    "    w:server { key = \"test\", tracker = tracker }\n"
+    "    local client = w:client { tracker = tracker }\n"
+    "    local session = client:request(\"test\")\n"
+    "    w:fault { on = client, kind = \"lose\", lasts = \"20s\" }\n"
+    "    local work = w:spawn(function() return session:call(\"rpc.test.addone\", 1) end)\n"
+    "    w:pass(\"30s\")\n"
+    "    expect(work:join()):is(2)\n"
+    "    session:close()\n"
+    "    expect(session):released { after = \"close\" }\n"
+    "  end,\n"
+    "}\n";
+
 /* Its peer reads no more, and may have been told nothing. */
 static const char script_that_is_deaf[] =
     "scenario \"a client reads no more\" {\n"
@@ -219,6 +238,10 @@ Test(scenario_torture, what_a_script_had_yet_to_undo_is_undone) {
     expect_clean(LR_TORTURE_MEMORY, script_in_trouble, LR_TORTURER_BATCH);
     expect_clean(LR_TORTURE_MEMORY, script_cut_off, LR_TORTURER_BATCH);
     expect_clean(LR_TORTURE_IO, script_without_a_tracker, 20);
+}
+
+Test(scenario_torture, an_end_off_the_net_is_heard_when_keep_alive_says_so) {
+    expect_clean(LR_TORTURE_IO, script_off_the_net, 20);
 }
 
 Test(scenario_torture, who_reads_no_more_and_is_told_nothing_keeps_its_session) {
