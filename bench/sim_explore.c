@@ -1,55 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/sim_explore.h"
-#include <inttypes.h>
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "bench/net.h"
 #include "explore/generate.h"
 #include "explore/reach.h"
 #include "explore/shrink.h"
-#include "rpc/server.h"
-
-enum { SHRINK_RUNS_MAX = 4000 }; /* as lastref explore has it */
-
-/* ---- a server that does not hear FIN ---- */
-
-static const struct lr_role_ops *honest;
-static bool deaf;
-
-static void handle(struct lr_role *role, const struct lr_event *event) {
-    if (event->kind != LR_EVENT_HALF_CLOSED) {
-        honest->handle(role, event);
-    }
-}
-
-static lr_time deadline(const struct lr_role *role) {
-    return honest->deadline(role);
-}
-
-static const struct lr_role_ops hard_of_hearing = {
-    .name = "hard of hearing", .handle = handle, .deadline = deadline};
-
-/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names are those of
- * --wrap. */
-enum lr_status __real_lr_server_new(struct lr_server **out, const struct lr_env *env,
-                                    const struct lr_server_options *options,
-                                    struct lr_error *error);
-enum lr_status __wrap_lr_server_new(struct lr_server **out, const struct lr_env *env,
-                                    const struct lr_server_options *options,
-                                    struct lr_error *error);
-
-enum lr_status __wrap_lr_server_new(struct lr_server **out, const struct lr_env *env,
-                                    const struct lr_server_options *options,
-                                    struct lr_error *error) {
-    enum lr_status status = __real_lr_server_new(out, env, options, error);
-    if (status == LR_OK && deaf) {
-        honest = lr_server_role(*out)->ops;
-        lr_server_role(*out)->ops = &hard_of_hearing;
-    }
-    return status;
-}
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+#include "mocks/peers/deaf_server.h"
 
 /* ---- runs ---- */
 
@@ -103,19 +62,19 @@ unsigned int sim_explore_median(size_t count) {
 uint64_t sim_explore_shrink(uint64_t seed, unsigned int *runs) {
     static struct lr_plan plan;
     struct lr_error error = {.code = LR_OK};
-    deaf = true;
+    lr_deaf_servers(true);
     struct lr_explored out = play(&plan, seed);
     while (out.finding_count == 0) {
         out = play(&plan, ++seed);
     }
     struct lr_shrinking shrinking = {.alloc = lr_alloc_system(),
                                      .fingerprint = out.findings[0].fingerprint,
-                                     .runs_max = SHRINK_RUNS_MAX};
+                                     .runs_max = LR_SHRINK_RUNS_MAX};
     struct lr_explored shrunk;
     if (lr_shrink(&shrinking, &plan, &shrunk, &error) != LR_OK) {
         bench_die("%s", error.text);
     }
-    deaf = false;
+    lr_deaf_servers(false);
     *runs = shrinking.runs;
     return seed;
 }

@@ -230,9 +230,12 @@ int lr_cli_explore(int argc, char **argv) {
     }
     if (settings.seed != NULL) {
         struct lr_explore_one one = {.small = settings.small, .events = settings.events};
-        return lr_text_to_u64(lr_text_of(settings.seed), UINT64_MAX, &one.seed) == LR_OK
-                   ? lr_cli_explore_one(&one)
-                   : lr_options_refuse(&explore_line, "--seed %s is no number", settings.seed);
+        struct lr_error error;
+        if (lr_text_to_u64(lr_text_of(settings.seed), UINT64_MAX, &one.seed) != LR_OK) {
+            return lr_options_refuse(&explore_line, "--seed %s is no number", settings.seed);
+        }
+        result = lr_cli_explore_one(&one, &error);
+        return result == LR_EXIT_HARNESS ? complain(&error) : result;
     }
     return prepare(&settings);
 }

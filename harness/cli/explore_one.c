@@ -9,13 +9,6 @@
 #include "explore/script.h"
 #include "explore/shrink.h"
 
-enum { SHRINK_RUNS_MAX = 4000 };
-
-static int complain(const struct lr_error *error) {
-    (void)fprintf(stderr, "lastref explore: %s\n", error->text);
-    return LR_EXIT_HARNESS;
-}
-
 /* An event at its time, which is the simulated world's. */
 static void emit(struct lr_trace_sink *sink, const struct lr_trace_event *event) {
     (void)sink;
@@ -38,7 +31,7 @@ static enum lr_status make_small(struct lr_plan *plan, struct lr_error *error) {
     }
     struct lr_shrinking shrinking = {.alloc = lr_alloc_system(),
                                      .fingerprint = out.findings[0].fingerprint,
-                                     .runs_max = SHRINK_RUNS_MAX};
+                                     .runs_max = LR_SHRINK_RUNS_MAX};
     return lr_shrink(&shrinking, plan, &shrunk, error);
 }
 
@@ -53,20 +46,19 @@ static void print_plan(const struct lr_plan *plan, uint64_t seed) {
     lr_buf_deinit(&text);
 }
 
-int lr_cli_explore_one(const struct lr_explore_one *one) {
+int lr_cli_explore_one(const struct lr_explore_one *one, struct lr_error *error) {
     struct lr_plan plan;
     struct lr_explored out;
-    struct lr_error error = {.code = LR_OK};
     struct lr_trace_sink sink = {.emit = emit, .level = LR_TRACE_DEBUG};
     const struct lr_run_plan_options options = {
         .alloc = lr_alloc_system(), .digested = true, .trace = one->events ? &sink : NULL};
     lr_generate(&plan, one->seed);
-    if (one->small && make_small(&plan, &error) != LR_OK) {
-        return complain(&error);
+    if (one->small && make_small(&plan, error) != LR_OK) {
+        return LR_EXIT_HARNESS;
     }
     print_plan(&plan, one->seed);
-    if (lr_run_plan(&plan, &options, &out, &error) != LR_OK) {
-        return complain(&error);
+    if (lr_run_plan(&plan, &options, &out, error) != LR_OK) {
+        return LR_EXIT_HARNESS;
     }
     (void)printf("-- %u operations, %u faults, %" PRIu64 " events in %" PRIu64
                  " ms of its time; digest %016" PRIx64 "\n",

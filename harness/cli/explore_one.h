@@ -6,13 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/status.h"
+
 struct lr_explore_one {
     uint64_t seed;
     bool small;  /* shrunk first to what its first finding needs */
     bool events; /* all that happens is told */
 };
 
-/* Prints its plan as a scenario and what is found. Returns the exit status. */
-int lr_cli_explore_one(const struct lr_explore_one *one);
+/* Prints its plan as a scenario and what is found. Returns the exit status; LR_EXIT_HARNESS:
+ * |error| says why. */
+int lr_cli_explore_one(const struct lr_explore_one *one, struct lr_error *error);
 
 #endif

@@ -11,8 +11,6 @@
 #include "explore/shrink.h"
 #include "scenario/order.h"
 
-enum { SHRINK_RUNS_MAX = 4000 };
-
 enum lr_status lr_batch_play(const struct lr_batch *batch, struct lr_alloc *alloc,
                              struct lr_tally *tally, struct lr_error *error) {
     const struct lr_run_plan_options options = {.alloc = alloc, .reach = &tally->reach};
@@ -94,7 +92,7 @@ enum lr_status lr_batch_shrink(struct lr_tally_finding *finding, const char *fou
     struct lr_plan plan;
     struct lr_explored out;
     struct lr_shrinking shrinking = {
-        .alloc = alloc, .fingerprint = finding->fingerprint, .runs_max = SHRINK_RUNS_MAX};
+        .alloc = alloc, .fingerprint = finding->fingerprint, .runs_max = LR_SHRINK_RUNS_MAX};
     lr_generate(&plan, finding->seed);
     enum lr_status status = lr_shrink(&shrinking, &plan, &out, error);
     finding->operations = lr_plan_operations(&plan);

@@ -6,6 +6,8 @@
 
 #include "explore/run.h"
 
+enum { LR_SHRINK_RUNS_MAX = 4000 }; /* what is usual for |runs_max| */
+
 struct lr_shrinking {
     struct lr_alloc *alloc;
     const char *fingerprint; /* of the finding that has to stay */

@@ -87,12 +87,12 @@ struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_serv
                                                      bool registering);
 /* The oldest of its sessions that is over and whose slot has not come back. NULL: none. */
 struct lr_ledger_session *lr_ledger_server_over(const struct lr_ledger_server *server);
-/* A direct connect's handshake was sent, answered yes, or answered no. */
 /* Who tried has left before it was answered: at once, where it has not waited for anything. */
 void lr_ledger_server_left(struct lr_ledger_server *server, lr_time at,
                            const struct lr_ledger_session *by);
 /* A fault has met the link of |by|: its answer may not be seen. */
 void lr_ledger_server_untried(struct lr_ledger_server *server, const struct lr_ledger_session *by);
+/* A direct connect's handshake was sent, answered yes, or answered no. */
 void lr_ledger_server_tried(struct lr_ledger_server *server, lr_time at,
                             const struct lr_ledger_session *by);
 void lr_ledger_server_accepted(struct lr_ledger *ledger, lr_time at,

@@ -11,5 +11,6 @@ if(CRITERION_FOUND)
   endforeach()
 
   # Its servers have a bug, on the test's word.
+  target_sources(test_explore_run PRIVATE ${PROJECT_SOURCE_DIR}/mocks/peers/deaf_server.c)
   target_link_options(test_explore_run PRIVATE "LINKER:--wrap=lr_server_new")
 endif()

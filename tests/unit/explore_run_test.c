@@ -10,49 +10,10 @@
 #include "explore/batch.h"
 #include "explore/generate.h"
 #include "explore/shrink.h"
-#include "rpc/server.h"
+#include "mocks/peers/deaf_server.h"
 #include "support/failing.h"
 
 static struct lr_plan plan;
-
-/* ---- a server that does not hear FIN ---- */
-
-static const struct lr_role_ops *honest;
-static bool deaf;
-
-static void handle(struct lr_role *role, const struct lr_event *event) {
-    if (event->kind != LR_EVENT_HALF_CLOSED) {
-        honest->handle(role, event);
-    }
-}
-
-static lr_time deadline(const struct lr_role *role) {
-    return honest->deadline(role);
-}
-
-static const struct lr_role_ops hard_of_hearing = {
-    .name = "hard of hearing", .handle = handle, .deadline = deadline};
-
-/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names are those of
- * --wrap. */
-enum lr_status __real_lr_server_new(struct lr_server **out, const struct lr_env *env,
-                                    const struct lr_server_options *options,
-                                    struct lr_error *error);
-enum lr_status __wrap_lr_server_new(struct lr_server **out, const struct lr_env *env,
-                                    const struct lr_server_options *options,
-                                    struct lr_error *error);
-
-enum lr_status __wrap_lr_server_new(struct lr_server **out, const struct lr_env *env,
-                                    const struct lr_server_options *options,
-                                    struct lr_error *error) {
-    enum lr_status status = __real_lr_server_new(out, env, options, error);
-    if (status == LR_OK && deaf) {
-        honest = lr_server_role(*out)->ops;
-        lr_server_role(*out)->ops = &hard_of_hearing;
-    }
-    return status;
-}
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* ---- */
 
@@ -132,7 +93,7 @@ static struct lr_explored find_bug(uint64_t *seed) {
 Test(explore_run, a_planted_bug_is_found_and_shrunk_to_little) {
     uint64_t seed = 1;
     struct lr_error error = {.code = LR_OK};
-    deaf = true;
+    lr_deaf_servers(true);
     struct lr_explored out = find_bug(&seed);
     struct lr_shrinking shrinking = {
         .alloc = lr_alloc_system(), .fingerprint = out.findings[0].fingerprint, .runs_max = 2000};
@@ -144,7 +105,7 @@ Test(explore_run, a_planted_bug_is_found_and_shrunk_to_little) {
     cr_expect_leq(lr_plan_operations(&plan), 6U, "%u operations", lr_plan_operations(&plan));
     cr_expect_leq(plan.actor_count, 2);
     cr_expect_leq(plan.fault_count, 1);
-    deaf = false;
+    lr_deaf_servers(false);
     cr_expect_eq(play(&plan, false).finding_count, 0U, "without the bug it is still found");
 }
 
@@ -161,17 +122,19 @@ static bool repeats(const struct lr_explored *out, uint64_t seed, const char *fo
     return finding.repeats;
 }
 
-/* Many do: which server a client gets may be another one there. */
+/* The first one does, and half of them: which server a client gets may be another one there. */
 Test(explore_run, planted_bugs_are_written_as_scenarios_that_repeat_them) {
     char folder[] = "/tmp/lastref-explore-XXXXXX";
     unsigned int repeated = 0;
     uint64_t seed = 1;
     cr_assert_not_null(mkdtemp(folder));
-    deaf = true;
+    lr_deaf_servers(true);
     for (int i = 0; i < 8; i++, seed++) {
         struct lr_explored out = find_bug(&seed);
-        repeated += repeats(&out, seed, folder);
+        bool again = repeats(&out, seed, folder);
+        cr_expect(again || i > 0, "%s", out.findings[0].text);
+        repeated += again ? 1 : 0;
     }
-    cr_expect_geq(repeated, 3U, "%u", repeated);
+    cr_expect_geq(repeated, 4U, "%u", repeated);
     cr_assert_eq(rmdir(folder), 0);
 }
