@@ -28,10 +28,10 @@ static const struct {
     const char *word;
     const char *colour;
 } outcome_words[LR_CASE_OUTCOME_COUNT] = {
-    [LR_CASE_AS_EXPECTED] = {"ok", "32"},      [LR_CASE_UNEXPECTED] = {"FAILED", "1;31"},
-    [LR_CASE_KNOWN_FAILURE] = {"known", "33"}, [LR_CASE_STALE_KNOWN_FAILURE] = {"STALE", "1;31"},
-    [LR_CASE_NOT_RUN] = {"not run", "36"},     [LR_CASE_CONTENTION] = {"contention", "33"},
-    [LR_CASE_INVALID] = {"INVALID", "1;35"},
+    [LR_CASE_AS_EXPECTED] = {"ok", "32"},        [LR_CASE_UNEXPECTED] = {"FAILED", "1;31"},
+    [LR_CASE_KNOWN_FAILURE] = {"known", "33"},   [LR_CASE_STALE_KNOWN_FAILURE] = {"STALE", "1;31"},
+    [LR_CASE_NOT_RUN] = {"not run", "36"},       [LR_CASE_NOT_ALLOWED] = {"not allowed", "36"},
+    [LR_CASE_CONTENTION] = {"contention", "33"}, [LR_CASE_INVALID] = {"INVALID", "1;35"},
 };
 
 static struct console *console_of(struct lr_reporter *reporter) {
@@ -172,6 +172,7 @@ static void ended(struct lr_reporter *reporter, const struct lr_case_result *res
     case LR_CASE_AS_EXPECTED:
         break;
     case LR_CASE_NOT_RUN:
+    case LR_CASE_NOT_ALLOWED:
     case LR_CASE_KNOWN_FAILURE:
     case LR_CASE_CONTENTION:
         if (result->reason != NULL) {

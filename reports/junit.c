@@ -92,7 +92,8 @@ static void put_failure(struct lr_document *document, const struct lr_case_resul
 }
 
 static bool is_skipped(enum lr_case_outcome outcome) {
-    return outcome == LR_CASE_NOT_RUN || outcome == LR_CASE_KNOWN_FAILURE;
+    return outcome == LR_CASE_NOT_RUN || outcome == LR_CASE_NOT_ALLOWED ||
+           outcome == LR_CASE_KNOWN_FAILURE;
 }
 
 static bool is_failure(enum lr_case_outcome outcome) {
@@ -119,7 +120,8 @@ static void put_whole(struct lr_document *document, struct lr_buf *out,
                        document->count + unfinished,
                        counts[LR_CASE_UNEXPECTED] + counts[LR_CASE_STALE_KNOWN_FAILURE],
                        counts[LR_CASE_INVALID] + unfinished,
-                       counts[LR_CASE_NOT_RUN] + counts[LR_CASE_KNOWN_FAILURE]);
+                       counts[LR_CASE_NOT_RUN] + counts[LR_CASE_NOT_ALLOWED] +
+                           counts[LR_CASE_KNOWN_FAILURE]);
     lr_document_put_cases(document, out);
     if (!complete) {
         put_unfinished(document, out);

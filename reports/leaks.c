@@ -39,7 +39,8 @@ static void count_leak(struct lr_leaks *leaks, const struct lr_case_result *resu
 }
 
 void lr_leaks_add(struct lr_leaks *leaks, const struct lr_case_result *result) {
-    if (result->outcome == LR_CASE_AS_EXPECTED || result->outcome == LR_CASE_NOT_RUN) {
+    if (result->outcome == LR_CASE_AS_EXPECTED || result->outcome == LR_CASE_NOT_RUN ||
+        result->outcome == LR_CASE_NOT_ALLOWED) {
         return;
     }
     for (const struct lr_retention *r = result->retentions; r != NULL; r = r->next) {

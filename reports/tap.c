@@ -102,6 +102,7 @@ static const struct {
     [LR_CASE_KNOWN_FAILURE] = {false, "TODO", false},
     [LR_CASE_STALE_KNOWN_FAILURE] = {false, NULL, true},
     [LR_CASE_NOT_RUN] = {true, "SKIP", false},
+    [LR_CASE_NOT_ALLOWED] = {true, "SKIP", false},
     [LR_CASE_CONTENTION] = {true, NULL, true},
     [LR_CASE_INVALID] = {false, NULL, true},
 };

@@ -18,6 +18,7 @@ static const struct {
     [LR_CASE_KNOWN_FAILURE] = {"known failure", 0, 0},
     [LR_CASE_STALE_KNOWN_FAILURE] = {"stale known failure", 1, 1},
     [LR_CASE_NOT_RUN] = {"not run", 0, 3},
+    [LR_CASE_NOT_ALLOWED] = {"not allowed", 0, 0},
     [LR_CASE_CONTENTION] = {"contention", 0, 3},
     [LR_CASE_INVALID] = {"invalid", 3, 3},
 };

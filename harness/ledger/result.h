@@ -18,6 +18,7 @@ enum lr_case_outcome {
     LR_CASE_KNOWN_FAILURE,       /* unexpected, and listed */
     LR_CASE_STALE_KNOWN_FAILURE, /* listed, but as expected */
     LR_CASE_NOT_RUN,             /* a prerequisite is missing */
+    LR_CASE_NOT_ALLOWED,         /* the machine forbids it: there is nothing to install */
     LR_CASE_CONTENTION,          /* late once, on time when tried again alone */
     LR_CASE_INVALID, /* it proves nothing: a fault that never fired, a subject that did not start,
                         an expectation never reached, the time limit, memory that was refused */

@@ -128,7 +128,7 @@ static enum lr_case_outcome outcome_of(struct lr_play *play, bool unfired) {
     struct lr_case_result *result = play->result;
     if (play->missing[0] != '\0') {
         set_reason(result, play->missing);
-        return LR_CASE_NOT_RUN;
+        return play->forbidden ? LR_CASE_NOT_ALLOWED : LR_CASE_NOT_RUN;
     }
     if (lr_stage_tortured(play->stage)) {
         return tortured_outcome(play);
@@ -164,29 +164,30 @@ static enum lr_case_outcome outcome_of(struct lr_play *play, bool unfired) {
                                                               : LR_CASE_AS_EXPECTED;
 }
 
+static bool was_run(const struct lr_play *play) {
+    return play->missing[0] == '\0';
+}
+
 /* The two verdicts of every case: where an expectation said nothing of them, what the audit saw. */
 static void set_verdicts(struct lr_play *play) {
     struct lr_case_result *result = play->result;
     if (result->protocol_verdict == NULL) {
         bool wrong =
             result->outcome == LR_CASE_UNEXPECTED && !play->failed && play->failure[0] != '\0';
-        result->protocol_verdict = result->outcome == LR_CASE_NOT_RUN ? "not run"
-                                   : wrong                            ? "failed"
-                                                                      : "passed";
+        result->protocol_verdict = !was_run(play) ? "not run" : wrong ? "failed" : "passed";
     }
     if (result->release_verdict == NULL) {
         bool seen =
             lr_ledger_account_count(play->stage->ledger) > 0 && lr_stage_all_released(play->stage);
         result->release_verdict =
-            result->outcome == LR_CASE_NOT_RUN
-                ? "not run"
-                : lr_release_name(seen ? LR_RELEASE_ON_TIME : LR_RELEASE_NOT_OBSERVABLE);
+            !was_run(play) ? "not run"
+                           : lr_release_name(seen ? LR_RELEASE_ON_TIME : LR_RELEASE_NOT_OBSERVABLE);
     }
 }
 
 void lr_curtain(struct lr_play *play) {
     bool tortured = lr_stage_tortured(play->stage);
-    if (play->missing[0] == '\0' && (play->unready[0] == '\0' || tortured)) {
+    if (was_run(play) && (play->unready[0] == '\0' || tortured)) {
         if (tortured) { /* the script may not have come to where it does so */
             lr_stage_heal(play->stage);
         }
@@ -201,7 +202,7 @@ void lr_curtain(struct lr_play *play) {
     bool unfired = list_receipts(play);
     play->result->outcome = outcome_of(play, unfired);
     set_verdicts(play);
-    if (play->result->outcome != LR_CASE_AS_EXPECTED && play->result->outcome != LR_CASE_NOT_RUN) {
+    if (play->result->outcome != LR_CASE_AS_EXPECTED && was_run(play)) {
         copy_timeline(play);
     }
 }

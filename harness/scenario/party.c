@@ -109,7 +109,14 @@ static enum lr_status arrive(struct lr_party *party, enum lr_status started, con
         return started;
     }
     if (host != NULL) {
-        (void)snprintf(party->service.host, sizeof party->service.host, "%s", host);
+        const struct lr_stage *stage = party->stage;
+        const char *reached =
+            stage->live == NULL ? host : lr_live_address(stage->live, party->name, host, error);
+        if (reached == NULL) {
+            lr_party_free(party);
+            return error != NULL ? error->code : LR_EIO;
+        }
+        (void)snprintf(party->service.host, sizeof party->service.host, "%s", reached);
     }
     lr_world_drain(party->host);
     *out = party;
@@ -380,6 +387,30 @@ void lr_party_end(struct lr_party *party, bool graceful) {
         if (party->kind == LR_PARTY_SERVER) {
             lr_ledger_process(party->stage->ledger, now, party->name, 0, false);
         }
+    }
+}
+
+enum lr_status lr_party_lose(struct lr_party *party) {
+    struct lr_stage *stage = party->stage;
+    if (party->ended) {
+        return LR_ENOTFOUND;
+    }
+    if (stage->live != NULL) {
+        return lr_live_set_group(stage->live, party->name, LR_NET_ALONE);
+    }
+    lr_sim_lose(party->host);
+    return LR_OK;
+}
+
+void lr_party_find(struct lr_party *party) {
+    struct lr_stage *stage = party->stage;
+    if (stage->live != NULL && lr_live_has_net(stage->live)) {
+        if (lr_live_set_group(stage->live, party->name, LR_NET_TOGETHER) != LR_OK) {
+            lr_ledger_note(stage->ledger, lr_world_now(stage->world), 0,
+                           "%s stays off the net: ip (iproute2) has refused", party->name);
+        }
+    } else if (stage->live == NULL && party->host != NULL) {
+        lr_sim_find(party->host);
     }
 }
 

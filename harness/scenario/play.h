@@ -47,6 +47,7 @@ struct lr_play {
     const char *path;                /* the script's */
     size_t unjudged;                 /* expectations that were begun and not judged yet */
     char missing[LR_ERROR_TEXT_MAX]; /* a prerequisite that is not there: the case is not run */
+    bool forbidden;                  /* .. and cannot be: the machine does not allow it */
     char unready[LR_ERROR_TEXT_MAX]; /* a subject that did not start: the case is invalid */
     char failure[LR_ERROR_TEXT_MAX]; /* why the script ended before its end */
     bool failed;                     /* an expectation did not hold */

@@ -155,6 +155,11 @@ enum lr_status lr_party_ready(struct lr_party *party, bool *ready, struct lr_err
  * when its process is killed), a program's group is killed. The party stays on the stage, ended. */
 void lr_party_end(struct lr_party *party, bool graceful);
 
+/* Its host is off the net, below TCP, and nobody is told; and back. In the live world where each
+ * party is a host of its own: else LR_ENOTSUP. LR_ENOTFOUND: it has ended. LR_EIO. */
+enum lr_status lr_party_lose(struct lr_party *party);
+void lr_party_find(struct lr_party *party);
+
 /* The result of |op| of |client|, moved into |*out|. False: not there yet. */
 bool lr_stage_take_result(struct lr_stage *stage, struct lr_party *client, lr_op op,
                           struct lr_result *out);

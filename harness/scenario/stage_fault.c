@@ -38,11 +38,16 @@ static enum lr_status check_exists(const struct lr_stage *stage,
     if (options->kind == LR_FAULT_FREEZE && of_program) {
         return LR_OK;
     }
-    if (of_program && row->subject == LR_FAULT_OF_HOST && options->kind != LR_FAULT_KILL) {
+    if (of_program && row->subject == LR_FAULT_OF_HOST && options->kind != LR_FAULT_KILL &&
+        row->live != LR_FAULT_LIVE_HOSTS) {
         return lr_error_set(error, LR_ENOTSUP, "%s: not of foreign programs", row->name);
     }
     if (stage->live == NULL) {
         return LR_OK;
+    }
+    if (row->live == LR_FAULT_LIVE_HOSTS && !lr_live_has_net(stage->live)) {
+        return lr_error_set(error, LR_ENOTSUP,
+                            "%s: needs parties that are hosts of their own (w:hosts())", row->name);
     }
     if (row->live == LR_FAULT_LIVE_NOT) {
         return lr_error_set(error, LR_ENOTSUP, "%s: in the simulated world only: %s", row->name,
@@ -89,6 +94,30 @@ static void end_memory(struct lr_stage_fault *fault) {
     }
 }
 
+/* In the live world the network tells nobody whom it does not let through. */
+static enum lr_status begin_on_net(struct lr_stage_fault *fault) {
+    struct lr_party *const *group = fault->options.group;
+    const bool alone = fault->options.kind == LR_FAULT_LOSE;
+    struct lr_live *live = fault->stage->live;
+    const int number = alone ? LR_NET_ALONE : (int)fault->hosts[0].amount;
+    enum lr_status status = lr_live_set_group(live, fault->options.party->name, number);
+    for (size_t i = 0; i < LR_STAGE_GROUP_MAX && group[i] != NULL && status == LR_OK; i++) {
+        status = lr_live_set_group(live, group[i]->name, number);
+    }
+    if (status == LR_OK) {
+        sign(fault);
+    }
+    return status;
+}
+
+static void end_on_net(struct lr_stage_fault *fault) {
+    struct lr_party *const *group = fault->options.group;
+    lr_party_find(fault->options.party);
+    for (size_t i = 0; i < LR_STAGE_GROUP_MAX && group[i] != NULL; i++) {
+        lr_party_find(group[i]);
+    }
+}
+
 static enum lr_status begin_partition(struct lr_stage_fault *fault) {
     struct lr_party *const *group = fault->options.group;
     enum lr_status status = lr_world_host_fault(fault->options.party->host, &fault->hosts[0]);
@@ -119,12 +148,15 @@ static enum lr_status begin_death(struct lr_stage_fault *fault) {
         return LR_ENOTFOUND;
     }
     sign(fault);
+    enum lr_status status = LR_OK;
     if (fault->options.kind == LR_FAULT_POWER_OFF) {
-        lr_sim_lose(party->host);
+        status = lr_party_lose(party);
     }
     lr_party_end(party, false);
     struct lr_error error;
-    return fault->options.kind == LR_FAULT_RESTART ? lr_party_restart(party, &error) : LR_OK;
+    return status != LR_OK                           ? status
+           : fault->options.kind == LR_FAULT_RESTART ? lr_party_restart(party, &error)
+                                                     : LR_OK;
 }
 
 static enum lr_status begin_of_program(struct lr_stage_fault *fault) {
@@ -158,6 +190,9 @@ static enum lr_status begin(struct lr_stage_fault *fault) {
     }
     if (kind == LR_FAULT_NO_MEMORY) {
         return begin_memory(fault);
+    }
+    if (lr_fault_row(kind)->live == LR_FAULT_LIVE_HOSTS && fault->stage->live != NULL) {
+        return begin_on_net(fault);
     }
     if (party->kind == LR_PARTY_PROGRAM) {
         return kind == LR_FAULT_FREEZE ? begin_of_program(fault) : begin_relay(fault);
@@ -193,6 +228,8 @@ static void end(struct lr_stage_fault *fault) {
         (void)lr_program_signal(party->program, SIGCONT, true);
     } else if (kind == LR_FAULT_REFUSE && party->relay != NULL) {
         (void)lr_relay_refuse(party->relay, NULL);
+    } else if (lr_fault_row(kind)->live == LR_FAULT_LIVE_HOSTS && fault->stage->live != NULL) {
+        end_on_net(fault);
     } else {
         for (size_t i = 0; i < LR_COUNT_OF(fault->hosts); i++) {
             lr_world_host_heal(&fault->hosts[i]);
@@ -230,8 +267,8 @@ void lr_stage_heal(struct lr_stage *stage) {
     }
     LR_LIST_EACH (node, &stage->parties) {
         struct lr_party *party = LR_CONTAINER_OF(node, struct lr_party, node);
+        lr_party_find(party);
         if (party->host != NULL && lr_sim_of(stage->world) != NULL) {
-            lr_sim_find(party->host);
             lr_sim_thaw(party->host);
         }
         if (party->ended && is_missed(stage, party) && lr_party_restart(party, &error) != LR_OK) {

@@ -60,6 +60,10 @@ struct lr_party *lr_option_party(lua_State *lua, int index, const char *name);
 /* Foreign programs are there in the live world only: elsewhere the case ends as not run. */
 void lr_words_need_live(lua_State *lua);
 
+/* Others reach |party| at |host|, or, where it is a host of its own and |host| a loopback address,
+ * at its host's. */
+void lr_words_reached_at(lua_State *lua, struct lr_party *party, const char *host);
+
 /* Raises a Lua error with the text of |error|. */
 int lr_words_raise(lua_State *lua, const struct lr_error *error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of the simulated network: how its links are, and hosts that fall off it. A live machine
- * has neither; a case that asks for them there is not run. */
+/* The words of the network: how its links are, which is the simulated one's to say, and hosts that
+ * fall off it. The live world has such hosts where a case asks for them and the machine allows it;
+ * else the case is not run. */
 #include <stdio.h>
 #include <string.h>
 
@@ -59,14 +60,47 @@ static struct lr_party *check_there(lua_State *lua) {
     return party;
 }
 
+/* w:hosts(): each party is a machine of its own, as it always is in the simulated world; in the
+ * live one its own by a network namespace. Before anybody comes. */
+int lr_world_word_hosts(lua_State *lua) {
+    struct lr_play *play = lr_play_of(lua);
+    struct lr_stage *stage = play->stage;
+    struct lr_error error = {.code = LR_OK};
+    if (stage->live == NULL) {
+        return 0;
+    }
+    luaL_argcheck(lua, lr_list_empty(&stage->parties), 1, "before anybody comes");
+    if (lr_live_open_net(stage->live, &error) == LR_ENOTSUP) {
+        play->forbidden = true;
+        (void)snprintf(play->missing, sizeof play->missing, "w:hosts(): %.220s", error.text);
+    }
+    return error.code == LR_OK ? 0 : lr_words_raise(lua, &error);
+}
+
+/* Ends the case as not run where no host can be lost. */
+static void need_hosts(lua_State *lua, const char *what) {
+    struct lr_play *play = lr_play_of(lua);
+    const struct lr_stage *stage = play->stage;
+    if (stage->live != NULL && !lr_live_has_net(stage->live)) {
+        (void)snprintf(play->missing, sizeof play->missing,
+                       "%s: of hosts of their own only (say w:hosts(), or worlds = { \"sim\" })",
+                       what);
+        luaL_error(lua, "%s", play->missing);
+    }
+}
+
 /* party:lose(): its host is off the net, and nobody is told. */
 int lr_party_word_lose(lua_State *lua) {
-    (void)need_sim(lua, "lose()");
-    struct lr_party *party = check_there(lua);
+    need_hosts(lua, "lose()");
+    struct lr_party *party = lr_check_party(lua, 1);
     struct lr_play *play = lr_play_of(lua);
     lr_time now = lr_world_now(play->stage->world);
+    enum lr_status status = lr_party_lose(party);
+    if (status != LR_OK) {
+        return luaL_error(lua, "%s %s", party->name,
+                          status == LR_ENOTFOUND ? "has ended" : "cannot be lost");
+    }
     party->stage->disturbed = true;
-    lr_sim_lose(party->host);
     lr_words_mark(play, LR_CAUSE_SILENCE, now, now, "%s is lost", party->name);
     lr_words_mark_of(play, 0, party);
     return 0;
@@ -109,9 +143,9 @@ int lr_party_word_wall_clock(lua_State *lua) {
 
 /* party:find(): it is back. */
 int lr_party_word_find(lua_State *lua) {
-    (void)need_sim(lua, "find()");
-    struct lr_party *party = check_there(lua);
-    lr_sim_find(party->host);
+    need_hosts(lua, "find()");
+    struct lr_party *party = lr_check_party(lua, 1);
+    lr_party_find(party);
     lr_ledger_note(party->stage->ledger, lr_world_now(party->stage->world), 0,
                    "script: %s is found", party->name);
     return 0;

@@ -20,6 +20,7 @@ int lr_world_word_session(lua_State *lua); /* words_account.c */
 int lr_world_word_note(lua_State *lua);
 int lr_world_word_tell(lua_State *lua); /* words_tell.c */
 int lr_world_word_network(lua_State *lua);
+int lr_world_word_hosts(lua_State *lua);
 int lr_world_word_fault(lua_State *lua);    /* words_fault.c */
 int lr_world_word_link(lua_State *lua);     /* words_link.c */
 int lr_world_word_peer(lua_State *lua);     /* words_peer.c */

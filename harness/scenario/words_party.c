@@ -156,6 +156,17 @@ static int party_tostring(lua_State *lua) {
     return party_name(lua);
 }
 
+void lr_words_reached_at(lua_State *lua, struct lr_party *party, const char *host) {
+    struct lr_error error = {.code = LR_OK};
+    const struct lr_stage *stage = party->stage;
+    const char *reached =
+        stage->live == NULL ? host : lr_live_address(stage->live, party->name, host, &error);
+    if (reached == NULL) {
+        (void)lr_words_raise(lua, &error);
+    }
+    (void)snprintf(party->service.host, sizeof party->service.host, "%s", reached);
+}
+
 void lr_words_party(lua_State *lua) {
     static const luaL_Reg methods[] = {
         {"name", party_name},

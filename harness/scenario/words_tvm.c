@@ -123,7 +123,7 @@ static void add_relay(lua_State *lua, struct lr_party *party, enum lr_plane plan
                       &party->relay, &error) != LR_OK) {
         lr_words_raise(lua, &error);
     }
-    (void)snprintf(party->service.host, sizeof party->service.host, "127.0.0.1");
+    lr_words_reached_at(lua, party, "127.0.0.1");
     party->service.port = lr_relay_port(party->relay);
 }
 
@@ -147,13 +147,16 @@ int lr_world_word_tvm_server(lua_State *lua) {
     static const char *const known[] = {"name", "tvm", "key", "tracker", "direct", NULL};
     lr_words_check_options(lua, 2, "tvm_server", known);
     const char *python = check_python(lua);
-    bool direct = lr_option_boolean(lua, 2, "direct", false);
+    /* A relay on its host would hide from it that another one has fallen silent. */
+    const bool of_hosts = lr_live_has_net(lr_play_of(lua)->stage->live);
+    bool direct = lr_option_boolean(lua, 2, "direct", of_hosts);
     struct lr_party *tracker = lr_option_party(lua, 2, "tracker");
     const char *key = lr_option_string(lua, 2, "key", "");
     struct lr_address target = {.port = check_port(lua, "127.0.0.1")};
     (void)snprintf(target.host, sizeof target.host, direct ? "127.0.0.1" : "127.0.0.2");
     struct command command;
-    begin_command(&command, python, "tvm.exec.rpc_server", target.host, target.port);
+    begin_command(&command, python, "tvm.exec.rpc_server", of_hosts ? "0.0.0.0" : target.host,
+                  target.port);
     if (tracker != NULL) {
         (void)snprintf(command.tracker, sizeof command.tracker, "%s:%u", tracker->service.host,
                        (unsigned int)tracker->service.port);
@@ -170,9 +173,11 @@ int lr_world_word_tvm_server(lua_State *lua) {
     struct lr_party *party = start(lua, &command, false);
     (void)snprintf(party->key, sizeof party->key, "%s", key);
     party->tracker = tracker;
-    party->service = target;
+    party->service.port = target.port;
     if (direct) {
-        if (lr_live_foreign_service(stage->live, party->name, LR_PLANE_DATA, &target) != LR_OK) {
+        lr_words_reached_at(lua, party, target.host);
+        if (lr_live_foreign_service(stage->live, party->name, LR_PLANE_DATA, &party->service) !=
+            LR_OK) {
             return luaL_error(lua, "no memory to watch %s", party->name);
         }
     } else {

@@ -49,7 +49,7 @@ static int relayed(lua_State *lua, int status, lua_KContext plane) {
                       target.port, &target, &party->relay, &error) != LR_OK) {
         return lr_words_raise(lua, &error);
     }
-    (void)snprintf(party->service.host, sizeof party->service.host, "127.0.0.1");
+    lr_words_reached_at(lua, party, "127.0.0.1");
     return 1;
 }
 
@@ -309,6 +309,7 @@ void lr_words_world(lua_State *lua) {
         {"session", lr_world_word_session},
         {"fault", lr_world_word_fault},
         {"network", lr_world_word_network},
+        {"hosts", lr_world_word_hosts},
         {"note", lr_world_word_note},
         {"tell", lr_world_word_tell},
         {"recorded", lr_world_word_recorded},

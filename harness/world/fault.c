@@ -3,10 +3,6 @@
 
 #include "base/assert.h"
 
-#define NO_NETWORK                                                                                 \
-    "a machine has one network, and to take a part of it away needs rights over it (network "      \
-    "namespaces)"
-
 static const struct lr_fault_row rows[] = {
     [LR_FAULT_FIN] = {.name = "fin",
                       .told = "FIN",
@@ -153,24 +149,21 @@ static const struct lr_fault_row rows[] = {
     [LR_FAULT_LOSE] = {.name = "lose",
                        .told = "loss of the net",
                        .subject = LR_FAULT_OF_HOST,
-                       .live = LR_FAULT_LIVE_NOT,
+                       .live = LR_FAULT_LIVE_HOSTS,
                        .undoable = true,
-                       .does = "it is off the net, and nobody is told; it lives on",
-                       .not_live = NO_NETWORK},
+                       .does = "it is off the net, and nobody is told; it lives on"},
     [LR_FAULT_POWER_OFF] = {.name = "power_off",
                             .told = "loss of power",
                             .subject = LR_FAULT_OF_HOST,
-                            .live = LR_FAULT_LIVE_NOT,
-                            .does = "it is dead, and no FIN says so",
-                            .not_live = NO_NETWORK},
+                            .live = LR_FAULT_LIVE_HOSTS,
+                            .does = "it is dead, and no FIN says so"},
     [LR_FAULT_PARTITION] = {.name = "partition",
                             .told = "partition",
                             .subject = LR_FAULT_OF_HOST,
-                            .live = LR_FAULT_LIVE_NOT,
+                            .live = LR_FAULT_LIVE_HOSTS,
                             .undoable = true,
                             .does = "it and those with it reach only each other",
-                            .takes = "with = { parties }",
-                            .not_live = NO_NETWORK},
+                            .takes = "with = { parties }"},
     [LR_FAULT_CLOCK_JUMP] = {.name = "clock_jump",
                              .told = "jump of the wall clock",
                              .subject = LR_FAULT_OF_HOST,

@@ -54,6 +54,7 @@ enum lr_fault_subject { LR_FAULT_OF_LINK, LR_FAULT_OF_SERVICE, LR_FAULT_OF_HOST 
 /* Where a fault of links exists in the live world. In the simulated one all do. */
 enum lr_fault_live {
     LR_FAULT_LIVE_NOT,     /* it does not: |not_live| says why */
+    LR_FAULT_LIVE_HOSTS,   /* where each party is a host of its own (w:hosts()) */
     LR_FAULT_LIVE_RELAYED, /* on links that pass a relay of ours: foreign services, and ours that
                               were asked for with relay = true */
     LR_FAULT_LIVE

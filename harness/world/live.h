@@ -9,6 +9,7 @@
 #include "ledger/ledger.h"
 #include "rpc/role.h"
 #include "world/link.h"
+#include "world/live_net.h"
 #include "world/world.h"
 
 struct lr_live;
@@ -43,6 +44,21 @@ bool lr_live_turn(struct lr_live *live, lr_time until);
 /* SIGINT and SIGTERM make lr_live_turn return false instead of ending the process. */
 LR_NODISCARD enum lr_status lr_live_catch_signals(struct lr_live *live, struct lr_error *error);
 int lr_live_signal(const struct lr_live *live); /* which one came; 0: none */
+
+/* ---- hosts of their own ---- */
+
+/* From now on each party, by its name, is a host of its own (world/live_net.h), which can fall
+ * silent below TCP. Before anybody comes. As lr_net_new. */
+LR_NODISCARD enum lr_status lr_live_open_net(struct lr_live *live, struct lr_error *error);
+bool lr_live_has_net(const struct lr_live *live);
+/* Where |name| is reached if it listens at |wanted|: there, or, where each party is a host and
+ * |wanted| a loopback address, at its host's. Borrowed as |wanted| is, or for the world's life.
+ * NULL: there can be no such host. */
+const char *lr_live_address(struct lr_live *live, const char *name, const char *wanted,
+                            struct lr_error *error);
+/* Takes the host of |name| off the net, or puts it into the group |group| (world/live_net.h).
+ * LR_ENOTSUP: nobody is a host of its own. LR_EIO. */
+enum lr_status lr_live_set_group(struct lr_live *live, const char *name, int group);
 
 /* ---- our roles ---- */
 

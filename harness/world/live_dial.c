@@ -51,8 +51,11 @@ static void fail_one(struct lr_dial *dial, int error) {
 static void try_next(struct lr_dial *dial) {
     const struct sockaddr_storage *address = &dial->addresses[dial->next++];
     struct lr_host_conn *conn = dial->conn;
+    struct lr_live *live = conn->socket.live;
     bool at_once = false;
+    lr_net_enter(live->net, conn->numbered.host->place);
     int result = lr_socket_connect(&conn->socket, address, &at_once);
+    lr_net_leave(live->net);
     if (result != 0) {
         fail_one(dial, result);
         return;

@@ -40,8 +40,12 @@ static void take_line(const char *line, struct lr_port_pair ports, struct inodes
     }
 }
 
-static void read_table(const char *path, struct lr_port_pair ports, struct inodes *inodes) {
+/* The table of the network that |pid| lives in. */
+static void read_table(long pid, const char *name, struct lr_port_pair ports,
+                       struct inodes *inodes) {
+    char path[64];
     char line[512];
+    (void)snprintf(path, sizeof path, "/proc/%ld/net/%s", pid, name);
     FILE *table = fopen(path, "rbe");
     if (table == NULL) {
         return;
@@ -86,13 +90,16 @@ static bool holds(long pid, const struct inodes *inodes) {
 
 int64_t lr_live_pid_of_ports(struct lr_live *live, struct lr_port_pair ports, const char **name) {
     struct inodes inodes = {.count = 0};
-    if (lr_list_empty(&live->programs)) {
-        return 0;
-    }
-    read_table("/proc/net/tcp", ports, &inodes);
-    read_table("/proc/net/tcp6", ports, &inodes);
+    bool read = false; /* where all have one network, its table is read once */
     LR_LIST_EACH (node, &live->programs) {
         const struct lr_program *program = LR_CONTAINER_OF(node, struct lr_program, node);
+        if (!read || live->net != NULL) {
+            long pid = live->net == NULL ? (long)getpid() : (long)program->guard.pid;
+            inodes.count = 0;
+            read_table(pid, "tcp", ports, &inodes);
+            read_table(pid, "tcp6", ports, &inodes);
+            read = true;
+        }
         long members[LR_FAMILY_MAX];
         size_t count = inodes.count == 0
                            ? 0

@@ -338,6 +338,11 @@ enum lr_status lr_live_add(struct lr_live *live, struct lr_role *role, const cha
     host->role = role;
     host->name = kept;
     host->plane = plane;
+    enum lr_status status = lr_live_place(live, kept, &host->place, NULL);
+    if (status != LR_OK) {
+        LR_FREE(live->alloc, host);
+        return status;
+    }
     host->armed_at = LR_TIME_NEVER;
     lr_tree_init(&host->numbers, compare_numbers);
     lr_list_init(&host->busy);

@@ -44,6 +44,7 @@ struct lr_live_host {
     struct lr_live *live;
     struct lr_role *role;
     const char *name;
+    int place; /* of live->net */
     enum lr_plane plane;
     struct lr_list node;
     struct lr_list busy;

@@ -46,6 +46,7 @@ struct lr_live {
     struct lr_world world; /* first */
     struct lr_live_options options;
     struct lr_alloc *alloc;
+    struct lr_net *net; /* NULL: the machine's */
     struct lr_ledger *ledger;
     struct lr_trace trace;
     uv_loop_t loop;
@@ -83,6 +84,17 @@ extern const struct lr_world_ops lr_live_ops;
 lr_time lr_live_clock(struct lr_live *live);
 /* |name|, kept until the world ends, as the ledger may remember it. NULL: no memory. */
 const char *lr_live_keep_name(struct lr_live *live, const char *name);
+
+/* ---- live_place.c: hosts of a network of the world's own ---- */
+
+/* The host of the party |name| (kept by lr_live_keep_name), made if need be; LR_NET_NOWHERE where
+ * the world has no network of its own. As lr_net_host. */
+LR_NODISCARD enum lr_status lr_live_place(struct lr_live *live, const char *name, int *place,
+                                          struct lr_error *error);
+/* Where a service at |place| listens that was told to at |*address|: loopback stands for the host's
+ * own address, as others have to reach it. */
+void lr_live_settle_address(const struct lr_live *live, int place,
+                            struct sockaddr_storage *address);
 
 /* ---- live_alarm.c: deadlines ---- */
 

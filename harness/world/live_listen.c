@@ -153,7 +153,8 @@ void lr_listener_close(struct lr_listener *listener) {
 
 bool lr_listener_is_ours(const struct lr_live *live, const struct sockaddr_storage *address,
                          const struct sockaddr_storage *local) {
-    if (!lr_address_is_loopback(address) && !lr_address_same_host(address, local)) {
+    if (live->net == NULL && !lr_address_is_loopback(address) &&
+        !lr_address_same_host(address, local)) {
         return false; /* another machine */
     }
     LR_LIST_EACH (node, &live->listeners) {

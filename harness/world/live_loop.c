@@ -243,6 +243,7 @@ void lr_live_free(struct lr_live *live) {
     run_until_empty(live);
     lr_live_storage_free(live->storage);
     lr_alloc_free(live->alloc, live->read_buffer, live->read_buffer == NULL ? 0 : LR_READ_SIZE);
+    lr_net_free(live->net);
     free_names(live);
     LR_FREE(live->alloc, live);
 }

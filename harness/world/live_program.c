@@ -363,7 +363,10 @@ enum lr_status lr_program_start(struct lr_live *live, const struct lr_program_op
         outlets[i]->program = program;
         lr_buf_init(&outlets[i]->bytes, live->alloc);
     }
-    enum lr_status status = lr_program_spawn(program, options, error);
+    enum lr_status status = lr_live_place(live, name, &program->place, error);
+    if (status == LR_OK) {
+        status = lr_program_spawn(program, options, error);
+    }
     if (status != LR_OK) {
         lr_program_free(program);
         return status;

@@ -25,6 +25,7 @@ struct lr_program {
     struct lr_live *live;
     struct lr_list node;
     const char *name;
+    int place; /* of live->net */
     int64_t pid;
     uv_process_t guard;
     bool guard_opened; /* libuv knows it */

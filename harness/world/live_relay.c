@@ -13,6 +13,7 @@ struct lr_relay {
     struct lr_list node;
     struct lr_list pairs;
     const char *name;
+    int place; /* on the host of the service */
     enum lr_plane plane;
     struct sockaddr_storage target;
 };
@@ -258,7 +259,9 @@ static void take_connection(struct lr_listener *listener) {
     }
     int result = lr_socket_accept(&pair->ends[LR_TO_SERVICE].socket, listener);
     if (result == 0) {
+        lr_net_enter(pair->live->net, relay->place);
         result = lr_socket_connect(&pair->ends[LR_FROM_SERVICE].socket, &relay->target, NULL);
+        lr_net_leave(pair->live->net);
     }
     if (result == 0) {
         lr_socket_no_delay(&pair->ends[LR_FROM_SERVICE].socket);
@@ -289,13 +292,21 @@ enum lr_status lr_live_relay(struct lr_live *live, const char *name, enum lr_pla
         return lr_error_set(error, LR_EINVAL, "a relay needs numeric addresses, not %s and %s",
                             host, target->host);
     }
+    enum lr_status status = lr_live_place(live, relay->name, &relay->place, error);
+    if (status != LR_OK) {
+        LR_FREE(live->alloc, relay);
+        return status;
+    }
+    lr_live_settle_address(live, relay->place, &address);
     relay->live = live;
     relay->plane = plane;
     relay->listener.accepted = take_connection;
     relay->listener.closed = free_relay;
     lr_list_init(&relay->pairs);
     lr_list_init(&relay->node);
+    lr_net_enter(live->net, relay->place);
     int result = lr_listener_open(&relay->listener, live, &address, (uint32_t)port + 1);
+    lr_net_leave(live->net);
     if (result != 0) {
         return lr_error_set(error, lr_uv_status(result), "the relay cannot listen on %s:%u: %s",
                             host, (unsigned int)port, uv_strerror(result));

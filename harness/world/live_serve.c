@@ -36,8 +36,13 @@ static void free_listener(struct lr_listener *listener) {
 }
 
 static void open_at(struct lr_host_listener *serve, const struct sockaddr_storage *address) {
+    const int place = serve->numbered.host->place;
+    struct sockaddr_storage own = *address;
     serve->opened = true;
-    int result = lr_listener_open(&serve->listener, serve->live, address, serve->port_end);
+    lr_live_settle_address(serve->live, place, &own);
+    lr_net_enter(serve->live->net, place);
+    int result = lr_listener_open(&serve->listener, serve->live, &own, serve->port_end);
+    lr_net_leave(serve->live->net);
     lr_host_pend(&serve->numbered, result == 0 ? LR_PENDING_LISTENING : LR_PENDING_LISTEN_FAILED,
                  result);
 }

@@ -163,7 +163,9 @@ static int spawn_guard(struct lr_program *program, const struct lr_program_optio
     program->guard.data = program;
     program->guard_opened = true;
     program->handles++;
+    lr_net_enter(program->live->net, program->place);
     int result = uv_spawn(&program->live->loop, &program->guard, &process);
+    lr_net_leave(program->live->net);
     program->guard_running = result == 0;
     uv_unref((uv_handle_t *)&program->guard); /* waited for in another way */
     return result;

@@ -46,6 +46,13 @@ void lr_system_keep_alive(uv_os_fd_t socket, const struct lr_keepalive *keepaliv
 #elif defined(TCP_KEEPALIVE)
     set_option(socket, IPPROTO_TCP, TCP_KEEPALIVE, whole_seconds(keepalive->idle_ns));
 #endif
+#if defined(TCP_USER_TIMEOUT)
+    /* While bytes wait for their acknowledgement nobody probes: the system would send them again
+     * and again, for a quarter of an hour. */
+    uint64_t patience = keepalive->idle_ns + keepalive->interval_ns * keepalive->probes;
+    set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT,
+               patience / LR_MS > INT_MAX ? INT_MAX : (int)(patience / LR_MS));
+#endif
 #if defined(TCP_KEEPINTVL) && defined(TCP_KEEPCNT)
     if (keepalive->interval_ns > 0 && keepalive->probes > 0) {
         set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, whole_seconds(keepalive->interval_ns));

@@ -58,8 +58,8 @@ static void find_client(struct lr_live *live, const struct lr_watch_ends *ends,
     const struct sockaddr_storage *address = ends->client_address;
     struct lr_port_pair ports = {lr_address_port(address), ends->reached_port};
     client->host = ends->client;
-    if (client->host == NULL &&
-        (lr_address_is_loopback(address) || lr_address_same_host(address, ends->service_address))) {
+    if (client->host == NULL && (live->net != NULL || lr_address_is_loopback(address) ||
+                                 lr_address_same_host(address, ends->service_address))) {
         client->host = lr_host_name_of_ports(live, ports);
         if (client->host == NULL && !lr_list_empty(&live->programs)) {
             client->pid = lr_live_pid_of_ports(live, ports, &client->host);

@@ -3,7 +3,8 @@
 import os
 import re
 
-RESULTS = ("as expected", "unexpected", "known failure", "stale known failure", "not run", "contention",
+RESULTS = ("as expected", "unexpected", "known failure", "stale known failure", "not run",
+           "not allowed", "contention",
            "invalid")
 PROTOCOL = ("passed", "failed", "not run", "not implemented", "not observable")
 RELEASE = ("on time", "early", "late", "never", "pending", "twice", "not requestable", "not observable",

@@ -52,8 +52,8 @@ Test(ledger_result, outcomes_ask_for_the_designs_exit_status) {
     } rows[] = {
         {LR_CASE_AS_EXPECTED, 0, 0},   {LR_CASE_UNEXPECTED, 1, 1},
         {LR_CASE_KNOWN_FAILURE, 0, 0}, {LR_CASE_STALE_KNOWN_FAILURE, 1, 1},
-        {LR_CASE_NOT_RUN, 0, 3},       {LR_CASE_CONTENTION, 0, 3},
-        {LR_CASE_INVALID, 3, 3},
+        {LR_CASE_NOT_RUN, 0, 3},       {LR_CASE_NOT_ALLOWED, 0, 0},
+        {LR_CASE_CONTENTION, 0, 3},    {LR_CASE_INVALID, 3, 3},
     };
     cr_assert_eq(LR_COUNT_OF(rows), (size_t)LR_CASE_OUTCOME_COUNT);
     for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {

@@ -53,6 +53,7 @@ Test(reports_tap, each_outcome_has_its_form) {
         [LR_CASE_KNOWN_FAILURE] = "\nnot ok 1 - a/b[n=1] (live) # TODO words\n",
         [LR_CASE_STALE_KNOWN_FAILURE] = "\nnot ok 1 - a/b[n=1] (live)\n  ---\n",
         [LR_CASE_NOT_RUN] = "\nok 1 - a/b[n=1] (live) # SKIP words\n",
+        [LR_CASE_NOT_ALLOWED] = "\nok 1 - a/b[n=1] (live) # SKIP words\n",
         [LR_CASE_CONTENTION] = "\nok 1 - a/b[n=1] (live)\n  ---\n  result: \"contention\"\n",
         [LR_CASE_INVALID] = "\nnot ok 1 - a/b[n=1] (live)\n  ---\n  result: \"invalid\"\n",
     };

@@ -20,7 +20,7 @@ static void expect_line(const char *page, const char *line) {
 
 Test(scenario_faults, the_page_has_the_table_as_it_is) {
     static const char *const subjects[] = {"link", "service", "host"};
-    static const char *const places[] = {"sim", "sim, relay", "both"};
+    static const char *const places[] = {"sim", "sim, hosts", "sim, relay", "both"};
     char *page = lr_rig_read(LR_TEST_DOCS "/scenarios.md");
     size_t lines = 0;
     for (int i = 0; i < LR_FAULT_KINDS; i++) {
@@ -89,7 +89,7 @@ Test(scenario_faults, one_that_never_fired_makes_the_case_invalid, .timeout = 30
 
 Test(scenario_faults, one_that_does_not_exist_here_is_not_run, .timeout = 300) {
     expect_outcome("w:fault { on = v, kind = 'power_off' }", "live", LR_CASE_NOT_RUN,
-                   "power_off: in the simulated world only: a machine has one network");
+                   "power_off: needs parties that are hosts of their own (w:hosts())");
     expect_outcome("w:fault { on = s, kind = 'stall' }", "live", LR_CASE_NOT_RUN,
                    "stall: needs a relay of ours on the link (relay = true");
     expect_outcome("w:fault { on = v, kind = 'garbage' }", "live", LR_CASE_NOT_RUN,

@@ -11,7 +11,7 @@ if(CRITERION_FOUND)
     PRIVATE lr_warnings lr_sanitizers)
 
   # The recorder stands before the ledger's library, so that its functions are the ones that are linked.
-  foreach(name fault link live faults relay program storage)
+  foreach(name fault link live live_net faults relay program storage)
     lr_add_unit_test(world_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/world_${name}_test.c
       LINKS lr_test_live)
