@@ -110,8 +110,12 @@ static void abandon(struct lr_sim_pair *pair) {
 }
 
 void lr_sim_dial_stop(struct lr_sim_end *end) {
-    if (!end->closed) {
-        abandon(lr_sim_pair_of(end));
+    struct lr_sim_pair *pair = lr_sim_pair_of(end);
+    if (pair->answered && !end->closed) { /* it is open, and only its role has not heard so */
+        end->opened = true;
+        lr_sim_reset(end);
+    } else if (!end->closed) {
+        abandon(pair);
     }
 }
 

@@ -242,6 +242,21 @@ Test(world_sim_trouble, a_frozen_process_can_be_killed) {
     finish(&rig);
 }
 
+/* Its kernel has shaken hands, and the service has let it in, before its role was told. */
+Test(world_sim_trouble, a_process_that_is_killed_unaware_of_its_connection_resets_it) {
+    struct lr_world_rig rig;
+    start(&rig);
+    dial(&rig);
+    lr_sim_freeze(rig.client.host);
+    lr_world_rig_pass(&rig, LR_MS);
+    cr_assert_str_eq(rig.server.heard, "L A");
+    cr_expect_str_eq(rig.client.heard, "");
+    lr_teller_leave(&rig.client, false);
+    lr_world_rig_pass(&rig, LR_MS);
+    cr_expect_str_eq(rig.server.heard, "L A !");
+    finish(&rig);
+}
+
 Test(world_sim_trouble, a_partition_cuts_off_and_is_healed) {
     struct lr_world_rig rig;
     struct lr_host_fault fault = {.kind = LR_FAULT_PARTITION, .amount = 1};
