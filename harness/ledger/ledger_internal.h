@@ -70,6 +70,10 @@ void lr_ledger_session_client_gone(struct lr_ledger *ledger, lr_time at,
 void lr_ledger_session_release(struct lr_ledger *ledger, lr_time at,
                                struct lr_ledger_session *session, const char *how);
 /* Its slot is there again, by a message that its server began to send at |begun_at|. */
+/* A server that has ended a session with an answer half said cannot be seen to end: its FIN waits
+ * behind what the client does not read. */
+bool lr_ledger_session_stuck(const struct lr_ledger *ledger,
+                             const struct lr_ledger_session *session);
 void lr_ledger_session_renew(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
                              struct lr_ledger_session *session, struct lr_ledger_offer *renewal);
 

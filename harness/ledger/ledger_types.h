@@ -83,6 +83,8 @@ struct lr_ledger_session {
     bool grant_unused; /* counted in the ledger's |unused_grants| */
     bool grant_taken;  /* its matchkey was used on a link that was there before the grant */
     bool unsure;       /* counted in its queue's |unsure| */
+    bool given_on;     /* another was let in while what its server says here waited unread: its
+                          place may have been given on */
 };
 
 enum lr_offer_state {

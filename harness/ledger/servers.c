@@ -187,7 +187,8 @@ void lr_ledger_server_tried(struct lr_ledger_server *server, lr_time at,
         struct lr_ledger_session *session =
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
         /* One that was never accepted has no place to come back. */
-        if (session != by && is_over(session) && session->account.accepted_at != LR_TIME_NEVER) {
+        if (session != by && is_over(session) && !session->given_on &&
+            session->account.accepted_at != LR_TIME_NEVER) {
             session->account.observable = true;
             if (session->account.tried_at == LR_TIME_NEVER) {
                 session->account.tried_at = at;
@@ -219,7 +220,10 @@ void lr_ledger_server_accepted(struct lr_ledger *ledger, lr_time at,
     LR_LIST_EACH (node, &server->sessions) {
         struct lr_ledger_session *session =
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
-        others_run = others_run || (session != by && lr_ledger_session_running(session));
+        bool runs = session != by && lr_ledger_session_running(session);
+        others_run = others_run || runs;
+        session->given_on =
+            session->given_on || (runs && lr_ledger_session_stuck(ledger, session));
     }
     LR_LIST_EACH (node, &server->sessions) {
         struct lr_ledger_session *session =

@@ -131,9 +131,8 @@ void lr_ledger_session_release(struct lr_ledger *ledger, lr_time at,
     settle_direct(session);
 }
 
-/* A server that has ended a session with an answer half said cannot be seen to end: its FIN waits
- * behind what the client does not read. */
-static bool is_stuck(const struct lr_ledger *ledger, const struct lr_ledger_session *session) {
+bool lr_ledger_session_stuck(const struct lr_ledger *ledger,
+                             const struct lr_ledger_session *session) {
     const struct lr_ledger_link *link = lr_ledger_link_at(ledger, session->account.data_link);
     return link != NULL && link->observer != NULL &&
            lr_observer_inside(link->observer, LR_FROM_SERVICE);
@@ -148,7 +147,7 @@ void lr_ledger_session_renew(struct lr_ledger *ledger, lr_time at, lr_time begun
                        account->number);
         return;
     }
-    if (lr_ledger_session_running(session) && !is_stuck(ledger, session)) {
+    if (lr_ledger_session_running(session) && !lr_ledger_session_stuck(ledger, session)) {
         session->early_put_at = at;
     }
     lr_ledger_session_grant_used(ledger, session);

@@ -212,6 +212,25 @@ Test(ledger_direct, who_tried_and_was_given_another_place_shows_nothing_of_this_
     end();
 }
 
+/* Its server has let go of it, and cannot say so to who does not read: it has one place, or more. */
+Test(ledger_direct, whose_place_may_have_been_given_on_is_not_late) {
+    static const uint8_t begun_answer[] = {12, 0, 0, 0, 0, 0, 0, 0, 5, 0};
+    begin();
+    uint32_t unread = open_session(5001);
+    lr_rig_bytes(&rig, unread, LR_FROM_SERVICE, begun_answer, sizeof begun_answer);
+    rig.now += LR_MS;
+    open_session(5002);
+    rig.now += LR_SECOND;
+    lr_ledger_link_reset(rig.ledger, rig.now, unread, LR_TO_SERVICE);
+    rig.now += LR_SECOND;
+    uint32_t waiting = lr_rig_hello(&rig, "c1", 5003, "s1", "test", "");
+    rig.now += 20 * LR_SECOND;
+    lr_rig_accept(&rig, waiting);
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LATE), 0U);
+    end();
+}
+
 Test(ledger_direct, who_was_never_accepted_is_not_taken_for_the_one_whose_place_comes_back) {
     begin();
     open_session(5001); /* goes on: the server has two places */
