@@ -6,6 +6,7 @@
 /* A question that waits for its answer. */
 struct question {
     enum lr_tracker_code code;
+    bool unread; /* it does not decode, and may be answered all the same */
     lr_time at;
 };
 
@@ -50,6 +51,12 @@ static void expect(struct lr_observer *observer, enum lr_direction direction,
 
 /* ---- control plane ---- */
 
+static void keep_question(struct lr_observer *observer, const struct question *question) {
+    if (lr_buf_append(&observer->questions, question, sizeof *question) != LR_OK) {
+        run_out_of_memory(observer, LR_TO_SERVICE);
+    }
+}
+
 static void see_question(struct lr_observer *observer, lr_time at, const struct lr_frame *frame) {
     struct lr_tracker_msg msg;
     struct lr_error error = {0};
@@ -61,14 +68,14 @@ static void see_question(struct lr_observer *observer, lr_time at, const struct 
     if (status == LR_ENOMEM) {
         run_out_of_memory(observer, LR_TO_SERVICE);
     } else if (status != LR_OK) {
-        observer->undecoded++;
+        keep_question(observer, &(struct question){.unread = true, .at = at});
         tell_broken(observer, LR_TO_SERVICE, at, error.text);
     } else {
         struct question question = {.code = (enum lr_tracker_code)msg.code, .at = at};
         if (msg.code == LR_TRACKER_REQUEST) {
             observer->requests++;
-        } else if (lr_buf_append(&observer->questions, &question, sizeof question) != LR_OK) {
-            run_out_of_memory(observer, LR_TO_SERVICE);
+        } else {
+            keep_question(observer, &question);
         }
         struct lr_seen seen = seen_of(LR_SEEN_QUESTION, LR_TO_SERVICE, at);
         seen.msg = &msg;
@@ -122,12 +129,12 @@ static void see_answer(struct lr_observer *observer, lr_time at, const struct lr
     struct question question;
     if (lr_buf_size(&observer->questions) >= sizeof question) {
         memcpy(&question, lr_buf_data(&observer->questions), sizeof question);
-        if (!see_answer_to(observer, at, frame, question, &error)) {
+        if (question.unread) {
+            lr_buf_consume(&observer->questions, sizeof question);
+        } else if (!see_answer_to(observer, at, frame, question, &error)) {
             lr_buf_consume(&observer->questions, sizeof question);
             tell_broken(observer, LR_FROM_SERVICE, at, error.text);
         }
-    } else if (observer->undecoded > 0) {
-        observer->undecoded--;
     } else if (!lr_observer_inside(observer, LR_TO_SERVICE)) { /* else that message is refused */
         tell_broken(observer, LR_FROM_SERVICE, at,
                     observer->requests > 0 ? error.text : "an answer that nobody asked for");

@@ -68,7 +68,6 @@ struct lr_observer {
     lr_time begun_at[2];     /* of the message that |direction| is within */
     struct lr_buf questions; /* control: what waits for its answer in order, not REQUESTs */
     size_t requests;         /* control: REQUESTs without an answer */
-    size_t undecoded;        /* control: questions that did not decode and may be answered */
     enum lr_dialect dialect;
     bool dialect_known;
     enum lr_status health;

@@ -222,8 +222,7 @@ void lr_ledger_server_accepted(struct lr_ledger *ledger, lr_time at,
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_server);
         bool runs = session != by && lr_ledger_session_running(session);
         others_run = others_run || runs;
-        session->given_on =
-            session->given_on || (runs && lr_ledger_session_stuck(ledger, session));
+        session->given_on = session->given_on || (runs && lr_ledger_session_stuck(ledger, session));
     }
     LR_LIST_EACH (node, &server->sessions) {
         struct lr_ledger_session *session =

@@ -172,6 +172,12 @@ static const struct observer_case control[] = {
       TEXT('<', "-1")},
      ">1-1 magic\n<2-2 magic\n>3-3 broken: a message is a list, this is an object\n"
      "<5-5 broken: an answer that nobody asked for\n"},
+    {"the refusal of what is no message is not the answer to what was asked behind it",
+     LR_PLANE_CONTROL,
+     {MAGIC('>', LR_MAGIC_TRACKER), MAGIC('<', LR_MAGIC_TRACKER), TEXT('>', "{}"), TEXT('>', "[6]"),
+      TEXT('<', "-1"), TEXT('<', "[0, {\"queue_info\": {}, \"server_info\": []}]")},
+     ">1-1 magic\n<2-2 magic\n>3-3 broken: a message is a list, this is an object\n"
+     ">4-4 asks SUMMARY\n<6-6 answers SUMMARY of 4\n"},
     {"a wrong answer is one all the same",
      LR_PLANE_CONTROL,
      {MAGIC('>', LR_MAGIC_TRACKER), MAGIC('<', LR_MAGIC_TRACKER), TEXT('>', "[7]"),
