@@ -16,8 +16,12 @@ void lr_cast_name(const struct lr_plan *plan, unsigned int host, char out[LR_PLA
         (void)snprintf(out, LR_PLAYING_NAME_MAX, "server%u", host);
     } else {
         unsigned int actor = host - LR_HOST_ACTORS;
-        (void)snprintf(out, LR_PLAYING_NAME_MAX, "%s%u",
-                       plan->actors[actor].kind == LR_ACTOR_PEER ? "peer" : "client", actor + 1);
+        static const char *const names[] = {[LR_ACTOR_CLIENT] = "client",
+                                            [LR_ACTOR_PEER] = "peer",
+                                            [LR_ACTOR_LIAR] = "liar",
+                                            [LR_ACTOR_LYING_TRACKER] = "liar"};
+        (void)snprintf(out, LR_PLAYING_NAME_MAX, "%s%u", names[plan->actors[actor].kind],
+                       actor + 1);
     }
 }
 
@@ -62,9 +66,8 @@ static enum lr_status make_tracker(struct lr_playing *play, const char *name,
     return lr_stage_tracker(play->stage, name, &options, out, &play->error);
 }
 
-static enum lr_status make_server(struct lr_playing *play, unsigned int number, const char *name,
-                                  struct lr_party **out) {
-    const struct lr_plan_server *planned = &play->plan->servers[number];
+static void set_server_options(const struct lr_playing *play, const struct lr_plan_server *planned,
+                               struct lr_server_options *out) {
     struct lr_server_options options = lr_server_options_default;
     options.port = planned->shared ? SHARED_PORT : 0;
     options.port_end = planned->shared ? SHARED_PORTS_END : 1;
@@ -76,6 +79,14 @@ static enum lr_status make_server(struct lr_playing *play, unsigned int number, 
     options.unread_ns = play->patience.unread_ns;
     options.unused_ns = play->patience.unused_ns;
     options.keepalive = keepalive_of(play, options.keepalive);
+    *out = options;
+}
+
+static enum lr_status make_server(struct lr_playing *play, unsigned int number, const char *name,
+                                  struct lr_party **out) {
+    const struct lr_plan_server *planned = &play->plan->servers[number];
+    struct lr_server_options options;
+    set_server_options(play, planned, &options);
     struct lr_party *tracker = planned->direct ? NULL : play->seats[LR_HOST_TRACKER].party;
     return lr_stage_server(play->stage, name, &options, tracker, out, &play->error);
 }
@@ -106,6 +117,30 @@ enum lr_status lr_cast_client(struct lr_playing *play, const char *name, struct 
                            &play->error);
 }
 
+/* The server that a lying tracker has is nobody's of the plan. */
+static enum lr_status make_victim(struct lr_playing *play, struct lr_act *act) {
+    static const struct lr_plan_server planned = {.key = LR_PLAN_VICTIM_KEY, .slots = 1};
+    char name[LR_PLAYING_NAME_MAX];
+    struct lr_server_options options;
+    (void)snprintf(name, sizeof name, "victim%u", act->number + 1U);
+    set_server_options(play, &planned, &options);
+    return lr_stage_server(play->stage, name, &options, act->party, &act->liar->victim,
+                           &play->error);
+}
+
+static enum lr_status make_liar(struct lr_playing *play, struct lr_act *act, const char *name) {
+    bool tracks = play->plan->actors[act->number].kind == LR_ACTOR_LYING_TRACKER;
+    enum lr_status status =
+        lr_stage_peer(play->stage, name, "127.0.0.1", tracks ? LR_PLANE_CONTROL : LR_PLANE_DATA,
+                      &act->party, &play->error);
+    if (status == LR_OK) {
+        status = wait_ready(play, act->party);
+    }
+    act->liar = &play->liars[play->liar_count++];
+    act->liar->asked_by = LR_TIME_NEVER;
+    return status == LR_OK && tracks ? make_victim(play, act) : status;
+}
+
 static enum lr_status make_actor(struct lr_playing *play, unsigned int number) {
     char name[LR_PLAYING_NAME_MAX];
     struct lr_act *act = &play->acts[number];
@@ -114,10 +149,12 @@ static enum lr_status make_actor(struct lr_playing *play, unsigned int number) {
     act->until = LR_TIME_NEVER;
     act->said.due = LR_TIME_NEVER;
     act->said.then_due = LR_TIME_NEVER;
+    unsigned int kind = play->plan->actors[number].kind;
     enum lr_status status =
-        play->plan->actors[number].kind == LR_ACTOR_PEER
+        kind == LR_ACTOR_CLIENT ? lr_cast_client(play, name, &act->party)
+        : kind == LR_ACTOR_PEER
             ? lr_stage_peer(play->stage, name, NULL, LR_PLANE_DATA, &act->party, &play->error)
-            : lr_cast_client(play, name, &act->party);
+            : make_liar(play, act, name);
     play->seats[LR_HOST_ACTORS + number].party = act->party;
     lr_cast_name(play->plan, LR_HOST_ACTORS + number, play->seats[LR_HOST_ACTORS + number].name);
     return status;

@@ -62,13 +62,30 @@ static void begin_request(struct lr_playing *play, struct lr_act *act, struct lr
     act->until = lr_time_add(act->until, options.wait_ns);
 }
 
+/* NULL: nobody lies here. */
+static const struct lr_party *server_of(const struct lr_playing *play,
+                                        const struct lr_plan_step *step) {
+    for (unsigned int i = 0; step->target == LR_CONNECT_LIAR && i < play->plan->actor_count; i++) {
+        if (play->plan->actors[i].kind == LR_ACTOR_LIAR) {
+            return play->acts[i].party;
+        }
+    }
+    return step->target == LR_CONNECT_LIAR ? NULL
+                                           : play->seats[LR_HOST_SERVERS + step->target].party;
+}
+
 static void begin_connect(struct lr_playing *play, struct lr_act *act, struct lr_slot *slot,
                           const struct lr_plan_step *step) {
-    const struct lr_party *server = play->seats[LR_HOST_SERVERS + step->target].party;
+    const struct lr_party *server = server_of(play, step);
     lr_op op = 0;
+    if (server == NULL) {
+        next_step(act);
+        return;
+    }
+    const char *key = step->target == LR_CONNECT_LIAR ? lr_plan_key(LR_PLAN_LIAR_KEY) : server->key;
     enum lr_status status =
         lr_client_connect(act->party->role.client, lr_playing_now(play), &server->service,
-                          lr_text_of(server->key), step->ms * LR_MS, &op);
+                          lr_text_of(key), step->ms * LR_MS, &op);
     queued(play, act, slot, status, op);
 }
 

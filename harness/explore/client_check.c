@@ -23,12 +23,13 @@ static bool is_disturbed(struct lr_playing *play, const struct lr_act *act,
                          const struct lr_slot *slot) {
     const struct lr_cause_note *note = lr_judge_note_of(play, slot->account);
     uint32_t hosts = UINT32_C(1) << (LR_HOST_ACTORS + act->number) | UINT32_C(1) << slot->server;
-    return slot->server == 0 || note == NULL || note->disturbed || (play->disturbed & hosts) != 0;
+    return slot->server == 0 || lr_playing_lies(play, slot->server) || note == NULL ||
+           note->disturbed || (play->disturbed & hosts) != 0;
 }
 
 static bool is_spoilt(struct lr_playing *play, const struct lr_slot *slot) {
     const struct lr_cause_note *note = slot == NULL ? NULL : lr_judge_note_of(play, slot->account);
-    return note != NULL && note->spoilt;
+    return note != NULL && (note->spoilt || lr_playing_lies(play, slot->server));
 }
 
 /* Something has happened that may well make it fail. */
@@ -38,7 +39,7 @@ static bool is_excused(struct lr_playing *play, const struct lr_act *act,
     case LR_DO_CONNECT:
         return true; /* its server may be somebody else's */
     case LR_DO_REQUEST:
-        return !play->quiet || step->ms != 0;
+        return !play->quiet || step->ms != 0 || step->target == LR_PLAN_LIAR_KEY;
     case LR_DO_SUMMARY:
         return !play->quiet;
     default:

@@ -5,7 +5,8 @@
 
 /* What the tracker has seen of a request: it is put again when its server refuses or is gone. */
 struct seen {
-    unsigned int tries; /* less those that may be of one that was given up before */
+    unsigned int asked; /* how often it was put .. */
+    unsigned int tries; /* .. less those that may be of one that was given up before */
     const struct lr_account *last;
 };
 
@@ -18,6 +19,7 @@ static struct seen look(const struct lr_playing *play, const struct lr_act *act)
         }
         if (account->request_link != 0 && strcmp(account->client, act->party->name) == 0) {
             seen.last = seen.last == NULL ? account : seen.last;
+            seen.asked++;
             seen.tries += account->requested_at > lr_time_add(act->began, play->slack_ns);
         }
     }
@@ -48,6 +50,20 @@ static bool servers_ended_alone(const struct lr_playing *play) {
     return true;
 }
 
+/* Each try has failed in a way that another server may make good, and there was time for more. */
+static void check_tries(struct lr_playing *play, const struct lr_act *act,
+                        const struct lr_plan_step *step, const struct lr_result *result,
+                        const struct seen *seen) {
+    enum lr_status code = result->error.code;
+    bool may_go_better = code == LR_EREFUSED || code == LR_ERESET || code == LR_ECLOSED ||
+                         code == LR_ETIMEOUT || code == LR_EIO;
+    lr_time until = lr_time_add(act->began, step->limit * LR_MS);
+    if (play->quiet && may_go_better && lr_playing_now(play) < until && seen->asked < step->tries) {
+        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s tries a request less often than it was to",
+                        act->party->name);
+    }
+}
+
 void lr_check_request(struct lr_playing *play, const struct lr_act *act,
                       const struct lr_plan_step *step, const struct lr_result *result) {
     struct seen seen = look(play, act);
@@ -55,7 +71,9 @@ void lr_check_request(struct lr_playing *play, const struct lr_act *act,
         lr_playing_find(play, LR_FINDING_PROTOCOL, "%s tries a request more often than it was to",
                         act->party->name);
     }
-    if (result->error.code == LR_ETIMEOUT) {
+    check_tries(play, act, step, result, &seen);
+    /* Where its server lied it is put again, or waits for that one in vain. */
+    if (result->error.code == LR_ETIMEOUT && step->target != LR_PLAN_LIAR_KEY) {
         check_wait(play, act, step, &seen);
     }
 }

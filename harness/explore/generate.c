@@ -64,6 +64,11 @@ static uint8_t draw_key(struct making *making) {
     return plan->servers[draw_below(making, plan->server_count)].key;
 }
 
+/* In a world with liars who opens a session is at theirs as often as not. */
+static bool draw_liar(struct making *making) {
+    return has(making->plan, LR_FEATURE_LIARS) && draw_below(making, 2) == 0;
+}
+
 /* Byte by byte, what is large takes the time of a thousand other runs. */
 static uint32_t bound_size(const struct making *making, uint32_t size) {
     bool by_bytes = making->plan->link.segments == LR_SIM_BYTES;
@@ -79,14 +84,15 @@ static struct lr_plan_step make_client_step(struct making *making, bool first) {
     };
     switch (step.what) {
     case LR_DO_REQUEST:
-        step.target = draw_key(making);
+        step.target = draw_liar(making) ? (uint8_t)LR_PLAN_LIAR_KEY : draw_key(making);
         step.priority = (int8_t)((int)draw(making, lr_odds_priority) - 100);
         step.ms = draw(making, lr_odds_timeout_ms);
         step.limit = draw(making, lr_odds_limit_ms);
         step.tries = (uint8_t)draw(making, lr_odds_tries);
         break;
     case LR_DO_CONNECT:
-        step.target = draw_below(making, making->plan->server_count);
+        step.target = draw_liar(making) ? (uint8_t)LR_CONNECT_LIAR
+                                        : draw_below(making, making->plan->server_count);
         step.ms = draw(making, lr_odds_timeout_ms);
         break;
     case LR_DO_PASS:
@@ -162,6 +168,21 @@ static void make_peer(struct making *making, struct lr_plan_actor *actor) {
     }
 }
 
+/* What is no answer to what is asked is drawn anew. */
+static void make_liar(struct making *making, struct lr_plan_actor *actor) {
+    actor->kind = (uint8_t)draw(making, lr_odds_liar);
+    actor->count = (uint8_t)draw(making, lr_odds_lies);
+    bool tracks = actor->kind == LR_ACTOR_LYING_TRACKER;
+    for (unsigned int i = 0; i < actor->count; i++) {
+        struct lr_plan_step *step = &actor->steps[i];
+        step->what = LR_DO_LIE;
+        step->slot = (uint8_t)draw(making, tracks ? lr_odds_tracker_asked : lr_odds_asked);
+        do {
+            step->target = (uint8_t)draw(making, lr_odds_lie);
+        } while (!lr_lie_fits(step->target, step->slot));
+    }
+}
+
 static void fork(struct making *making, const struct lr_prng *seed, const char *part,
                  unsigned int number) {
     char name[32];
@@ -175,11 +196,16 @@ static void make_actors(struct making *making, const struct lr_prng *seed) {
         draw(making, has(plan, LR_FEATURE_CROWD) ? lr_odds_crowd : lr_odds_clients);
     unsigned int peers =
         has(plan, LR_FEATURE_PEERS) ? 1U + draw_below(making, LR_PLAN_PEERS_MAX) : 0;
-    plan->actor_count = (uint8_t)(clients + peers);
+    unsigned int liars =
+        has(plan, LR_FEATURE_LIARS) ? 1U + draw_below(making, LR_PLAN_LIARS_MAX) : 0;
+    plan->actor_count = (uint8_t)(clients + peers + liars);
     for (unsigned int i = 0; i < plan->actor_count; i++) {
         if (i < clients) {
             fork(making, seed, "client", i);
             make_client(making, &plan->actors[i]);
+        } else if (i >= clients + peers) {
+            fork(making, seed, "liar", i - clients - peers);
+            make_liar(making, &plan->actors[i]);
         } else {
             fork(making, seed, "peer", i - clients);
             make_peer(making, &plan->actors[i]);

@@ -194,8 +194,13 @@ static void judge_session(struct lr_playing *play, const struct lr_account *acco
     unsigned int server = lr_playing_host_of(play, account->server);
     unsigned int client = lr_playing_host_of(play, account->client);
     if (account->connected_at == LR_TIME_NEVER) {
-        judge_unused(play, account);
+        if (!lr_playing_lies(play, server)) {
+            judge_unused(play, account);
+        }
         return;
+    }
+    if (lr_playing_lies(play, server)) {
+        return; /* when it is free again is its own business */
     }
     struct judging judging = {
         .play = play,

@@ -28,6 +28,7 @@
 #define MEMORY LR_HAS(LR_FEATURE_MEMORY)
 #define SLOW LR_HAS(LR_FEATURE_SLOW)
 #define SEGMENTS LR_HAS(LR_FEATURE_SEGMENTS)
+#define LIARS LR_HAS(LR_FEATURE_LIARS)
 #define END                                                                                        \
     { 0, 0, 0 }
 
@@ -58,6 +59,7 @@ static const struct lr_feature_row feature_rows[LR_FEATURE_COUNT] = {
     [LR_FEATURE_MEMORY] = {"memory", 10, "allocations of roles that fail"},
     [LR_FEATURE_SLOW] = {"slow", 35, "latency, jitter, a narrow link"},
     [LR_FEATURE_SEGMENTS] = {"segments", 30, "what is sent comes in pieces"},
+    [LR_FEATURE_LIARS] = {"liars", 15, "servers and trackers that lie"},
 };
 
 const struct lr_feature_row *lr_feature_row(unsigned int feature) {
@@ -100,7 +102,7 @@ const struct lr_odds lr_odds_dialect[] = {
 
 const struct lr_odds lr_odds_steps[] = {{4, 5, 0},   {8, 15, 0},  {12, 25, 0},
                                         {16, 30, 0}, {24, 25, 0}, END};
-const struct lr_odds lr_odds_client_do[] = {{LR_DO_REQUEST, 16, 0},   {LR_DO_CONNECT, 8, DIRECT},
+const struct lr_odds lr_odds_client_do[] = {{LR_DO_REQUEST, 16, 0},   {LR_DO_CONNECT, 8, DIRECT | LIARS},
                                             {LR_DO_PASS, 5, 0},       {LR_DO_SUMMARY, 2, 0},
                                             {LR_DO_CALL, 24, CALLS},  {LR_DO_WRITE, 8, ARRAYS},
                                             {LR_DO_READ, 8, ARRAYS},  {LR_DO_FREE, 3, ARRAYS},
@@ -182,6 +184,32 @@ const struct lr_odds lr_odds_server_line[] = {{LR_LINE_RPC_MAGIC, 8, 0},
                                               END};
 /* How much of a line is kept back, in percent: then the peer stops in the middle of it. */
 const struct lr_odds lr_odds_said[] = {{0, 70, 0}, {10, 8, 0}, {50, 12, 0}, {80, 10, 0}, END};
+
+/* ---- services that lie ---- */
+
+const struct lr_odds lr_odds_liar[] = {{LR_ACTOR_LIAR, 70, 0}, {LR_ACTOR_LYING_TRACKER, 30, 0}, END};
+/* One that has but one tells it to everybody. */
+const struct lr_odds lr_odds_lies[] = {{1, 40, 0}, {2, 30, 0}, {3, 20, 0}, {6, 10, 0}, END};
+/* To which question. */
+const struct lr_odds lr_odds_asked[] = {{LR_ASKED_HELLO, 40, 0},
+                                        {LR_ASKED_INIT, 20, 0},
+                                        {LR_ASKED_CALL, 25, 0},
+                                        {LR_ASKED_FREE, 15, 0},
+                                        END};
+const struct lr_odds lr_odds_tracker_asked[] = {{LR_ASKED_MAGIC, 20, 0},
+                                                {LR_ASKED_INFO, 30, 0},
+                                                {LR_ASKED_PUT, 30, 0},
+                                                {LR_ASKED_PENDING, 20, 0},
+                                                END};
+/* Of those that are an answer to it; the truth always is. */
+const struct lr_odds lr_odds_lie[] = {{LR_LIE_TRUTH, 5, 0},        {LR_LIE_SILENCE, 10, 0},
+                                      {LR_LIE_HALF, 12, 0},        {LR_LIE_FIN, 12, 0},
+                                      {LR_LIE_RST, 12, 0},         {LR_LIE_WRONG_MAGIC, 10, 0},
+                                      {LR_LIE_LENGTH, 10, 0},      {LR_LIE_NONSENSE, 10, 0},
+                                      {LR_LIE_TWICE, 20, 0},       {LR_LIE_NO_MATCH, 30, 0},
+                                      {LR_LIE_QUESTION, 12, 0},    {LR_LIE_EXCEPTION, 10, 0},
+                                      {LR_LIE_SHUTDOWN, 8, 0},     {LR_LIE_MINUS_ONE, 20, 0},
+                                      {LR_LIE_NUMBERS, 10, 0},     END};
 
 /* ---- faults ---- */
 

@@ -35,6 +35,7 @@ enum lr_feature {
     LR_FEATURE_MEMORY,   /* allocations of roles that fail */
     LR_FEATURE_SLOW,     /* latency, jitter, a narrow link */
     LR_FEATURE_SEGMENTS, /* what is sent comes in pieces */
+    LR_FEATURE_LIARS,    /* services that lie */
     LR_FEATURE_COUNT
 };
 
@@ -69,6 +70,11 @@ extern const struct lr_odds lr_odds_call[];
 extern const struct lr_odds lr_odds_tracker_line[];
 extern const struct lr_odds lr_odds_server_line[];
 extern const struct lr_odds lr_odds_said[]; /* percent of a line that is left out */
+extern const struct lr_odds lr_odds_liar[]; /* as what it stands */
+extern const struct lr_odds lr_odds_lies[]; /* how many it has */
+extern const struct lr_odds lr_odds_asked[];
+extern const struct lr_odds lr_odds_tracker_asked[];
+extern const struct lr_odds lr_odds_lie[];
 extern const struct lr_odds lr_odds_size[];
 extern const struct lr_odds lr_odds_pause_ms[];
 extern const struct lr_odds lr_odds_busy_ms[];

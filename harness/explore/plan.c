@@ -17,8 +17,11 @@
 #define HASTY_UNUSED_NS (3 * LR_SECOND)
 
 const char *lr_plan_key(unsigned int key) {
-    static const char *const keys[LR_PLAN_KEYS] = {"k", "board", "a:b", "x:0.1", "caf\xc3\xa9\\\""};
-    LR_ASSERT(key < LR_PLAN_KEYS);
+    static const char *const keys[] = {
+        "k", "board", "a:b", "x:0.1", "caf\xc3\xa9\\\"",
+        [LR_PLAN_LIAR_KEY] = "liar", [LR_PLAN_VICTIM_KEY] = "victim",
+    };
+    LR_ASSERT(key < LR_COUNT_OF(keys));
     return keys[key];
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "explore/lies.h"
 #include "explore/lines.h"
 #include "world/fault.h"
 
@@ -17,7 +18,8 @@ enum {
     LR_PLAN_SERVERS_MAX = 6,
     LR_PLAN_CLIENTS_MAX = 12,
     LR_PLAN_PEERS_MAX = 3,
-    LR_PLAN_ACTORS_MAX = LR_PLAN_CLIENTS_MAX + LR_PLAN_PEERS_MAX,
+    LR_PLAN_LIARS_MAX = 2,
+    LR_PLAN_ACTORS_MAX = LR_PLAN_CLIENTS_MAX + LR_PLAN_PEERS_MAX + LR_PLAN_LIARS_MAX,
     LR_PLAN_STEPS_MAX = 24, /* of one actor */
     LR_PLAN_FAULTS_MAX = 6,
     LR_PLAN_SLOTS = 2 /* sessions that a client has at a time */
@@ -25,7 +27,11 @@ enum {
 
 /* A key that servers are registered under and clients ask for. */
 const char *lr_plan_key(unsigned int key);
-enum { LR_PLAN_KEYS = 5 };
+enum {
+    LR_PLAN_KEYS = 5,
+    LR_PLAN_LIAR_KEY = LR_PLAN_KEYS, /* of all that lie, and of nobody else */
+    LR_PLAN_VICTIM_KEY               /* of the server that a lying tracker has */
+};
 
 struct lr_plan_server {
     uint8_t key;
@@ -40,7 +46,7 @@ enum lr_plan_do {
     LR_DO_NOTHING, /* a step that shrinking has taken away */
     /* clients; each but the first four on the session of |slot| */
     LR_DO_REQUEST, /* |target| a key; of a peer: asks the tracker by hand */
-    LR_DO_CONNECT, /* |target| a server */
+    LR_DO_CONNECT, /* |target| a server, or LR_CONNECT_LIAR */
     LR_DO_PASS,    /* |ms| */
     LR_DO_SUMMARY,
     LR_DO_CALL, /* |target| one of lr_plan_call; waits for the answer */
@@ -65,11 +71,15 @@ enum lr_plan_do {
     LR_DO_FINISH,
     LR_DO_END,
     LR_DO_RESET,
+    /* liars */
+    LR_DO_LIE, /* |target| one of enum lr_lie, to the first question of the kind |slot| on a link */
     LR_DO_COUNT
 };
 
 /* LR_DO_OPEN: whom the tracker named last. */
 enum { LR_OPEN_GRANTED = LR_PLAN_SERVERS_MAX + 1 };
+/* LR_DO_CONNECT: the first one that stands as a server and lies, where there is one. */
+enum { LR_CONNECT_LIAR = LR_PLAN_SERVERS_MAX + 1 };
 
 /* Which function is called, and so what must come of it. */
 enum lr_plan_call {
@@ -95,7 +105,12 @@ struct lr_plan_step {
     uint32_t limit; /* REQUEST: ms until it is given up */
 };
 
-enum lr_plan_actor_kind { LR_ACTOR_CLIENT, LR_ACTOR_PEER };
+enum lr_plan_actor_kind {
+    LR_ACTOR_CLIENT,
+    LR_ACTOR_PEER,
+    LR_ACTOR_LIAR,        /* stands as a server: each link gets the next of its steps */
+    LR_ACTOR_LYING_TRACKER /* .. as the tracker of one more server: link after link, then the truth */
+};
 
 struct lr_plan_actor {
     uint8_t kind;

@@ -5,6 +5,7 @@
 #define LR_EXPLORE_PLAYING_H
 
 #include "base/scarce.h"
+#include "explore/liar.h"
 #include "explore/peer_law.h"
 #include "explore/run.h"
 #include "scenario/stage.h"
@@ -61,7 +62,8 @@ struct lr_act {
     uint64_t handle;       /* between phases: a function .. */
     uint64_t array_handle; /* .. and an array */
     struct lr_slot slots[LR_PLAN_SLOTS];
-    struct lr_said said; /* peers; so is the rest */
+    struct lr_liar *liar; /* of play's; NULL: it is none */
+    struct lr_said said;  /* peers; so is the rest */
     size_t asking;       /* the link at which it waits for a grant */
     char matchkey[LR_SESSION_TEXT_MAX];
     uint8_t granted; /* host; 0: none */
@@ -119,6 +121,8 @@ struct lr_playing {
     bool quiet;         /* nothing has met anybody */
     struct lr_seat seats[LR_PLAYING_HOSTS];
     struct lr_act acts[LR_PLAN_ACTORS_MAX];
+    struct lr_liar liars[LR_PLAN_LIARS_MAX];
+    unsigned int liar_count;
     struct lr_fault_state faults[LR_PLAN_FAULTS_MAX];
     lr_time back_due[LR_PLAYING_HOSTS]; /* a server whose tracker has ended its link is back there
                                            by then; 0: nobody waits */
@@ -167,6 +171,17 @@ void lr_act_peer(struct lr_playing *play, struct lr_act *act);
 /* Finds out which link of the ledger's is that of |act|'s peer, where it is there. */
 void lr_act_peer_number(const struct lr_playing *play, struct lr_act *act);
 void lr_act_let_go(struct lr_playing *play, struct lr_act *act);
+
+/* ---- liar.c: a service that lies ---- */
+void lr_act_liar(struct lr_playing *play, struct lr_act *act);
+/* Something is still to come of what it has said. */
+bool lr_act_liar_waits(const struct lr_act *act);
+void lr_act_liar_end(struct lr_act *act);
+/* |host| is one that lies: what it answers is not judged. */
+static inline bool lr_playing_lies(const struct lr_playing *play, unsigned int host) {
+    return host >= LR_HOST_ACTORS && host < LR_PLAYING_HOSTS &&
+           play->acts[host - LR_HOST_ACTORS].liar != NULL;
+}
 
 /* ---- meet.c: faults ---- */
 void lr_meet_begin(struct lr_playing *play);

@@ -134,6 +134,11 @@ static void end_actors(struct lr_playing *play) {
     }
     lr_stage_end_clients(play->stage);
     for (unsigned int i = 0; i < play->plan->actor_count; i++) {
+        if (play->acts[i].liar != NULL) {
+            lr_act_liar_end(&play->acts[i]);
+        }
+    }
+    for (unsigned int i = 0; i < play->plan->actor_count; i++) {
         lr_act_let_go(play, &play->acts[i]);
     }
 }

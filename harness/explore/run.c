@@ -94,6 +94,16 @@ static lr_time act_due(const struct lr_act *act) {
     return act->state == LR_ACT_OVER ? LR_TIME_NEVER : lr_time_min(act->until, due);
 }
 
+static void act_once(struct lr_playing *play, struct lr_act *act) {
+    static void (*const ways[])(struct lr_playing * play, struct lr_act * act) = {
+        [LR_ACTOR_CLIENT] = lr_act_client,
+        [LR_ACTOR_PEER] = lr_act_peer,
+        [LR_ACTOR_LIAR] = lr_act_liar,
+        [LR_ACTOR_LYING_TRACKER] = lr_act_liar,
+    };
+    ways[play->plan->actors[act->number].kind](play, act);
+}
+
 /* Who is ready acts; returns when the next one is due. */
 static lr_time act_all(struct lr_playing *play, lr_time until) {
     lr_time next = lr_time_min(until, lr_meet_due(play));
@@ -103,7 +113,7 @@ static lr_time act_all(struct lr_playing *play, lr_time until) {
         bool due = act->heard || act->state == LR_ACT_READY || lr_playing_now(play) >= act_due(act);
         if (act->state != LR_ACT_OVER && due) {
             act->heard = false;
-            (play->plan->actors[i].kind == LR_ACTOR_PEER ? lr_act_peer : lr_act_client)(play, act);
+            act_once(play, act);
         }
         next = lr_time_min(next, act_due(act));
     }
@@ -121,7 +131,8 @@ bool lr_playing_turn(struct lr_playing *play, lr_time until) {
 
 static bool is_over(const struct lr_playing *play) {
     for (unsigned int i = 0; i < play->plan->actor_count; i++) {
-        if (play->acts[i].state != LR_ACT_OVER) {
+        const struct lr_act *act = &play->acts[i];
+        if (act->liar == NULL ? act->state != LR_ACT_OVER : lr_act_liar_waits(act)) {
             return false;
         }
     }

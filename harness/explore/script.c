@@ -100,6 +100,7 @@ static void say_comment(struct lr_scripting *script, const struct lr_script_abou
             break;
         }
     }
+    lr_scripting_liar_words(script);
     lr_scripting_say(script, "\n");
 }
 
@@ -119,7 +120,7 @@ static void say_network(struct lr_scripting *script) {
 
 /* ---- who is there ---- */
 
-static void say_patience(struct lr_scripting *script, bool serves_data) {
+void lr_scripting_patience(struct lr_scripting *script, bool serves_data) {
     const struct lr_plan_patience patience = lr_plan_patience(script->plan);
     if (!script->plan->hasty) {
         return;
@@ -140,7 +141,7 @@ static void say_service(struct lr_scripting *script, unsigned int host, const ch
     lr_scripting_name(script, host, name);
     if (host == LR_HOST_TRACKER) {
         lr_scripting_say(script, "w:tracker { name = \"%s%s\", port = 9190", name, tail);
-        say_patience(script, false);
+        lr_scripting_patience(script, false);
         lr_scripting_say(script, " }\n");
         return;
     }
@@ -151,7 +152,7 @@ static void say_service(struct lr_scripting *script, unsigned int host, const ch
     lr_scripting_say(script, ", sessions = %u, dialect = \"%s\"%s%s", server->slots,
                      dialects[server->dialect], server->direct ? "" : ", tracker = tracker",
                      server->shared ? ", port = 9090, ports = 109" : "");
-    say_patience(script, true);
+    lr_scripting_patience(script, true);
     lr_scripting_say(script, " }\n");
 }
 
@@ -172,10 +173,12 @@ static void say_cast(struct lr_scripting *script) {
         lr_scripting_name(script, LR_HOST_ACTORS + i, name);
         if (script->plan->actors[i].kind == LR_ACTOR_PEER) {
             lr_scripting_say(script, "    local %s = w:peer { name = \"%s\" }\n", name, name);
+        } else if (script->plan->actors[i].kind != LR_ACTOR_CLIENT) {
+            lr_scripting_liar_cast(script, i, name);
         } else {
             lr_scripting_say(script, "    local %s = w:client { name = \"%s\", tracker = tracker",
                              name, name);
-            say_patience(script, false);
+            lr_scripting_patience(script, false);
             lr_scripting_say(script, " }\n");
         }
     }
@@ -312,7 +315,7 @@ static void say_probe(struct lr_scripting *script) {
     const struct lr_plan *plan = script->plan;
     char name[LR_SCRIPT_NAME_MAX];
     lr_scripting_say(script, "    local probe = w:client { name = \"probe\", tracker = tracker");
-    say_patience(script, false);
+    lr_scripting_patience(script, false);
     lr_scripting_say(script, " }\n    local probes = {\n");
     for (unsigned int i = 0; i < plan->server_count; i++) {
         const char *key = lr_plan_key(plan->servers[i].key);
@@ -359,7 +362,9 @@ static void say_counts(struct lr_scripting *script) {
 static void say_end(struct lr_scripting *script) {
     char name[LR_SCRIPT_NAME_MAX];
     lr_scripting_say(script,
-                     "    for _, task in ipairs(tasks) do task:join() end\n\n"
+                     "    for _, task in ipairs(tasks) do task:join() end\n\n");
+    lr_scripting_liar_end(script);
+    lr_scripting_say(script,
                      "    -- Faults stop, everybody goes: all is as if nothing had been.\n");
     for (unsigned int i = 0; i < script->plan->actor_count; i++) {
         lr_scripting_name(script, LR_HOST_ACTORS + i, name);

@@ -192,6 +192,10 @@ void lr_scripting_actor(struct lr_scripting *script, unsigned int actor) {
     const struct lr_plan_actor *of = &script->plan->actors[actor];
     char name[LR_SCRIPT_NAME_MAX];
     lr_scripting_name(script, LR_HOST_ACTORS + actor, name);
+    if (of->kind == LR_ACTOR_LIAR || of->kind == LR_ACTOR_LYING_TRACKER) {
+        lr_scripting_liar(script, actor, name);
+        return;
+    }
     lr_scripting_say(script, "    table.insert(tasks, w:spawn(function() -- %s\n", name);
     if (of->kind == LR_ACTOR_CLIENT) {
         lr_scripting_say(script, "      local a, b = {}, {} -- what it holds\n");

@@ -28,6 +28,14 @@ void lr_scripting_faults(struct lr_scripting *script, unsigned int actor, unsign
 void lr_scripting_peer_words(struct lr_scripting *script);
 void lr_scripting_peer_head(struct lr_scripting *script);
 void lr_scripting_peer_step(struct lr_scripting *script, unsigned int actor, unsigned int number);
+/* Liars: their words, what each is in the cast, what it does, and what is looked at in the end. */
+bool lr_scripting_has_liars(const struct lr_scripting *script);
+void lr_scripting_liar_words(struct lr_scripting *script);
+void lr_scripting_liar_cast(struct lr_scripting *script, unsigned int actor, const char *name);
+void lr_scripting_liar(struct lr_scripting *script, unsigned int actor, const char *name);
+void lr_scripting_liar_end(struct lr_scripting *script);
+/* The options that say for how long somebody waits. */
+void lr_scripting_patience(struct lr_scripting *script, bool serves_data);
 /* An actor as a function of its own. */
 void lr_scripting_actor(struct lr_scripting *script, unsigned int actor);
 
