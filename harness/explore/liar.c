@@ -127,9 +127,9 @@ static void expect(struct lr_playing *play, struct lr_act *act, struct lr_lied *
     lr_time now = lr_playing_now(play);
     lied->told = terms.ends;
     if (terms.within_ns != 0) {
-        lied->due = lr_time_add(now, terms.within_ns + 2 * play->slack_ns);
+        lied->due = lr_time_add(now, terms.within_ns);
     } else if (terms.pass_ns != 0) {
-        lied->end_at = lr_time_add(now, terms.pass_ns + 2 * play->slack_ns);
+        lied->end_at = lr_time_add(now, terms.pass_ns);
     } else if (terms.ends) {
         end_link(play, act, lied, terms.resets);
     } else {

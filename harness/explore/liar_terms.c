@@ -24,6 +24,7 @@ static bool is_told_apart(const struct lr_plan *plan, unsigned int lie, bool by_
 
 struct lr_liar_terms lr_liar_terms(const struct lr_plan *plan, const struct lr_plan_step *lie,
                                    bool by_tracker) {
+    uint64_t slack = 2 * lr_plan_slack_ns(plan);
     uint64_t wait = wait_ns(plan, lie->slot);
     bool calls = lie->slot == LR_ASKED_CALL || lie->slot == LR_ASKED_FREE;
     enum lr_lie_then then = lr_lie_row(lie->target)->then;
@@ -32,13 +33,13 @@ struct lr_liar_terms lr_liar_terms(const struct lr_plan *plan, const struct lr_p
     }
     struct lr_liar_terms terms = {.ends = true, .resets = lie->target != LR_LIE_FIN};
     if (!is_told_apart(plan, lie->target, by_tracker)) {
-        terms.pass_ns = SILENT_NS;
+        terms.pass_ns = slack + SILENT_NS;
     } else if (lie->target == LR_LIE_SILENCE && calls) {
-        terms.pass_ns = wait + SILENT_NS;
+        terms.pass_ns = slack + wait + SILENT_NS;
     } else if (then == LR_LIE_THEN_WAITED) {
-        terms.within_ns = wait + AT_ONCE_NS;
+        terms.within_ns = slack + wait + AT_ONCE_NS;
     } else if (then == LR_LIE_THEN_GONE) {
-        terms.within_ns = AT_ONCE_NS;
+        terms.within_ns = slack + AT_ONCE_NS;
     }
     return terms;
 }

@@ -16,6 +16,9 @@
  * rest of this to come. */
 #define HASTY_UNUSED_NS (3 * LR_SECOND)
 
+#define FLOOD_BYTES UINT64_C(3000000)
+#define SMALL_BYTES UINT64_C(20000)
+
 const char *lr_plan_key(unsigned int key) {
     static const char *const keys[] = {
         "k", "board", "a:b", "x:0.1", "caf\xc3\xa9\\\"",
@@ -81,6 +84,20 @@ struct lr_plan_patience lr_plan_patience(const struct lr_plan *plan) {
         .silence_ns =
             usual->keepalive.idle_ns + usual->keepalive.interval_ns * usual->keepalive.probes,
     };
+}
+
+uint64_t lr_plan_slack_ns(const struct lr_plan *plan) {
+    uint64_t bytes = SMALL_BYTES;
+    for (unsigned int i = 0; i < plan->actor_count; i++) {
+        for (unsigned int k = 0; k < plan->actors[i].count; k++) {
+            const struct lr_plan_step *step = &plan->actors[i].steps[k];
+            bool floods = step->what == LR_DO_SAY && lr_line_floods(step->target);
+            bool sends = step->what == LR_DO_WRITE || step->what == LR_DO_UPLOAD;
+            bytes += floods ? FLOOD_BYTES : sends ? step->size : 0;
+        }
+    }
+    uint64_t way = (uint64_t)(plan->link.latency_us + plan->link.jitter_us) * LR_US;
+    return plan->link.bandwidth == 0 ? way : way + 2 * bytes * LR_SECOND / plan->link.bandwidth;
 }
 
 bool lr_plan_equal(const struct lr_plan *a, const struct lr_plan *b) {

@@ -215,5 +215,8 @@ struct lr_plan_patience {
     uint64_t handshake_ns, stalled_ns, unread_ns, unused_ns, silence_ns;
 };
 struct lr_plan_patience lr_plan_patience(const struct lr_plan *plan);
+/* What the links add to a budget, one way: latency, and what the plan sends at most at a time on a
+ * link that has a bandwidth. */
+uint64_t lr_plan_slack_ns(const struct lr_plan *plan);
 
 #endif

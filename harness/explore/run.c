@@ -12,8 +12,6 @@
 
 /* Longer than any plan's own pauses and everybody's patience: who is at work then does not end. */
 #define RUN_NS (3600 * LR_SECOND)
-#define FLOOD_BYTES UINT64_C(3000000)
-#define SMALL_BYTES UINT64_C(20000)
 
 /* ---- findings ---- */
 
@@ -156,21 +154,6 @@ static enum lr_status play_steps(struct lr_playing *play) {
 
 /* ---- beginning and end ---- */
 
-/* What the plan sends at most at a time, on a link that has a bandwidth. */
-static uint64_t slack_of(const struct lr_plan *plan) {
-    uint64_t bytes = SMALL_BYTES;
-    for (unsigned int i = 0; i < plan->actor_count; i++) {
-        for (unsigned int k = 0; k < plan->actors[i].count; k++) {
-            const struct lr_plan_step *step = &plan->actors[i].steps[k];
-            bool floods = step->what == LR_DO_SAY && lr_line_floods(step->target);
-            bool sends = step->what == LR_DO_WRITE || step->what == LR_DO_UPLOAD;
-            bytes += floods ? FLOOD_BYTES : sends ? step->size : 0;
-        }
-    }
-    uint64_t way = (uint64_t)(plan->link.latency_us + plan->link.jitter_us) * LR_US;
-    return plan->link.bandwidth == 0 ? way : way + 2 * bytes * LR_SECOND / plan->link.bandwidth;
-}
-
 static enum lr_status open_stage(struct lr_playing *play,
                                  const struct lr_run_plan_options *options) {
     struct lr_sim_options sim = lr_sim_options_default;
@@ -263,7 +246,7 @@ enum lr_status lr_run_plan(const struct lr_plan *plan, const struct lr_run_plan_
     play->alloc = options->alloc;
     play->out = out;
     play->reach = options->reach;
-    play->slack_ns = slack_of(plan);
+    play->slack_ns = lr_plan_slack_ns(plan);
     enum lr_status status =
         lr_case_result_init(&play->result, options->alloc, "explored", "explored", "plan");
     if (status == LR_OK) {

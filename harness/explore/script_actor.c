@@ -16,11 +16,20 @@ static void say_open(struct lr_scripting *script, const char *client,
     char slot = slot_of(step);
     SAY(script, "leave(%c)\n", slot);
     if (step->what == LR_DO_CONNECT) {
+        bool lies = step->target == LR_CONNECT_LIAR;
+        unsigned int host =
+            lies ? lr_scripting_liar_host(script) : (unsigned int)LR_HOST_SERVERS + step->target;
         char server[LR_SCRIPT_NAME_MAX];
-        lr_scripting_name(script, LR_HOST_SERVERS + step->target, server);
-        SAY(script, "hold(%c, attempt(%s.connect, %s, %s, { timeout = \"%ums\" }))\n", slot, client,
-            client, server, step->ms);
+        if (host != LR_HOST_TRACKER) {
+            lr_scripting_name(script, host, server);
+            SAY(script, "hold(%c, attempt(%s.connect, %s, %s, { timeout = \"%ums\"%s }))\n", slot,
+                client, client, server, step->ms, lies ? ", key = \"liar\"" : "");
+        }
         return;
+    }
+    bool counts = step->target == LR_PLAN_LIAR_KEY && strstr(script->finding, "tries a request");
+    if (counts) {
+        SAY(script, "local before = visits\n");
     }
     const char *key = lr_plan_key(step->target);
     SAY(script, "hold(%c, attempt(%s.request, %s, ", slot, client, client);
@@ -33,6 +42,9 @@ static void say_open(struct lr_scripting *script, const char *client,
         lr_scripting_say(script, ", priority = %d", step->priority);
     }
     lr_scripting_say(script, " }))\n");
+    if (counts) {
+        SAY(script, "if not %c[1] then expect(visits - before):is(%u) end\n", slot, step->tries);
+    }
 }
 
 static void say_call(struct lr_scripting *script, const struct lr_plan_step *step) {

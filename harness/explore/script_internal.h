@@ -30,6 +30,8 @@ void lr_scripting_peer_head(struct lr_scripting *script);
 void lr_scripting_peer_step(struct lr_scripting *script, unsigned int actor, unsigned int number);
 /* Liars: their words, what each is in the cast, what it does, and what is looked at in the end. */
 bool lr_scripting_has_liars(const struct lr_scripting *script);
+/* The first one that stands as a server; LR_HOST_TRACKER: none does. */
+unsigned int lr_scripting_liar_host(const struct lr_scripting *script);
 void lr_scripting_liar_words(struct lr_scripting *script);
 void lr_scripting_liar_cast(struct lr_scripting *script, unsigned int actor, const char *name);
 void lr_scripting_liar(struct lr_scripting *script, unsigned int actor, const char *name);

@@ -8,6 +8,14 @@
 static const char words[] =
     "-- Who went on when it had been lied to, or did not come again.\n"
     "local unmoved = {}\n"
+    "-- Liars are at work until the others are not.\n"
+    "local over, lying, visits = false, {}, 0\n"
+    "local function dismiss(w, liars)\n"
+    "  over = true\n"
+    "  local last = w:peer { name = \"last to come\" }\n"
+    "  for _, liar in ipairs(liars) do attempt(last.open, last, liar) end\n"
+    "  for _, task in ipairs(lying) do task:join() end\n"
+    "end\n"
     "-- Says what |lie| says, and looks what comes of it; true where it goes on.\n"
     "local function tell_lie(w, link, lie)\n"
     "  if lie.bytes then link:send(lie.bytes) end\n"
@@ -21,8 +29,13 @@ static const char server_words[] =
     "-- A link to a server that lies once on it.\n"
     "local function serve(w, link, lie)\n"
     "  local asked, code = \"the handshake\", 0\n"
-    "  link:read(4, \"7000s\")\n"
-    "  link:answer(\"7000s\")\n"
+    "  local function asks()\n"
+    "    w:await(function() return over or link:unread() > 0 end, \"7000s\")\n"
+    "    return not over\n"
+    "  end\n"
+    "  if not asks() then return end\n"
+    "  link:read(4)\n"
+    "  link:answer()\n"
     "  while code ~= 1 do\n"
     "    if lie and lie.asked == asked then\n"
     "      if not tell_lie(w, link, lie) then return end\n"
@@ -34,7 +47,8 @@ static const char server_words[] =
     "      link:send(string.pack(\"<s8\", makes and string.pack(\"<i4i4i4I8\", 4, 1, 4, 0x1234)\n"
     "                            or string.pack(\"<i4i4i4\", 4, 1, 0)))\n"
     "    end\n"
-    "    code = string.unpack(\"<i4\", link:packet(\"7000s\"))\n"
+    "    if not asks() then return end\n"
+    "    code = string.unpack(\"<i4\", link:packet())\n"
     "    asked = code == 2 and \"InitServer\" or code == 10 and \"a free\" or \"a call\"\n"
     "  end\n"
     "  link:close()\n"
@@ -52,10 +66,11 @@ static const char server_words[] =
     "  for _ = 1, 3 do put() end\n"
     "  while true do\n"
     "    local link = liar:accept(\"7000s\")\n"
+    "    if over then return end\n"
     "    local lie = lies[told % #lies + 1]\n"
-    "    told = told + 1\n"
+    "    told, visits = told + 1, visits + 1\n"
     "    put()\n"
-    "    w:spawn(function() pcall(serve, w, link, lie) end)\n"
+    "    table.insert(lying, w:spawn(function() pcall(serve, w, link, lie) end))\n"
     "  end\n"
     "end\n";
 
@@ -81,12 +96,12 @@ static const char tracker_words[] =
     "  end\n"
     "  return registered\n"
     "end\n"
-    "local function stand_as_tracker(w, liar, lies)\n"
+    "local function stand_as_tracker(w, liar, lies, certain)\n"
     "  for i = 1, #lies + 1 do\n"
     "    local come, link = pcall(liar.accept, liar, \"12s\")\n"
     "    local well, registered = false, false\n"
     "    if come then well, registered = pcall(track, w, link, lies[i]) end\n"
-    "    if not well then table.insert(unmoved, \"a tracker that has lied\") end\n"
+    "    if not well and certain then table.insert(unmoved, \"a tracker that has lied\") end\n"
     "    if not well or registered then return end\n"
     "  end\n"
     "end\n";
@@ -98,6 +113,15 @@ static bool has_kind(const struct lr_scripting *script, unsigned int kind) {
         }
     }
     return false;
+}
+
+unsigned int lr_scripting_liar_host(const struct lr_scripting *script) {
+    for (unsigned int i = 0; i < script->plan->actor_count; i++) {
+        if (script->plan->actors[i].kind == LR_ACTOR_LIAR) {
+            return LR_HOST_ACTORS + i;
+        }
+    }
+    return LR_HOST_TRACKER;
 }
 
 bool lr_scripting_has_liars(const struct lr_scripting *script) {
@@ -147,6 +171,19 @@ static void say_lie(struct lr_scripting *script, const struct lr_plan_step *step
     lr_buf_deinit(&bytes);
 }
 
+/* No fault meets its host, or parts it from others. */
+static bool is_certain(const struct lr_scripting *script, unsigned int actor) {
+    for (unsigned int i = 0; i < script->plan->fault_count; i++) {
+        const struct lr_plan_fault *fault = &script->plan->faults[i];
+        bool of_host = lr_plan_fault_row(fault->kind)->subject == LR_PLAN_OF_HOST;
+        if ((of_host && fault->host == LR_HOST_ACTORS + actor) ||
+            fault->kind == LR_PLAN_PARTITION) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void lr_scripting_liar(struct lr_scripting *script, unsigned int actor, const char *name) {
     const struct lr_plan_actor *of = &script->plan->actors[actor];
     bool tracks = of->kind == LR_ACTOR_LYING_TRACKER;
@@ -158,21 +195,32 @@ void lr_scripting_liar(struct lr_scripting *script, unsigned int actor, const ch
     }
     SAY(script, "}\n");
     if (tracks) {
-        SAY(script, "w:spawn(function() stand_as_tracker(w, %s, lies_of_%s) end)\n", name, name);
-        SAY(script,
-            "w:spawn(function() w:server { name = \"victim%u\", key = \"victim\", tracker = %s",
-            actor + 1, name);
+        SAY(script, "table.insert(tasks, w:spawn(function() stand_as_tracker(w, %s, lies_of_%s, %s) "
+                    "end))\n",
+            name, name, is_certain(script, actor) ? "true" : "false");
+        SAY(script, "table.insert(lying, w:spawn(function() attempt(w.server, w, { ");
+        lr_scripting_say(script, "name = \"victim%u\", key = \"victim\", tracker = %s",
+                         actor + 1, name);
         lr_scripting_patience(script, true);
-        lr_scripting_say(script, " } end)\n");
+        lr_scripting_say(script, " }) end))\n");
     } else {
         SAY(script,
-            "w:spawn(function() pcall(stand_as_server, w, %s, %u, tracker, lies_of_%s) end)\n",
+            "table.insert(lying, w:spawn(function() pcall(stand_as_server, w, %s, %u, tracker, "
+            "lies_of_%s) end))\n",
             name, actor, name);
     }
 }
 
 void lr_scripting_liar_end(struct lr_scripting *script) {
+    char name[LR_SCRIPT_NAME_MAX];
     if (lr_scripting_has_liars(script)) {
+        SAY(script, "dismiss(w, {");
+        for (unsigned int i = 0; i < script->plan->actor_count; i++) {
+            lr_scripting_name(script, LR_HOST_ACTORS + i, name);
+            lr_scripting_say(script,
+                             script->plan->actors[i].kind == LR_ACTOR_LIAR ? " %s," : "", name);
+        }
+        lr_scripting_say(script, " })\n");
         SAY(script, "expect(table.concat(unmoved, \", \")):is(\"\")\n");
     }
 }
