@@ -202,6 +202,24 @@ enum lr_status lr_text_to_seconds(struct lr_text text, uint64_t *ns) {
     return LR_OK;
 }
 
+enum lr_status lr_text_to_duration(struct lr_text text, uint64_t *ns) {
+    static const struct {
+        const char *suffix; /* "s" is the end of the others, and so comes last */
+        uint64_t divide_seconds_by;
+    } units[] = {{"ms", 1000}, {"us", 1000000}, {"ns", 1000000000}, {"s", 1}};
+    for (size_t i = 0; i < LR_COUNT_OF(units); i++) {
+        size_t suffix = strlen(units[i].suffix);
+        if (text.size > suffix &&
+            memcmp(text.data + text.size - suffix, units[i].suffix, suffix) == 0) {
+            enum lr_status status =
+                lr_text_to_seconds((struct lr_text){text.data, text.size - suffix}, ns);
+            *ns /= status == LR_OK ? units[i].divide_seconds_by : 1;
+            return status;
+        }
+    }
+    return LR_EINVAL;
+}
+
 const char *lr_text_quote(char *out, size_t size, struct lr_text text) {
     static const char hex[] = "0123456789abcdef";
     LR_ASSERT(size >= 8);

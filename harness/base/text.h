@@ -33,6 +33,10 @@ LR_NODISCARD enum lr_status lr_text_to_u64(struct lr_text text, uint64_t max, ui
  * finite number, negative, or beyond 10^9 s. */
 LR_NODISCARD enum lr_status lr_text_to_seconds(struct lr_text text, uint64_t *ns);
 
+/* The same with its unit behind it: "100ms", "2s", "1.5us", "20ns". LR_EINVAL also where there is
+ * none. */
+LR_NODISCARD enum lr_status lr_text_to_duration(struct lr_text text, uint64_t *ns);
+
 /* |text| for a log or an error: quotes around it, what is not printable as \xHH, cut with ".." to
  * fit |size| bytes with the NUL. Returns |out|. */
 const char *lr_text_quote(char *out, size_t size, struct lr_text text);

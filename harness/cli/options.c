@@ -143,10 +143,13 @@ static enum lr_status read_seconds(const struct lr_option *option, const char *t
     uint64_t ns;
     uint64_t max = max_of(option);
     LR_ASSERT(option->width == sizeof ns);
-    if (lr_text_to_seconds(lr_text_of(text), &ns) != LR_OK || ns < option->min || ns > max) {
-        return lr_error_set(error, LR_EINVAL, "must be a number of seconds from %.10g to %.10g",
-                            (double)option->min / (double)LR_SECOND,
-                            (double)max / (double)LR_SECOND);
+    const struct lr_text given = lr_text_of(text);
+    bool read = lr_text_to_seconds(given, &ns) == LR_OK || lr_text_to_duration(given, &ns) == LR_OK;
+    if (!read || ns < option->min || ns > max) {
+        return lr_error_set(
+            error, LR_EINVAL,
+            "must be a number of seconds from %.10g to %.10g, as in 2, 0.5, 2s or 500ms",
+            (double)option->min / (double)LR_SECOND, (double)max / (double)LR_SECOND);
     }
     memcpy(member, &ns, sizeof ns);
     return LR_OK;

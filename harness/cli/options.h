@@ -18,8 +18,8 @@ enum lr_option_kind {
     LR_OPTION_TEXT,    /* const char *, borrowed from argv */
     LR_OPTION_COUNT,   /* unsigned integer of |width| bytes, from |min| to |max| */
     LR_OPTION_BYTES,   /* likewise; K, M and G behind it stand for powers of 1024 */
-    LR_OPTION_SECONDS, /* uint64_t of ns, from |min| to |max|; decimal seconds on the command line
-                        */
+    LR_OPTION_SECONDS, /* uint64_t of ns, from |min| to |max|; on the command line seconds, or a
+                          number with its unit: 2, 0.5, 2s, 500ms */
     LR_OPTION_INTEGER, /* int64_t */
     LR_OPTION_ADDRESS, /* struct lr_address: HOST:PORT, [IPV6]:PORT; an empty host is none */
     LR_OPTION_CHOICE   /* unsigned integer of |width| bytes: the index in |choices| */

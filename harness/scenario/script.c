@@ -394,25 +394,16 @@ void lr_script_push_case(struct lr_sandbox *sandbox, int index, int case_index) 
 }
 
 uint64_t lr_script_duration(lua_State *lua, int index) {
-    static const struct {
-        const char *suffix;
-        uint64_t divide_seconds_by;
-    } units[] = {{"ms", 1000}, {"us", 1000000}, {"ns", 1000000000}, {"s", 1}};
     uint64_t ns = 0;
     if (lua_type(lua, index) == LUA_TNUMBER) {
         lua_Number seconds = lua_tonumber(lua, index);
         luaL_argcheck(lua, seconds >= 0 && seconds < 1e9, index, "a duration in seconds");
         return (uint64_t)(seconds * 1e9);
     }
-    size_t size;
-    const char *text = luaL_checklstring(lua, index, &size);
-    for (size_t i = 0; i < LR_COUNT_OF(units); i++) {
-        size_t suffix = strlen(units[i].suffix);
-        if (size > suffix && strcmp(text + size - suffix, units[i].suffix) == 0 &&
-            lr_text_to_seconds((struct lr_text){text, size - suffix}, &ns) == LR_OK) {
-            return ns / units[i].divide_seconds_by;
-        }
+    const char *text = luaL_checkstring(lua, index);
+    if (lr_text_to_duration(lr_text_of(text), &ns) != LR_OK) {
+        luaL_error(lua, "\"%s\" is no duration; write \"100ms\", \"2s\" or a number of seconds",
+                   text);
     }
-    luaL_error(lua, "\"%s\" is no duration; write \"100ms\", \"2s\" or a number of seconds", text);
-    return 0;
+    return ns;
 }

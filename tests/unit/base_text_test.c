@@ -128,6 +128,24 @@ Test(base_text, reads_seconds_as_python_writes_them) {
     }
 }
 
+Test(base_text, durations_have_a_unit) {
+    static const struct {
+        const char *text;
+        uint64_t ns;
+    } rows[] = {{"2s", 2 * LR_SECOND}, {"1.5s", 3 * LR_SECOND / 2}, {"100ms", 100 * LR_MS},
+                {"0.5ms", LR_MS / 2},  {"20us", 20 * LR_US},        {"7ns", 7}};
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        uint64_t ns = 1;
+        cr_expect_eq(lr_text_to_duration(of(rows[i].text), &ns), LR_OK, "%s", rows[i].text);
+        cr_expect_eq(ns, rows[i].ns, "%s", rows[i].text);
+    }
+    static const char *const bad[] = {"", "2", "s", "ms", "2 s", "2m", "-1s", "nans", "2ss"};
+    for (size_t i = 0; i < LR_COUNT_OF(bad); i++) {
+        uint64_t ns;
+        cr_expect_eq(lr_text_to_duration(of(bad[i]), &ns), LR_EINVAL, "%s", bad[i]);
+    }
+}
+
 Test(base_text, quotes_what_is_not_printable_and_cuts_what_is_long) {
     char out[64];
     cr_expect_str_eq(lr_text_quote(out, sizeof out, of("a\n\"\xff")), "\"a\\x0a\\x22\\xff\"");
