@@ -149,6 +149,18 @@ static enum lr_status begin_drop(struct lr_act *act, struct lr_slot *slot, lr_ti
                : lr_session_free_handle(slot->session, now, handle, LR_RESULT_FUNCTION, op);
 }
 
+/* Of the session's own server, as it stands since it came: a number is given out once. */
+static enum lr_status begin_stray(const struct lr_playing *play, const struct lr_act *act,
+                                  struct lr_slot *slot, lr_time now, lr_op *op) {
+    const struct lr_stray *stray = &play->seats[slot->server].stray;
+    bool own = stray->account == slot->account;
+    uint64_t handle = own ? stray->handle_before : stray->handle;
+    bool came_again = (play->disturbed & UINT32_C(1) << slot->server) != 0;
+    return act->phase != 0 || handle == 0 || came_again
+               ? LR_ENOTFOUND
+               : lr_session_free_handle(slot->session, now, handle, LR_RESULT_FUNCTION, op);
+}
+
 enum lr_status lr_call_begin(struct lr_playing *play, struct lr_act *act, struct lr_slot *slot,
                              const struct lr_plan_step *step, lr_op *op) {
     lr_time now = lr_playing_now(play);
@@ -185,6 +197,8 @@ enum lr_status lr_call_begin(struct lr_playing *play, struct lr_act *act, struct
                    : LR_ENOTFOUND;
     case LR_DO_DROP:
         return begin_drop(act, slot, now, op);
+    case LR_DO_STRAY:
+        return begin_stray(play, act, slot, now, op);
     default:
         return LR_ENOTFOUND;
     }

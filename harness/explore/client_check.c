@@ -15,7 +15,7 @@ static const char *const step_names[LR_DO_COUNT] = {
     [LR_DO_CALL] = "call",       [LR_DO_WRITE] = "write",     [LR_DO_READ] = "read",
     [LR_DO_FREE] = "free",       [LR_DO_UPLOAD] = "upload",   [LR_DO_DOWNLOAD] = "download",
     [LR_DO_KEEP] = "look-up",    [LR_DO_USE] = "use",         [LR_DO_DROP] = "drop",
-    [LR_DO_BUSY] = "busy call",
+    [LR_DO_BUSY] = "busy call",  [LR_DO_STRAY] = "free of another session's handle",
 };
 
 /* A fault has met the session, its client or its server. */
@@ -58,6 +58,9 @@ static bool is_wanted(const struct lr_slot *slot, const struct lr_plan_step *ste
     if (step->what == LR_DO_DROP) {
         LR_ASSERT(slot != NULL); /* it is of a session */
         return slot->function == 0 && result->error.code == LR_EREMOTE;
+    }
+    if (step->what == LR_DO_STRAY) {
+        return result->error.code == LR_EREMOTE;
     }
     if (step->what != LR_DO_CALL || phase != 0) {
         return false;
@@ -166,6 +169,8 @@ static bool is_right(const struct lr_act *act, const struct lr_slot *slot,
         return is_number(result, (int64_t)step->size + 1);
     case LR_DO_DROP:
         return slot->function != 0; /* else it should have failed */
+    case LR_DO_STRAY:
+        return false; /* likewise */
     case LR_DO_KEEP:
     case LR_DO_BUSY:
         return result->kind == LR_ANSWER_FUNCTION && result->value.as.handle != 0;
@@ -177,11 +182,21 @@ static bool is_right(const struct lr_act *act, const struct lr_slot *slot,
     }
 }
 
+static void remember_stray(struct lr_stray *stray, const struct lr_slot *slot, uint64_t handle) {
+    if (stray->account != slot->account) {
+        stray->handle_before = stray->handle;
+        stray->account_before = stray->account;
+    }
+    stray->handle = handle;
+    stray->account = slot->account;
+}
+
 /* What the answer brought: a handle, an array. */
-static void remember(struct lr_act *act, struct lr_slot *slot, const struct lr_plan_step *step,
-                     const struct lr_result *result) {
+static void remember(struct lr_playing *play, struct lr_act *act, struct lr_slot *slot,
+                     const struct lr_plan_step *step, const struct lr_result *result) {
     if (result->kind == LR_ANSWER_FUNCTION) {
         act->handle = result->value.as.handle;
+        remember_stray(&play->seats[slot->server].stray, slot, act->handle);
     }
     switch (step->what) {
     case LR_DO_CALL:
@@ -204,6 +219,9 @@ static void remember(struct lr_act *act, struct lr_slot *slot, const struct lr_p
         break;
     case LR_DO_UPLOAD:
         slot->uploaded = true;
+        break;
+    case LR_DO_BUSY:
+        slot->evaluators++;
         break;
     case LR_DO_KEEP:
         slot->function = result->value.as.handle;
@@ -237,7 +255,7 @@ bool lr_check_result(struct lr_playing *play, struct lr_act *act, struct lr_slot
     if (slot == NULL || step->what == LR_DO_REQUEST || step->what == LR_DO_CONNECT) {
         return false;
     }
-    remember(act, slot, step, result);
+    remember(play, act, slot, step, result);
     return true;
 }
 

@@ -188,11 +188,21 @@ static lr_time gone_of(const struct lr_account *account) {
     return gone < account->accepted_at ? account->accepted_at : gone;
 }
 
+/* Work goes round: of the servers of a key the one that has been free for the longest is given. */
+static void judge_turn(struct lr_playing *play, const struct lr_account *account) {
+    if (account->out_of_turn && play->quiet) {
+        lr_playing_find(play, LR_FINDING_PROTOCOL,
+                        "session %u of %s is given a server that others had been free before",
+                        account->number, account->client);
+    }
+}
+
 static void judge_session(struct lr_playing *play, const struct lr_account *account) {
     static const struct lr_cause_note nothing = {.cause = LR_CAUSE_NONE};
     const struct lr_cause_note *note = lr_judge_note_of(play, account->number);
     unsigned int server = lr_playing_host_of(play, account->server);
     unsigned int client = lr_playing_host_of(play, account->client);
+    judge_turn(play, account);
     if (account->connected_at == LR_TIME_NEVER) {
         if (!lr_playing_lies(play, server)) {
             judge_unused(play, account);

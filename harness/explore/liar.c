@@ -10,9 +10,8 @@
 #include "rpc/packet.h"
 #include "rpc/tracker_msg.h"
 
-/* So many places at once; each that is taken is put anew. A liar whose tracker is away for long
- * stays away. */
-enum { PLACES = 3, PUTS_MAX = 500 };
+/* One place, as soon as somebody has come the next one. Whose tracker is away stays away. */
+enum { PUTS_MAX = 500, MISSED_MAX = 2, HELLO_FRONT = 8 };
 
 static bool is_tracker(const struct lr_act *act) {
     return act->liar->victim != NULL;
@@ -66,6 +65,12 @@ static void put(struct lr_playing *play, struct lr_act *act) {
     say_to_tracker(play, act, text);
 }
 
+static void put_next(struct lr_playing *play, struct lr_act *act) {
+    if (act->liar->puts < PUTS_MAX) {
+        put(play, act);
+    }
+}
+
 static void register_at_tracker(struct lr_playing *play, struct lr_act *act) {
     static const uint8_t magic[] = {0x71, 0xf2, 0x02, 0x00};
     struct lr_liar *liar = act->liar;
@@ -81,22 +86,40 @@ static void register_at_tracker(struct lr_playing *play, struct lr_act *act) {
         (void)snprintf(text, sizeof text, "[5, {\"key\": \"server:%s\", \"addr\": [null, %u]}]",
                        lr_plan_key(LR_PLAN_LIAR_KEY), act->party->service.port);
         say_to_tracker(play, act, text);
-        for (unsigned int i = 0; i < PLACES; i++) {
-            put(play, act);
-        }
+        put(play, act);
     }
 }
 
-/* What the tracker answers is of no interest here. */
-static void keep_registered(struct lr_playing *play, struct lr_act *act) {
+/* Of what the tracker answers one thing is of interest: that nothing is on offer. */
+static void hear_tracker(struct lr_playing *play, struct lr_act *act) {
     struct lr_liar *liar = act->liar;
     const uint8_t *bytes;
+    size_t size = lr_raw_received(raw_of(act), liar->tracker_link, &bytes);
+    if (size >= 2) {
+        bool none = memcmp(bytes + size - 2, "[]", 2) == 0;
+        liar->missed = none ? liar->missed + 1 : 0;
+    }
+    lr_raw_take(raw_of(act), liar->tracker_link, size);
+    if (liar->missed >= MISSED_MAX) {
+        liar->missed = 0;
+        put_next(play, act);
+    }
+}
+
+/* As servers do it, so that a place that was granted to nobody comes back. */
+static void keep_registered(struct lr_playing *play, struct lr_act *act) {
+    struct lr_liar *liar = act->liar;
+    lr_time now = lr_playing_now(play);
     if (!liar->registered) {
         register_at_tracker(play, act);
+        liar->poll_at = lr_time_add(now, lr_server_options_default.poll_ns);
         return;
     }
-    lr_raw_take(raw_of(act), liar->tracker_link,
-                lr_raw_received(raw_of(act), liar->tracker_link, &bytes));
+    hear_tracker(play, act);
+    if (now >= liar->poll_at) {
+        say_to_tracker(play, act, "[7]");
+        liar->poll_at = lr_time_add(now, lr_server_options_default.poll_ns);
+    }
 }
 
 /* ---- what comes of a lie ---- */
@@ -174,6 +197,16 @@ static void answer(struct lr_playing *play, struct lr_act *act, struct lr_lied *
     }
 }
 
+/* Who was granted the liar's place has taken it; others come directly. */
+static bool takes_place(const uint8_t *bytes, size_t size) {
+    struct lr_text key = {(const char *)bytes + HELLO_FRONT, size - HELLO_FRONT};
+    return size > HELLO_FRONT + strlen("client:") + strlen(lr_plan_key(LR_PLAN_LIAR_KEY)) &&
+           lr_text_starts_with(key, "client:") &&
+           lr_text_has((struct lr_text){key.data + strlen("client:"),
+                                        key.size - strlen("client:")},
+                       ':');
+}
+
 /* False: there is no whole question more. */
 static bool take_question(struct lr_playing *play, struct lr_act *act, struct lr_lied *lied) {
     const uint8_t *bytes;
@@ -188,7 +221,11 @@ static bool take_question(struct lr_playing *play, struct lr_act *act, struct lr
     if (size == 0) {
         return false;
     }
+    bool taken = asked == LR_ASKED_HELLO && takes_place(bytes, size);
     lr_raw_take(raw_of(act), lied->link, size);
+    if (taken) {
+        put_next(play, act);
+    }
     if (plane == LR_PLANE_DATA && code == LR_PACKET_SHUTDOWN) {
         end_link(play, act, lied, false);
     } else {
@@ -231,9 +268,6 @@ static void accept(struct lr_playing *play, struct lr_act *act, size_t link) {
                 .due = LR_TIME_NEVER,
                 .end_at = LR_TIME_NEVER,
             };
-            if (!is_tracker(act) && liar->puts < PUTS_MAX) {
-                put(play, act);
-            }
             return;
         }
     }
@@ -282,7 +316,7 @@ void lr_act_liar(struct lr_playing *play, struct lr_act *act) {
     if (is_tracker(act)) {
         look_for_victim(play, act);
     }
-    act->until = due_of(act);
+    act->until = lr_time_min(due_of(act), is_tracker(act) ? LR_TIME_NEVER : act->liar->poll_at);
     lr_playing_drain(act->party);
 }
 

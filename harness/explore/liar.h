@@ -42,6 +42,8 @@ struct lr_liar {
     bool registered;
     size_t tracker_link;
     unsigned int puts;
+    lr_time poll_at;
+    unsigned int missed; /* polls in a row that did not find the place at the tracker */
 };
 
 #endif

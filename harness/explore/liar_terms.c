@@ -33,9 +33,9 @@ struct lr_liar_terms lr_liar_terms(const struct lr_plan *plan, const struct lr_p
     }
     struct lr_liar_terms terms = {.ends = true, .resets = lie->target != LR_LIE_FIN};
     if (!is_told_apart(plan, lie->target, by_tracker)) {
-        terms.pass_ns = slack + SILENT_NS;
+        terms.pass_ns = SILENT_NS;
     } else if (lie->target == LR_LIE_SILENCE && calls) {
-        terms.pass_ns = slack + wait + SILENT_NS;
+        terms.pass_ns = wait + SILENT_NS;
     } else if (then == LR_LIE_THEN_WAITED) {
         terms.within_ns = slack + wait + AT_ONCE_NS;
     } else if (then == LR_LIE_THEN_GONE) {

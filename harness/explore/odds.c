@@ -109,7 +109,7 @@ const struct lr_odds lr_odds_client_do[] = {{LR_DO_REQUEST, 16, 0},   {LR_DO_CON
                                             {LR_DO_UPLOAD, 6, FILES}, {LR_DO_DOWNLOAD, 6, FILES},
                                             {LR_DO_KEEP, 6, HOLDERS}, {LR_DO_USE, 8, HOLDERS},
                                             {LR_DO_DROP, 3, HOLDERS}, {LR_DO_BUSY, 5, BUSY},
-                                            {LR_DO_REF, 4, HOLDERS},  {LR_DO_UNREF, 4, HOLDERS},
+                                            {LR_DO_STRAY, 5, HOLDERS},{LR_DO_REF, 4, HOLDERS},  {LR_DO_UNREF, 4, HOLDERS},
                                             {LR_DO_CLOSE, 6, 0},      {LR_DO_SCOPE, 5, 0},
                                             {LR_DO_UNREF, 3, 0},      END};
 const struct lr_odds lr_odds_call[] = {{LR_CALL_ADDONE, 50, 0},    {LR_CALL_STRCAT, 20, 0},

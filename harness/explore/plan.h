@@ -61,6 +61,7 @@ enum lr_plan_do {
     LR_DO_BUSY, /* begins a call that lasts |ms|, and goes on */
     LR_DO_REF,
     LR_DO_UNREF,
+    LR_DO_STRAY, /* frees a handle of another session at the same server, which it must not */
     LR_DO_CLOSE,
     LR_DO_SCOPE, /* the end of a scope: close, and let go */
     /* raw peers */

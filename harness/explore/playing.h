@@ -24,12 +24,19 @@ struct lr_slot {
     bool busy;         /* a call was begun, and nobody waits for it: answers come behind it */
     uint64_t function; /* kept; 0: none */
     uint64_t dropped;  /* one that was let go of; 0: none was */
+    unsigned int evaluators; /* of calls that last, which nobody lets go of */
     bool has_array;
     bool written;
     uint32_t array_size;
     struct lr_tensor tensor;
     bool uploaded;
     uint32_t file_size;
+};
+
+/* The newest handle of a server's, and the newest one that another session had before. */
+struct lr_stray {
+    uint64_t handle, handle_before;
+    uint32_t account, account_before;
 };
 
 /* A raw peer's newest link, and what the service has to do there. */
@@ -76,6 +83,7 @@ struct lr_seat {
     char name[LR_PLAYING_NAME_MAX]; /* of the first one */
     bool lost;
     lr_time lost_at;
+    struct lr_stray stray; /* servers */
     size_t base_blocks; /* of memory when all had come up, and nobody had anything to do */
 };
 
@@ -211,6 +219,10 @@ void lr_judge_note(struct lr_playing *play, uint32_t account, enum lr_cause caus
 struct lr_cause_note *lr_judge_note_of(struct lr_playing *play, uint32_t account);
 /* Compares every session's end with its cause's budget. */
 void lr_judge_sessions(struct lr_playing *play);
+
+/* ---- rest.c ---- */
+/* When nothing is under way: what servers hold for clients is what these have not let go of. */
+void lr_rest_look(struct lr_playing *play);
 
 /* ---- recover.c ---- */
 /* The phase in which everything has to become as if nothing had happened. */

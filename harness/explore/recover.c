@@ -109,6 +109,7 @@ static bool look_at_clients(struct lr_playing *play) {
             lr_check_heard(play, &play->acts[i]);
         }
     }
+    lr_rest_look(play);
     for (unsigned int key = 0; key < LR_PLAN_KEYS && play->quiet; key++) {
         size_t pending = queue_of(play, key).pending;
         if (pending > 0) {

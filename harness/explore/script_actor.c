@@ -142,6 +142,9 @@ static void say_holding(struct lr_scripting *script, const struct lr_plan_step *
         SAY(script, "if %c.f and pcall(%c.f.free, %c.f) then %c.f = nil end\n", slot, slot, slot,
             slot);
         break;
+    case LR_DO_STRAY:
+        SAY(script, "-- It frees a handle of another session, for which scripts have no word.\n");
+        break;
     case LR_DO_BUSY:
         SAY(script,
             "local lasting = on(%c, \"call\", \"runtime.RPCTimeEvaluator\", nil, "

@@ -27,7 +27,7 @@ static const char words[] =
 
 static const char server_words[] =
     "-- A link to a server that lies once on it.\n"
-    "local function serve(w, link, lie)\n"
+    "local function serve(w, link, lie, put)\n"
     "  local asked, code = \"the handshake\", 0\n"
     "  local function asks()\n"
     "    w:await(function() return over or link:unread() > 0 end, \"7000s\")\n"
@@ -35,7 +35,7 @@ static const char server_words[] =
     "  end\n"
     "  if not asks() then return end\n"
     "  link:read(4)\n"
-    "  link:answer()\n"
+    "  if link:answer():find(\"liar:\", 1, true) then put() end\n"
     "  while code ~= 1 do\n"
     "    if lie and lie.asked == asked then\n"
     "      if not tell_lie(w, link, lie) then return end\n"
@@ -63,14 +63,13 @@ static const char server_words[] =
     "  end\n"
     "  at:send(string.pack(\"<i4\", 0x2f271))\n"
     "  at:tell(('[5, {\"key\": \"server:liar\", \"addr\": [null, %d]}]'):format(liar:port()))\n"
-    "  for _ = 1, 3 do put() end\n"
+    "  put()\n"
     "  while true do\n"
     "    local link = liar:accept(\"7000s\")\n"
     "    if over then return end\n"
     "    local lie = lies[told % #lies + 1]\n"
     "    told, visits = told + 1, visits + 1\n"
-    "    put()\n"
-    "    table.insert(lying, w:spawn(function() pcall(serve, w, link, lie) end))\n"
+    "    table.insert(lying, w:spawn(function() pcall(serve, w, link, lie, put) end))\n"
     "  end\n"
     "end\n";
 

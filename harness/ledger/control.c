@@ -161,6 +161,7 @@ static void take_offer(lr_time at, struct lr_ledger_session *session,
     bool usable = offer->state == LR_OFFER_FREE || offer->state == LR_OFFER_TAKEN;
     session->offer = offer;
     if (usable) {
+        session->account.out_of_turn = !lr_ledger_offer_take_turn(offer);
         lr_ledger_offer_set(offer, at, LR_OFFER_GRANTED);
         offer->session = session;
         lr_ledger_session_join(session, offer->server);
@@ -303,6 +304,9 @@ void lr_ledger_control_gone(struct lr_ledger *ledger, lr_time at, struct lr_ledg
             LR_CONTAINER_OF(node, struct lr_ledger_session, of_link);
         session->withdrawn_at = at;
         session->account.observable = false;
+        if (session->queue != NULL) {
+            session->queue->unsure_serial = ledger->freed;
+        }
         lr_ledger_queue_leave(ledger, session, at);
         if (session->queue != NULL && by_client) {
             session->queue->dead++;

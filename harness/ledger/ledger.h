@@ -140,6 +140,7 @@ struct lr_account {
     lr_time tried_at; /* without a tracker: the first handshake that could show its return, and was
                          not given another place */
     unsigned int released_count; /* more than one: released twice */
+    bool out_of_turn; /* its matchkey had been free for longer than one that was granted before */
     enum lr_dialect dialect;
     bool dialect_known;
     bool observable; /* false: the link has ended, no tracker is told, and nobody has

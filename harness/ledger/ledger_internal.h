@@ -111,6 +111,8 @@ struct lr_ledger_offer *lr_ledger_offer_find(const struct lr_ledger *ledger,
 void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
                          struct lr_ledger_link *link, const struct lr_tracker_msg *put);
 void lr_ledger_offer_set(struct lr_ledger_offer *offer, lr_time at, enum lr_offer_state state);
+/* |offer| is granted. False: it had been free for longer than one that was granted before it. */
+bool lr_ledger_offer_take_turn(struct lr_ledger_offer *offer);
 /* Which of |link|'s free matchkeys the tracker did not name. */
 void lr_ledger_offers_pending(struct lr_ledger *ledger, struct lr_ledger_link *link,
                               lr_time asked_at, const struct lr_tracker_answer *answer);

@@ -104,7 +104,8 @@ struct lr_ledger_offer {
     struct lr_ledger_server *server;
     struct lr_ledger_link *link;
     enum lr_offer_state state;
-    bool named; /* its PUT said which one it replaces */
+    bool named;      /* its PUT said which one it replaces */
+    uint64_t serial; /* in the order in which they became free */
     lr_time put_at;
     lr_time withdrawn_at;              /* or replaced */
     struct lr_ledger_session *session; /* whom it was granted to, or who came with it */
@@ -140,6 +141,11 @@ struct lr_ledger_queue {
     size_t unsure;          /* of those that wait, on links that a fault has met */
     lr_time unsure_until;   /* a grant may have gone unseen; its server misses it by then */
     struct lr_tree waiting; /* by priority, then age */
+    /* The latest of those that were granted, and up to which one the order is not known: what was
+     * on its way to one who left may be free again, behind all others. */
+    uint64_t granted_serial;
+    lr_time granted_put_at;
+    uint64_t unsure_serial;
     bool told[3];           /* findings made: free, pending, fewer */
 };
 
@@ -191,6 +197,7 @@ struct lr_ledger {
     struct lr_tree queues;
     struct lr_list hosts;
     struct lr_list scripted;
+    uint64_t freed;               /* how often a matchkey has become free */
     size_t unused_grants;         /* granted, and nobody has connected with the matchkey */
     struct lr_ledger_line *lines; /* a ring */
     size_t line_count, line_capacity, line_first;

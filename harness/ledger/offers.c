@@ -157,6 +157,7 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
     offer->server = server;
     offer->link = link;
     offer->named = put->has_replaces;
+    offer->serial = ++ledger->freed;
     offer->put_at = at;
     offer->session = NULL;
     lr_ledger_offer_set(offer, at, LR_OFFER_FREE);
@@ -172,6 +173,18 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
     if (is_registering(link, at) && held > server->slots) {
         server->slots = held;
     }
+}
+
+bool lr_ledger_offer_take_turn(struct lr_ledger_offer *offer) {
+    struct lr_ledger_queue *queue = offer->queue;
+    bool later = offer->serial > queue->granted_serial;
+    bool passed = !later && offer->serial > queue->unsure_serial &&
+                  lr_time_add(offer->put_at, LR_LEDGER_ORDER_NS) < queue->granted_put_at;
+    if (later) {
+        queue->granted_serial = offer->serial;
+        queue->granted_put_at = offer->put_at;
+    }
+    return !passed;
 }
 
 static bool is_named(const struct lr_tracker_answer *answer, struct lr_text matchkey) {
@@ -191,6 +204,8 @@ static void take_back(struct lr_ledger *ledger, const struct lr_ledger_link *lin
     struct lr_ledger_offer *offer = lr_ledger_offer_find(ledger, matchkey);
     if (offer != NULL && offer->state == LR_OFFER_TAKEN && offer->session == NULL &&
         offer->link == link) {
+        offer->serial = ++ledger->freed;
+        offer->queue->unsure_serial = offer->serial; /* nobody has seen when */
         lr_ledger_offer_set(offer, asked_at, LR_OFFER_FREE);
     }
 }
