@@ -9,19 +9,18 @@
 /* TVM's ports; the servers of a shared range look for the first free one of them. */
 enum { TRACKER_PORT = 9190, SHARED_PORT = 9090, SHARED_PORTS_END = 9199 };
 
-void lr_cast_name(const struct lr_plan *plan, unsigned int host, char out[LR_PLAYING_NAME_MAX]) {
+void lr_cast_name(const struct lr_plan *plan, unsigned int host, char out[LR_PLAN_NAME_MAX]) {
     if (host == LR_HOST_TRACKER) {
-        (void)snprintf(out, LR_PLAYING_NAME_MAX, "tracker");
+        (void)snprintf(out, LR_PLAN_NAME_MAX, "tracker");
     } else if (host < LR_HOST_ACTORS) {
-        (void)snprintf(out, LR_PLAYING_NAME_MAX, "server%u", host);
+        (void)snprintf(out, LR_PLAN_NAME_MAX, "server%u", host);
     } else {
         unsigned int actor = host - LR_HOST_ACTORS;
         static const char *const names[] = {[LR_ACTOR_CLIENT] = "client",
                                             [LR_ACTOR_PEER] = "peer",
                                             [LR_ACTOR_LIAR] = "liar",
                                             [LR_ACTOR_LYING_TRACKER] = "liar"};
-        (void)snprintf(out, LR_PLAYING_NAME_MAX, "%s%u", names[plan->actors[actor].kind],
-                       actor + 1);
+        (void)snprintf(out, LR_PLAN_NAME_MAX, "%s%u", names[plan->actors[actor].kind], actor + 1);
     }
 }
 
@@ -120,7 +119,7 @@ enum lr_status lr_cast_client(struct lr_playing *play, const char *name, struct 
 /* The server that a lying tracker has is nobody's of the plan. */
 static enum lr_status make_victim(struct lr_playing *play, struct lr_act *act) {
     static const struct lr_plan_server planned = {.key = LR_PLAN_VICTIM_KEY, .slots = 1};
-    char name[LR_PLAYING_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
     struct lr_server_options options;
     (void)snprintf(name, sizeof name, "victim%u", act->number + 1U);
     set_server_options(play, &planned, &options);
@@ -142,7 +141,7 @@ static enum lr_status make_liar(struct lr_playing *play, struct lr_act *act, con
 }
 
 static enum lr_status make_actor(struct lr_playing *play, unsigned int number) {
-    char name[LR_PLAYING_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
     struct lr_act *act = &play->acts[number];
     lr_cast_name(play->plan, LR_HOST_ACTORS + number, name);
     act->number = (uint8_t)number;
@@ -161,7 +160,7 @@ static enum lr_status make_actor(struct lr_playing *play, unsigned int number) {
 }
 
 enum lr_status lr_cast_all(struct lr_playing *play) {
-    char name[LR_PLAYING_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
     enum lr_status status = LR_OK;
     for (unsigned int i = 0; i <= play->plan->server_count && status == LR_OK; i++) {
         lr_cast_name(play->plan, i, name);
@@ -177,8 +176,8 @@ enum lr_status lr_cast_all(struct lr_playing *play) {
 }
 
 enum lr_status lr_cast_again(struct lr_playing *play, unsigned int host) {
-    char name[LR_PLAYING_NAME_MAX];
-    char again[LR_PLAYING_NAME_MAX + 8];
+    char name[LR_PLAN_NAME_MAX];
+    char again[LR_PLAN_NAME_MAX + 8];
     lr_cast_name(play->plan, host, name);
     (void)snprintf(again, sizeof again, "%s-again", name);
     return take_seat(play, host, again);

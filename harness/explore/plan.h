@@ -22,7 +22,8 @@ enum {
     LR_PLAN_ACTORS_MAX = LR_PLAN_CLIENTS_MAX + LR_PLAN_PEERS_MAX + LR_PLAN_LIARS_MAX,
     LR_PLAN_STEPS_MAX = 24, /* of one actor */
     LR_PLAN_FAULTS_MAX = 6,
-    LR_PLAN_SLOTS = 2 /* sessions that a client has at a time */
+    LR_PLAN_SLOTS = 2,    /* sessions that a client has at a time */
+    LR_PLAN_NAME_MAX = 24 /* of what a host is called, with its end */
 };
 
 /* A key that servers are registered under and clients ask for. */

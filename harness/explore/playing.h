@@ -12,7 +12,7 @@
 
 /* Sessions that are remembered with the moment from which they should be over; a run has some
  * hundred at most. */
-enum { LR_PLAYING_SESSIONS_MAX = 1024, LR_PLAYING_NAME_MAX = 24 };
+enum { LR_PLAYING_SESSIONS_MAX = 1024 };
 
 /* What an actor's session is to it. */
 struct lr_slot {
@@ -79,8 +79,8 @@ struct lr_act {
 
 /* Whoever sits at a host: a party, and its later ones where it was killed. */
 struct lr_seat {
-    struct lr_party *party;         /* NULL: nobody */
-    char name[LR_PLAYING_NAME_MAX]; /* of the first one */
+    struct lr_party *party;      /* NULL: nobody */
+    char name[LR_PLAN_NAME_MAX]; /* of the first one */
     bool lost;
     lr_time lost_at;
     struct lr_stray stray; /* servers */
@@ -171,7 +171,7 @@ LR_NODISCARD enum lr_status lr_cast_again(struct lr_playing *play, unsigned int 
 LR_NODISCARD enum lr_status lr_cast_client(struct lr_playing *play, const char *name,
                                            struct lr_party **out);
 bool lr_cast_is_direct(const struct lr_playing *play, unsigned int host);
-void lr_cast_name(const struct lr_plan *plan, unsigned int host, char out[LR_PLAYING_NAME_MAX]);
+void lr_cast_name(const struct lr_plan *plan, unsigned int host, char out[LR_PLAN_NAME_MAX]);
 
 /* ---- client.c, peer.c: what an actor does until it has to wait ---- */
 void lr_act_client(struct lr_playing *play, struct lr_act *act);

@@ -35,7 +35,7 @@ void lr_scripting_quote(struct lr_scripting *script, const void *bytes, size_t s
 }
 
 void lr_scripting_name(const struct lr_scripting *script, unsigned int host,
-                       char out[LR_SCRIPT_NAME_MAX]) {
+                       char out[LR_PLAN_NAME_MAX]) {
     lr_cast_name(script->plan, host, out);
 }
 
@@ -137,7 +137,7 @@ void lr_scripting_patience(struct lr_scripting *script, bool serves_data) {
 
 static void say_service(struct lr_scripting *script, unsigned int host, const char *tail) {
     static const char *const dialects[] = {"auto", "legacy", "ffi"};
-    char name[LR_SCRIPT_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
     lr_scripting_name(script, host, name);
     if (host == LR_HOST_TRACKER) {
         lr_scripting_say(script, "w:tracker { name = \"%s%s\", port = 9190", name, tail);
@@ -157,7 +157,7 @@ static void say_service(struct lr_scripting *script, unsigned int host, const ch
 }
 
 static void say_cast(struct lr_scripting *script) {
-    char name[LR_SCRIPT_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
     for (unsigned int i = 0; i <= script->plan->server_count; i++) {
         lr_scripting_name(script, i, name);
         lr_scripting_say(script, "    local %s = ", name);
@@ -189,7 +189,7 @@ static void say_cast(struct lr_scripting *script) {
 /* Of a host or service: by the word of its own, where there is one. */
 static void say_host_fault(struct lr_scripting *script, const struct lr_plan_fault *fault) {
     const struct lr_plan_fault_row *row = lr_plan_fault_row(fault->kind);
-    char name[LR_SCRIPT_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
     bool by_chance = fault->kind >= LR_PLAN_SHORT_READS && fault->kind <= LR_PLAN_NO_MEMORY;
     lr_scripting_name(script, fault->host, name);
     if (fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP || fault->kind == LR_PLAN_LOSE) {
@@ -228,8 +228,8 @@ static void say_host_fault(struct lr_scripting *script, const struct lr_plan_fau
 static void say_fault(struct lr_scripting *script, const struct lr_plan_fault *fault) {
     static const char *const sides[] = {"to_service", "from_service", "both"};
     const struct lr_plan_fault_row *row = lr_plan_fault_row(fault->kind);
-    char name[LR_SCRIPT_NAME_MAX];
-    char from[LR_SCRIPT_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
+    char from[LR_PLAN_NAME_MAX];
     char lasts[32] = "";
     if (row->subject != LR_PLAN_OF_LINK) {
         say_host_fault(script, fault);
@@ -285,7 +285,7 @@ static void say_timed_faults(struct lr_scripting *script) {
 /* ---- the end ---- */
 
 static void say_undo(struct lr_scripting *script) {
-    char name[LR_SCRIPT_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
     uint32_t gone = 0;
     for (unsigned int i = 0; i < script->plan->fault_count; i++) {
         const struct lr_plan_fault *fault = &script->plan->faults[i];
@@ -313,7 +313,7 @@ static void say_undo(struct lr_scripting *script) {
 
 static void say_probe(struct lr_scripting *script) {
     const struct lr_plan *plan = script->plan;
-    char name[LR_SCRIPT_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
     lr_scripting_say(script, "    local probe = w:client { name = \"probe\", tracker = tracker");
     lr_scripting_patience(script, false);
     lr_scripting_say(script, " }\n    local probes = {\n");
@@ -360,9 +360,8 @@ static void say_counts(struct lr_scripting *script) {
 }
 
 static void say_end(struct lr_scripting *script) {
-    char name[LR_SCRIPT_NAME_MAX];
-    lr_scripting_say(script,
-                     "    for _, task in ipairs(tasks) do task:join() end\n\n");
+    char name[LR_PLAN_NAME_MAX];
+    lr_scripting_say(script, "    for _, task in ipairs(tasks) do task:join() end\n\n");
     lr_scripting_liar_end(script);
     lr_scripting_say(script,
                      "    -- Faults stop, everybody goes: all is as if nothing had been.\n");

@@ -19,7 +19,7 @@ static void say_open(struct lr_scripting *script, const char *client,
         bool lies = step->target == LR_CONNECT_LIAR;
         unsigned int host =
             lies ? lr_scripting_liar_host(script) : (unsigned int)LR_HOST_SERVERS + step->target;
-        char server[LR_SCRIPT_NAME_MAX];
+        char server[LR_PLAN_NAME_MAX];
         if (host != LR_HOST_TRACKER) {
             lr_scripting_name(script, host, server);
             SAY(script, "hold(%c, attempt(%s.connect, %s, %s, { timeout = \"%ums\"%s }))\n", slot,
@@ -205,7 +205,7 @@ static void say_client_step(struct lr_scripting *script, unsigned int actor, con
 
 void lr_scripting_actor(struct lr_scripting *script, unsigned int actor) {
     const struct lr_plan_actor *of = &script->plan->actors[actor];
-    char name[LR_SCRIPT_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
     lr_scripting_name(script, LR_HOST_ACTORS + actor, name);
     if (of->kind == LR_ACTOR_LIAR || of->kind == LR_ACTOR_LYING_TRACKER) {
         lr_scripting_liar(script, actor, name);

@@ -6,8 +6,6 @@
 #include "base/buf.h"
 #include "explore/plan.h"
 
-enum { LR_SCRIPT_NAME_MAX = 24 };
-
 struct lr_scripting {
     const struct lr_plan *plan;
     const char *finding; /* "" where there is none */
@@ -21,7 +19,7 @@ void lr_scripting_say(struct lr_scripting *script, const char *format, ...) LR_P
 void lr_scripting_quote(struct lr_scripting *script, const void *bytes, size_t size);
 /* "server2": what the host is called, in the script and by itself. */
 void lr_scripting_name(const struct lr_scripting *script, unsigned int host,
-                       char out[LR_SCRIPT_NAME_MAX]);
+                       char out[LR_PLAN_NAME_MAX]);
 /* The faults that come as |actor| begins |step|. */
 void lr_scripting_faults(struct lr_scripting *script, unsigned int actor, unsigned int step);
 /* What the scripts of raw peers have in common, the beginning of one's steps, and one of them. */

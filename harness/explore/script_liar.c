@@ -194,12 +194,13 @@ void lr_scripting_liar(struct lr_scripting *script, unsigned int actor, const ch
     }
     SAY(script, "}\n");
     if (tracks) {
-        SAY(script, "table.insert(tasks, w:spawn(function() stand_as_tracker(w, %s, lies_of_%s, %s) "
-                    "end))\n",
+        SAY(script,
+            "table.insert(tasks, w:spawn(function() stand_as_tracker(w, %s, lies_of_%s, %s) "
+            "end))\n",
             name, name, is_certain(script, actor) ? "true" : "false");
         SAY(script, "table.insert(lying, w:spawn(function() attempt(w.server, w, { ");
-        lr_scripting_say(script, "name = \"victim%u\", key = \"victim\", tracker = %s",
-                         actor + 1, name);
+        lr_scripting_say(script, "name = \"victim%u\", key = \"victim\", tracker = %s", actor + 1,
+                         name);
         lr_scripting_patience(script, true);
         lr_scripting_say(script, " }) end))\n");
     } else {
@@ -211,13 +212,13 @@ void lr_scripting_liar(struct lr_scripting *script, unsigned int actor, const ch
 }
 
 void lr_scripting_liar_end(struct lr_scripting *script) {
-    char name[LR_SCRIPT_NAME_MAX];
+    char name[LR_PLAN_NAME_MAX];
     if (lr_scripting_has_liars(script)) {
         SAY(script, "dismiss(w, {");
         for (unsigned int i = 0; i < script->plan->actor_count; i++) {
             lr_scripting_name(script, LR_HOST_ACTORS + i, name);
-            lr_scripting_say(script,
-                             script->plan->actors[i].kind == LR_ACTOR_LIAR ? " %s," : "", name);
+            lr_scripting_say(script, script->plan->actors[i].kind == LR_ACTOR_LIAR ? " %s," : "",
+                             name);
         }
         lr_scripting_say(script, " })\n");
         SAY(script, "expect(table.concat(unmoved, \", \")):is(\"\")\n");

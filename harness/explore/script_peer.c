@@ -125,7 +125,7 @@ static void say_line(struct lr_scripting *script, unsigned int actor, unsigned i
 
 static void say_open(struct lr_scripting *script, const char *peer,
                      const struct lr_plan_step *step) {
-    char service[LR_SCRIPT_NAME_MAX];
+    char service[LR_PLAN_NAME_MAX];
     lr_scripting_name(script, step->target == LR_OPEN_GRANTED ? 0 : step->target, service);
     SAY(script, "to = %s\n", step->target == LR_OPEN_GRANTED ? "granted" : service);
     SAY(script, "if to then link = attempt(%s.open, %s, to) end\n", peer, peer);
@@ -144,7 +144,7 @@ static void say_ask(struct lr_scripting *script, const char *peer,
 
 void lr_scripting_peer_step(struct lr_scripting *script, unsigned int actor, unsigned int number) {
     const struct lr_plan_step *step = &script->plan->actors[actor].steps[number];
-    char peer[LR_SCRIPT_NAME_MAX];
+    char peer[LR_PLAN_NAME_MAX];
     lr_scripting_name(script, LR_HOST_ACTORS + actor, peer);
     switch (step->what) {
     case LR_DO_OPEN:
