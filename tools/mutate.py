@@ -40,9 +40,12 @@ import time
 from mutations import in_order_of, mutations_of
 from overlay_build import ROOT, Base, BuildError, Variant, watch
 
-UNIT_SECONDS = 60  # the slowest unit suite needs a few
-SUITE_SECONDS = 120
-MEMORY = ["prlimit", "--as=4294967296"]
+# Of a processor's time, as no suite may be found wanting for what else the machine does: the slowest unit
+# suite needs a few, and so does a case. Whatever waits for something else is given up after PATIENCE.
+UNIT_SECONDS = 60
+CASE_SECONDS = 120
+PATIENCE = 1200
+MEMORY = "--as=4294967296"
 SOURCES = ["harness/rpc", "harness/ledger"]
 # Those that concern the roles and the ledger; what else links them waits for sockets and processes.
 SUITES = re.compile(r"test_(rpc_|ledger_|golden|role_|world_sim_session|scenario_liar|explore_run)")
@@ -52,6 +55,10 @@ RUN = ["run", "--world", "sim", "--jobs", "1", "--grace", "3",
        "--known-failures", "scenarios/known_failures.txt"]
 TORTURE = ["scenarios/lifecycle", "--filter", "release", "--torture"]
 NOT_COUNTED = "not counted: "
+
+
+def limited(seconds):
+    return ["prlimit", MEMORY, f"--cpu={seconds}"]
 
 
 class Judge:
@@ -86,7 +93,8 @@ class Judge:
         return {name: kept[name]["seconds"] for name in self.tests}
 
     def passes(self, program, name):
-        status, _, _ = watch([*MEMORY, str(program), "-j1", "--fail-fast"], self.tests[name], UNIT_SECONDS)
+        status, _, _ = watch([*limited(UNIT_SECONDS), str(program), "-j1", "--fail-fast"], self.tests[name],
+                             PATIENCE)
         return status == 0
 
     def suites(self, path, own):
@@ -132,8 +140,8 @@ class Judge:
         shutil.copy(self.base.folder / "bin" / "lastref-guard", program.parent)
         for what, more in [("scenario", ["scenarios"]), ("torture of memory", [*TORTURE, "memory"]),
                            ("torture of io", [*TORTURE, "io"])]:
-            status, output, _ = watch([*MEMORY, str(program), *RUN, *more], ROOT, SUITE_SECONDS, FAILED,
-                                      ENVIRONMENT, stop_at_first=True)
+            status, output, _ = watch([*limited(CASE_SECONDS), str(program), *RUN, *more], ROOT, PATIENCE,
+                                      FAILED, ENVIRONMENT, stop_at_first=True)
             if status != 0:
                 named = re.search("^" + FAILED, output, re.M)
                 return f"{what} {named[1]}" if named else f"{what}, which did not end"
