@@ -69,19 +69,22 @@ static void report(const struct audit *audit, enum lr_finding_kind kind, uint32_
     audit->found(audit->context, &finding);
 }
 
-/* Its server is there to come back: it is registered, or its process still runs. */
+/* Its server is there to come back: a process of it runs, whichever of them, or it is registered by
+ * a link that came after the last of them had ended. */
 static bool server_lives(const struct lr_ledger *ledger, const struct lr_ledger_server *server) {
+    lr_time ended_at = 0;
     if (server == NULL) {
         return false;
     }
-    bool lives = server->link != NULL && server->link->gone_at == LR_TIME_NEVER;
     LR_LIST_EACH (node, &ledger->hosts) {
         const struct lr_ledger_host *host = LR_CONTAINER_OF(node, struct lr_ledger_host, node);
-        if (strcmp(host->name, server->name) == 0) {
-            lives = host->running;
+        if (strcmp(host->name, server->name) == 0 && host->ended_at > ended_at) {
+            ended_at = host->ended_at;
         }
     }
-    return lives;
+    const struct lr_ledger_link *link = server->link;
+    return ended_at == LR_TIME_NEVER ||
+           (link != NULL && link->gone_at == LR_TIME_NEVER && link->opened_at >= ended_at);
 }
 
 static void audit_release(const struct audit *audit, const struct lr_ledger_session *session) {

@@ -168,7 +168,7 @@ void lr_ledger_process(struct lr_ledger *ledger, lr_time at, const char *host, i
         known->pid = pid;
         lr_list_append(&ledger->hosts, &known->node);
     }
-    known->running = running;
+    known->ended_at = running ? LR_TIME_NEVER : at;
     if (pid == 0) {
         lr_ledger_tell(ledger, at, 0, 0, "%s %s", name, running ? "is there" : "is gone");
     } else {

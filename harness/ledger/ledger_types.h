@@ -153,7 +153,7 @@ struct lr_ledger_host {
     struct lr_list node;
     char name[LR_SESSION_TEXT_MAX];
     int64_t pid;
-    bool running;
+    lr_time ended_at; /* LR_TIME_NEVER: it runs */
 };
 
 /* A host of which the script is the part. */

@@ -110,6 +110,50 @@ Test(ledger_audit, server_whose_next_process_lives_is_missed_whatever_ends_later
     lr_rig_deinit(&rig);
 }
 
+/* It has two, as a server that hands over to its successor. */
+Test(ledger_audit, server_of_which_any_process_lives_is_missed) {
+    open_session("");
+    lr_ledger_process(rig.ledger, rig.now, "s1", 4711, true);
+    lr_ledger_process(rig.ledger, rig.now, "s1", 4712, true);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
+    lr_ledger_process(rig.ledger, rig.now, "s1", 4712, false);
+    rig.now += LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "s1");
+    lr_ledger_process(rig.ledger, rig.now, "s1", 4711, false);
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 0, "");
+    lr_rig_deinit(&rig);
+}
+
+/* One of ours, whose start anew is told by its registration alone. What it held was over with it,
+ * and it offers less than before. */
+Test(ledger_audit, server_that_was_started_anew_is_missed_again) {
+    open_session("");
+    rig.now += LR_SECOND;
+    lr_ledger_process(rig.ledger, rig.now, "s1", 0, false);
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 0, "");
+    lr_ledger_link_closed(rig.ledger, rig.now, server, "power off");
+    rig.now += LR_SECOND;
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.2");
+    lr_rig_grant(&rig, lr_rig_request(&rig, "c1", 5003, 1), "test:0.2");
+    data = lr_rig_hello(&rig, "c1", 5004, "s1", "test:0.2", "");
+    lr_rig_accept(&rig, data);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    rig.now += LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "s1 has not offered its place again");
+    lr_rig_deinit(&rig);
+}
+
+/* Nobody has told its tracker yet that it is gone. */
+Test(ledger_audit, server_without_power_is_not_missed_for_the_link_it_leaves_behind) {
+    open_session("");
+    rig.now += LR_SECOND;
+    lr_ledger_process(rig.ledger, rig.now, "s1", 0, false);
+    rig.now += LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 0, "");
+    lr_rig_deinit(&rig);
+}
+
 Test(ledger_audit, unused_grant_is_found_when_its_time_is_over) {
     cr_assert(lr_rig_init(&rig, lr_alloc_system()));
     server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
