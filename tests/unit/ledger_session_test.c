@@ -308,6 +308,24 @@ Test(ledger_session, of_a_server_with_slots_is_the_oldest_over_where_the_name_wa
     end();
 }
 
+/* It registers while one of its places is in use: that is one of those it has, and missed as such,
+ * though as many are on offer as were at first. */
+Test(ledger_session, of_a_server_whose_places_come_one_by_one_is_missed) {
+    begin();
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
+    lr_rig_accept(&rig, data);
+    lr_rig_put(&rig, server, 9091, "test:0.2", "test:0.9");
+    pass(5 * LR_SECOND);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    pass(5 * LR_SECOND);
+    lr_rig_audit(&rig);
+    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_NOT_REQUESTABLE), 1U);
+    end();
+}
+
 /* All its places are on offer: which of them was whose does not matter. */
 Test(ledger_session, of_a_server_with_all_places_on_offer_is_not_missed) {
     uint32_t second;
@@ -370,6 +388,30 @@ Test(ledger_session, is_released_twice_by_two_matchkeys_without_a_grant_between)
     lr_rig_audit(&rig);
     cr_assert_eq(lr_rig_count(&rig, LR_FINDING_TWICE), 1U);
     end();
+}
+
+/* Whom the second matchkey took the place of may have been granted to somebody whose link a fault
+ * has met: he still waits there, or has left a moment ago. */
+static unsigned int releases_beside_a_hurt_request(bool leaves, uint64_t later_ns) {
+    open_session("");
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    uint32_t hurt = lr_rig_request(&rig, "c2", 5003, 1);
+    lr_ledger_link_fault(rig.ledger, rig.now, hurt, "black hole");
+    if (leaves) {
+        lr_ledger_link_fin(rig.ledger, rig.now, hurt, LR_TO_SERVICE);
+    }
+    pass(later_ns);
+    lr_rig_put(&rig, server, 9091, "test:0.3", NULL);
+    unsigned int count = account(1)->released_count;
+    end();
+    return count;
+}
+
+Test(ledger_session, is_not_released_twice_where_a_grant_between_may_have_gone_unseen) {
+    cr_assert_eq(releases_beside_a_hurt_request(false, 100 * LR_SECOND), 1U, "who waits");
+    cr_assert_eq(releases_beside_a_hurt_request(true, LR_SECOND), 1U, "who has just left");
+    cr_assert_eq(releases_beside_a_hurt_request(true, 100 * LR_SECOND), 2U, "who left long ago");
 }
 
 Test(ledger_session, is_not_released_twice_by_a_matchkey_that_replaces_a_lost_one) {

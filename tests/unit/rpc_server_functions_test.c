@@ -141,6 +141,21 @@ RIG_CASE(server_functions, add_to_lhs_returns_a_function_that_remembers) {
     rig_hear_void(rig, link);
 }
 
+/* What cannot be kept beyond the call is not: a tensor's shape is the packet's. */
+RIG_CASE(server_functions, add_to_lhs_keeps_nothing_that_cannot_be_added_to) {
+    lr_link link = rig_open(rig, "client:dev");
+    struct lr_value one = lr_value_int(1);
+    struct lr_value lefts[] = {lr_value_device((struct lr_device){1, 0}), lr_value_null(),
+                               lr_value_dtype((struct lr_dtype){0, 32, 1})};
+    for (size_t i = 0; i < LR_COUNT_OF(lefts); i++) {
+        rig_invoke(rig, link, "rpc.test.add_to_lhs", &lefts[i], 1);
+        rig_call(rig, link, rig_heard(rig, 1).as.handle, &one, 1);
+        rig_hear_exception(rig, link,
+                           "TypeError: unsupported operand type(s) for +: 'NoneType' and 'int'");
+    }
+    rig_expect_alive(rig, link);
+}
+
 RIG_CASE(server_functions, echo_and_shapes_serve_the_suite) {
     lr_link link = rig_open(rig, "client:dev");
     struct lr_value items[] = {str("xyz"), lr_value_int(2)};
