@@ -2,8 +2,11 @@
 /* Who is on the stage: the plan's hosts as roles of ours, each with the patience of the plan. */
 #include "explore/playing.h"
 
+
 #include <stdio.h>
 #include <string.h>
+
+#include "explore/owner.h"
 
 #define READY_NS (30 * LR_SECOND)
 /* TVM's ports; the servers of a shared range look for the first free one of them. */
@@ -154,6 +157,9 @@ static enum lr_status make_actor(struct lr_playing *play, unsigned int number) {
         : kind == LR_ACTOR_PEER
             ? lr_stage_peer(play->stage, name, NULL, LR_PLANE_DATA, &act->party, &play->error)
             : make_liar(play, act, name);
+    if (status == LR_OK && play->plan->actors[number].runtime != 0) {
+        status = lr_owner_new(play, act);
+    }
     play->seats[LR_HOST_ACTORS + number].party = act->party;
     lr_cast_name(play->plan, LR_HOST_ACTORS + number, play->seats[LR_HOST_ACTORS + number].name);
     return status;

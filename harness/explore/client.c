@@ -10,6 +10,7 @@
 #include "explore/client_check.h"
 #include "explore/client_request.h"
 #include "explore/client_slot.h"
+#include "explore/owner.h"
 
 /* An operation is over within this, whatever happens: the longest wait is for who is silent. */
 #define OPERATION_NS (10 * LR_SECOND)
@@ -100,6 +101,23 @@ static void begin_operation(struct lr_playing *play, struct lr_act *act, struct 
     }
 }
 
+static void check_memory(struct lr_playing *play, enum lr_status status) {
+    if (status != LR_OK) {
+        lr_error_set(&play->error, status, "no memory for a program");
+    }
+}
+
+static void do_program(struct lr_playing *play, struct lr_act *act,
+                       const struct lr_plan_step *step) {
+    if (act->owner != NULL) {
+        check_memory(play, lr_owner_do(act->owner, step));
+    }
+    next_step(act);
+    if (step->target == LR_PROGRAM_EXIT && act->owner != NULL) {
+        act->state = LR_ACT_OVER;
+    }
+}
+
 static void begin_step(struct lr_playing *play, struct lr_act *act) {
     const struct lr_plan_step *step = step_of(play, act);
     struct lr_slot *slot = &act->slots[step->slot];
@@ -129,6 +147,9 @@ static void begin_step(struct lr_playing *play, struct lr_act *act) {
         queued(play, act, NULL, status, op);
         break;
     }
+    case LR_DO_PROGRAM:
+        do_program(play, act, step);
+        break;
     case LR_DO_REF:
     case LR_DO_UNREF:
     case LR_DO_CLOSE:
@@ -158,6 +179,9 @@ static void take_result(struct lr_playing *play, struct lr_act *act, struct lr_r
     bool go_on = lr_check_result(play, act, act->at, step, result);
     if (result->kind == LR_ANSWER_SESSION && result->session != NULL) {
         lr_slot_take(play, act, act->at, result, step);
+        if (act->owner != NULL) {
+            check_memory(play, lr_owner_take(act->owner, act->at));
+        }
     }
     act->state = LR_ACT_READY;
     act->until = LR_TIME_NEVER;

@@ -2,6 +2,7 @@
 #include "explore/client_slot.h"
 
 #include "base/compiler.h"
+#include "explore/owner.h"
 
 void lr_slot_take(struct lr_playing *play, struct lr_act *act, struct lr_slot *slot,
                   struct lr_result *result, const struct lr_plan_step *step) {
@@ -53,13 +54,19 @@ void lr_slot_do(struct lr_playing *play, struct lr_act *act, struct lr_slot *slo
 }
 
 void lr_slot_leave(struct lr_playing *play, struct lr_act *act, struct lr_slot *slot) {
-    while (slot->session != NULL) {
+    if (act->owner != NULL) { /* its name lets go, whoever else holds it */
+        const struct lr_plan_step del = {.target = LR_PROGRAM_DEL,
+                                         .x = (uint8_t)(slot - act->slots)};
+        (void)!lr_owner_do(act->owner, &del);
+    }
+    while (act->owner == NULL && slot->session != NULL) {
         lr_slot_do(play, act, slot, LR_DO_UNREF);
     }
     *slot = (struct lr_slot){.session = NULL};
 }
 
 void lr_act_let_go(struct lr_playing *play, struct lr_act *act) {
+    lr_owner_free(act->owner);
     for (unsigned int i = 0; i < LR_COUNT_OF(act->slots); i++) {
         lr_slot_leave(play, act, &act->slots[i]);
     }

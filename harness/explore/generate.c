@@ -75,6 +75,40 @@ static uint32_t bound_size(const struct making *making, uint32_t size) {
     return by_bytes && size > BY_BYTES_MAX ? BY_BYTES_MAX : size;
 }
 
+/* What a step of a client's is about. */
+static void fill_client_step(struct making *making, struct lr_plan_step *step) {
+    switch (step->what) {
+    case LR_DO_REQUEST:
+        step->target = draw_liar(making) ? (uint8_t)LR_PLAN_LIAR_KEY : draw_key(making);
+        step->priority = (int8_t)((int)draw(making, lr_odds_priority) - 100);
+        step->ms = draw(making, lr_odds_timeout_ms);
+        step->limit = draw(making, lr_odds_limit_ms);
+        step->tries = (uint8_t)draw(making, lr_odds_tries);
+        break;
+    case LR_DO_CONNECT:
+        step->target = draw_liar(making) ? (uint8_t)LR_CONNECT_LIAR
+                                         : draw_below(making, making->plan->server_count);
+        step->ms = draw(making, lr_odds_timeout_ms);
+        break;
+    case LR_DO_PASS:
+        step->ms = draw(making, lr_odds_pause_ms);
+        break;
+    case LR_DO_CALL:
+        step->target = (uint8_t)draw(making, lr_odds_call);
+        step->size = (uint32_t)lr_prng_below(&making->random, 1000);
+        break;
+    case LR_DO_WRITE:
+    case LR_DO_UPLOAD:
+        step->size = bound_size(making, draw(making, lr_odds_size));
+        break;
+    case LR_DO_BUSY:
+        step->ms = draw(making, lr_odds_busy_ms);
+        break;
+    default:
+        break;
+    }
+}
+
 static struct lr_plan_step make_client_step(struct making *making, bool first) {
     struct lr_plan_step step = {
         .what = (uint8_t)(first && !has(making->plan, LR_FEATURE_DIRECT)
@@ -82,42 +116,84 @@ static struct lr_plan_step make_client_step(struct making *making, bool first) {
                               : draw(making, lr_odds_client_do)),
         .slot = draw_below(making, 4) == 0,
     };
-    switch (step.what) {
-    case LR_DO_REQUEST:
-        step.target = draw_liar(making) ? (uint8_t)LR_PLAN_LIAR_KEY : draw_key(making);
-        step.priority = (int8_t)((int)draw(making, lr_odds_priority) - 100);
-        step.ms = draw(making, lr_odds_timeout_ms);
-        step.limit = draw(making, lr_odds_limit_ms);
-        step.tries = (uint8_t)draw(making, lr_odds_tries);
-        break;
-    case LR_DO_CONNECT:
-        step.target = draw_liar(making) ? (uint8_t)LR_CONNECT_LIAR
-                                        : draw_below(making, making->plan->server_count);
-        step.ms = draw(making, lr_odds_timeout_ms);
-        break;
-    case LR_DO_PASS:
-        step.ms = draw(making, lr_odds_pause_ms);
-        break;
-    case LR_DO_CALL:
-        step.target = (uint8_t)draw(making, lr_odds_call);
-        step.size = (uint32_t)lr_prng_below(&making->random, 1000);
-        break;
-    case LR_DO_WRITE:
-    case LR_DO_UPLOAD:
-        step.size = bound_size(making, draw(making, lr_odds_size));
-        break;
-    case LR_DO_BUSY:
-        step.ms = draw(making, lr_odds_busy_ms);
+    fill_client_step(making, &step);
+    return step;
+}
+
+/* Which of its names a program has bound, as far as its steps tell. */
+static uint8_t draw_var(struct making *making, unsigned int bound, bool wanted) {
+    uint8_t vars[LR_PLAN_VARS];
+    unsigned int count = 0;
+    for (unsigned int i = 0; i < LR_PLAN_VARS; i++) {
+        if (((bound >> i & 1U) != 0) == wanted) {
+            vars[count++] = (uint8_t)i;
+        }
+    }
+    return count == 0 ? draw_below(making, LR_PLAN_VARS) : vars[draw_below(making, count)];
+}
+
+/* A name that is not bound yet, mostly: what has one goes where it is bound anew. */
+static uint8_t draw_new_var(struct making *making, unsigned int bound) {
+    return draw_var(making, bound, draw_below(making, 5) == 0);
+}
+
+static void make_program_step(struct making *making, struct lr_plan_step *step, bool native,
+                              unsigned int *bound) {
+    step->target = (uint8_t)draw(making, native ? lr_odds_native : lr_odds_python);
+    step->y = draw_var(making, *bound, true);
+    step->x = draw_new_var(making, *bound);
+    switch (step->target) {
+    case LR_PROGRAM_DEL:
+        step->x = draw_var(making, *bound, true);
+        *bound &= ~(1U << step->x);
+        return;
+    case LR_PROGRAM_STORE:
+    case LR_PROGRAM_FINALIZE:
+    case LR_PROGRAM_LOCALS:
+        step->x = draw_var(making, *bound, true);
         break;
     default:
         break;
     }
-    return step;
+    bool makes = step->target > LR_PROGRAM_DEL && step->target <= LR_PROGRAM_OBSERVER;
+    bool keeps = step->target == LR_PROGRAM_WEAKREF || step->target == LR_PROGRAM_GENERATOR ||
+                 step->target == LR_PROGRAM_GENERATOR_WITH ||
+                 (step->target >= LR_PROGRAM_KEPT_ERROR && step->target <= LR_PROGRAM_KEPT_BEFORE);
+    *bound |= makes || keeps ? 1U << step->x : 0;
+    if (step->target < LR_PROGRAM_LOCALS && step->target != LR_PROGRAM_WEAKREF) {
+        step->moves = draw_below(making, 2);
+        *bound &= step->moves != 0 ? ~(1U << step->y) : ~0U;
+    }
+}
+
+static void make_program(struct making *making, struct lr_plan_actor *actor) {
+    bool native = draw_below(making, 5) == 0;
+    unsigned int bound = 0;
+    unsigned int python = LR_PLAN_NATIVE + 1U + draw_below(making, 2 * LR_PLAN_PYTHONS);
+    actor->runtime = (uint8_t)(native ? LR_PLAN_NATIVE : python);
+    for (unsigned int i = 0; i < actor->count; i++) {
+        struct lr_plan_step *step = &actor->steps[i];
+        step->what = (uint8_t)(i == 0 ? LR_DO_REQUEST : draw(making, lr_odds_program_do));
+        step->slot = draw_below(making, LR_PLAN_SLOTS);
+        if (step->what == LR_DO_PROGRAM) {
+            make_program_step(making, step, native, &bound);
+            continue;
+        }
+        fill_client_step(making, step);
+        bound |= step->what == LR_DO_REQUEST ? 1U << step->slot : 0;
+        if (step->what == LR_DO_CALL) { /* of what can be called by an object's words, and works */
+            step->target = LR_CALL_ADDONE;
+        }
+    }
 }
 
 static void make_client(struct making *making, struct lr_plan_actor *actor) {
     actor->kind = LR_ACTOR_CLIENT;
     actor->count = (uint8_t)draw(making, lr_odds_steps);
+    if (has(making->plan, LR_FEATURE_PROGRAMS) && draw_below(making, 2) == 0) {
+        make_program(making, actor);
+        return;
+    }
     for (unsigned int i = 0; i < actor->count; i++) {
         actor->steps[i] = make_client_step(making, i == 0);
     }

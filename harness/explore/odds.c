@@ -60,6 +60,7 @@ static const struct lr_feature_row feature_rows[LR_FEATURE_COUNT] = {
     [LR_FEATURE_SLOW] = {"slow", 35, "latency, jitter, a narrow link"},
     [LR_FEATURE_SEGMENTS] = {"segments", 30, "what is sent comes in pieces"},
     [LR_FEATURE_LIARS] = {"liars", 15, "servers and trackers that lie"},
+    [LR_FEATURE_PROGRAMS] = {"programs", 20, "clients that are programs in CPython or C++"},
 };
 
 const struct lr_feature_row *lr_feature_row(unsigned int feature) {
@@ -112,6 +113,52 @@ const struct lr_odds lr_odds_client_do[] = {{LR_DO_REQUEST, 16, 0},   {LR_DO_CON
                                             {LR_DO_STRAY, 5, HOLDERS},{LR_DO_REF, 4, HOLDERS},  {LR_DO_UNREF, 4, HOLDERS},
                                             {LR_DO_CLOSE, 6, 0},      {LR_DO_SCOPE, 5, 0},
                                             {LR_DO_UNREF, 3, 0},      END};
+/* Most of what a program does is with its own objects. */
+const struct lr_odds lr_odds_program_do[] = {
+    {LR_DO_REQUEST, 10, 0}, {LR_DO_PASS, 3, 0},  {LR_DO_CALL, 4, CALLS},
+    {LR_DO_CLOSE, 2, 0},    {LR_DO_PROGRAM, 80, 0}, END};
+const struct lr_odds lr_odds_python[] = {{LR_PROGRAM_DEL, 14, 0},
+                                         {LR_PROGRAM_COPY, 2, 0},
+                                         {LR_PROGRAM_LIST, 2, 0},
+                                         {LR_PROGRAM_DICT, 2, 0},
+                                         {LR_PROGRAM_TUPLE, 2, 0},
+                                         {LR_PROGRAM_OBJECT, 4, 0},
+                                         {LR_PROGRAM_CLASS, 2, 0},
+                                         {LR_PROGRAM_CLOSURE, 2, 0},
+                                         {LR_PROGRAM_DEFAULT, 3, 0},
+                                         {LR_PROGRAM_METHOD, 2, 0},
+                                         {LR_PROGRAM_RING, 6, 0},
+                                         {LR_PROGRAM_POOL, 6, 0},
+                                         {LR_PROGRAM_WATCHER, 4, 0},
+                                         {LR_PROGRAM_STORE, 4, 0},
+                                         {LR_PROGRAM_WEAKREF, 8, 0},
+                                         {LR_PROGRAM_FINALIZE, 5, 0},
+                                         {LR_PROGRAM_ATEXIT, 2, 0},
+                                         {LR_PROGRAM_KEPT_ERROR, 3, 0},
+                                         {LR_PROGRAM_KEPT_BELOW, 3, 0},
+                                         {LR_PROGRAM_KEPT_BEFORE, 3, 0},
+                                         {LR_PROGRAM_HANDLED, 4, 0},
+                                         {LR_PROGRAM_UNCAUGHT, 3, 0},
+                                         {LR_PROGRAM_ADDRESS, 5, 0},
+                                         {LR_PROGRAM_GENERATOR, 2, 0},
+                                         {LR_PROGRAM_GENERATOR_WITH, 4, 0},
+                                         {LR_PROGRAM_WITH, 1, 0},
+                                         {LR_PROGRAM_WITH_ERROR, 3, 0},
+                                         {LR_PROGRAM_LOCALS, 4, 0},
+                                         {LR_PROGRAM_FORGET, 4, 0},
+                                         {LR_PROGRAM_COLLECT_0, 5, 0},
+                                         {LR_PROGRAM_COLLECT_1, 5, 0},
+                                         {LR_PROGRAM_COLLECT_2, 7, 0},
+                                         {LR_PROGRAM_FEW, 2, 0},
+                                         {LR_PROGRAM_MANY, 2, 0},
+                                         {LR_PROGRAM_GC_OFF, 1, 0},
+                                         {LR_PROGRAM_GC_ON, 1, 0},
+                                         {LR_PROGRAM_EXIT, 3, 0},
+                                         END};
+const struct lr_odds lr_odds_native[] = {
+    {LR_PROGRAM_DEL, 30, 0},  {LR_PROGRAM_COPY, 20, 0},     {LR_PROGRAM_OBJECT, 20, 0},
+    {LR_PROGRAM_RING, 4, 0},  {LR_PROGRAM_OBSERVER, 10, 0}, {LR_PROGRAM_STORE, 10, 0},
+    {LR_PROGRAM_EXIT, 3, 0},  END};
 const struct lr_odds lr_odds_call[] = {{LR_CALL_ADDONE, 50, 0},    {LR_CALL_STRCAT, 20, 0},
                                        {LR_CALL_EXCEPT, 8, 0},     {LR_CALL_WRONG_COUNT, 6, 0},
                                        {LR_CALL_UNKNOWN, 6, 0},    {LR_CALL_EVALUATE, 4, BUSY},

@@ -36,6 +36,7 @@ enum lr_feature {
     LR_FEATURE_SLOW,     /* latency, jitter, a narrow link */
     LR_FEATURE_SEGMENTS, /* what is sent comes in pieces */
     LR_FEATURE_LIARS,    /* services that lie */
+    LR_FEATURE_PROGRAMS, /* clients that are programs in CPython or C++ */
     LR_FEATURE_COUNT
 };
 
@@ -65,6 +66,9 @@ extern const struct lr_odds lr_odds_slots[];
 extern const struct lr_odds lr_odds_dialect[];
 extern const struct lr_odds lr_odds_steps[];     /* of one actor: how many */
 extern const struct lr_odds lr_odds_client_do[]; /* what a client does next */
+extern const struct lr_odds lr_odds_program_do[]; /* of one that is a program */
+extern const struct lr_odds lr_odds_python[];     /* its steps in CPython */
+extern const struct lr_odds lr_odds_native[];     /* .. in C++ */
 extern const struct lr_odds lr_odds_peer_do[];
 extern const struct lr_odds lr_odds_call[];
 extern const struct lr_odds lr_odds_tracker_line[];

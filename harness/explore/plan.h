@@ -23,6 +23,7 @@ enum {
     LR_PLAN_STEPS_MAX = 24, /* of one actor */
     LR_PLAN_FAULTS_MAX = 6,
     LR_PLAN_SLOTS = 2,    /* sessions that a client has at a time */
+    LR_PLAN_VARS = 6,     /* names of a program; the first are those of its sessions */
     LR_PLAN_NAME_MAX = 24 /* of what a host is called, with its end */
 };
 
@@ -65,6 +66,7 @@ enum lr_plan_do {
     LR_DO_STRAY, /* frees a handle of another session at the same server, which it must not */
     LR_DO_CLOSE,
     LR_DO_SCOPE, /* the end of a scope: close, and let go */
+    LR_DO_PROGRAM, /* |target| one of lr_program_row: what a program does with its objects */
     /* raw peers */
     LR_DO_OPEN, /* a link to |target|: 0 the tracker, LR_OPEN_GRANTED, or server target - 1 */
     LR_DO_SAY,  /* |target| one of enum lr_line; all but the last |ms| percent of it; |slot| not
@@ -101,7 +103,8 @@ struct lr_plan_step {
     uint8_t target;
     int8_t priority;
     uint8_t tries; /* REQUEST of a client */
-    uint8_t unused[3];
+    uint8_t x, y;  /* PROGRAM: names, 0 to LR_PLAN_VARS - 1 */
+    uint8_t moves; /* PROGRAM: `del y` behind it */
     uint32_t ms;    /* REQUEST, CONNECT: the session's timeout, 0 none */
     uint32_t size;  /* WRITE, UPLOAD: bytes; CALL: the number that is sent */
     uint32_t limit; /* REQUEST: ms until it is given up */
@@ -114,9 +117,59 @@ enum lr_plan_actor_kind {
     LR_ACTOR_LYING_TRACKER /* .. as the tracker of one more server: link after link, then the truth */
 };
 
+/* PROGRAM: a step of a program in CPython, or in C++ where it says so. */
+enum lr_program_row {
+    LR_PROGRAM_DEL,  /* del x; in C++ too */
+    LR_PROGRAM_COPY, /* x = y; in C++ too */
+    /* x = what refers to y */
+    LR_PROGRAM_LIST,
+    LR_PROGRAM_DICT,
+    LR_PROGRAM_TUPLE,
+    LR_PROGRAM_OBJECT, /* in C++ too */
+    LR_PROGRAM_CLASS,
+    LR_PROGRAM_CLOSURE,
+    LR_PROGRAM_DEFAULT,
+    LR_PROGRAM_METHOD,
+    LR_PROGRAM_RING,     /* an object in a cycle with itself; in C++ too */
+    LR_PROGRAM_POOL,     /* such a one whose __del__ saves it */
+    LR_PROGRAM_WATCHER,  /* such a one that watches itself by a weak reference */
+    LR_PROGRAM_OBSERVER, /* an object with a weak reference to y; of C++ alone */
+    LR_PROGRAM_STORE,    /* x.other = y; in C++ too */
+    LR_PROGRAM_WEAKREF,  /* x = weakref.ref(y, ..) */
+    LR_PROGRAM_FINALIZE, /* weakref.finalize(y, .., x) */
+    LR_PROGRAM_ATEXIT,   /* atexit.register(.., y) */
+    LR_PROGRAM_KEPT_ERROR,  /* x = an error that left the function whose local y is */
+    LR_PROGRAM_KEPT_BELOW,  /* .. that was handled in a function called by that */
+    LR_PROGRAM_KEPT_BEFORE, /* .. that was handled when x came */
+    LR_PROGRAM_HANDLED,     /* an error passes a function with y, is handled, and forgotten */
+    LR_PROGRAM_UNCAUGHT,    /* .. and nobody handles it */
+    LR_PROGRAM_ADDRESS,     /* a function with y asks for an address */
+    LR_PROGRAM_GENERATOR,   /* x = a generator with y in a local */
+    LR_PROGRAM_GENERATOR_WITH, /* .. in a `with` */
+    LR_PROGRAM_WITH,
+    LR_PROGRAM_WITH_ERROR, /* a `with` of a function that an error leaves */
+    LR_PROGRAM_LOCALS,     /* a function takes x, then y, and returns */
+    LR_PROGRAM_FORGET,     /* `del` of what a __del__ has saved */
+    LR_PROGRAM_COLLECT_0,
+    LR_PROGRAM_COLLECT_1,
+    LR_PROGRAM_COLLECT_2,
+    LR_PROGRAM_FEW,  /* new objects, fewer than bring a collection */
+    LR_PROGRAM_MANY, /* .. and as many */
+    LR_PROGRAM_GC_OFF,
+    LR_PROGRAM_GC_ON,
+    LR_PROGRAM_EXIT, /* in C++ too: there nothing is destroyed */
+    LR_PROGRAM_ROWS
+};
+
+/* What a client runs in: 0 nothing that holds sessions itself, LR_PLAN_NATIVE C++, then each
+ * version of CPython, on Windows and elsewhere. */
+enum { LR_PLAN_NATIVE = 1, LR_PLAN_PYTHONS = 15, LR_PLAN_RUNTIMES = 1 + 2 * LR_PLAN_PYTHONS };
+
 struct lr_plan_actor {
     uint8_t kind;
-    uint8_t count; /* of steps */
+    uint8_t count;   /* of steps */
+    uint8_t runtime; /* of a client */
+    uint8_t unused;
     struct lr_plan_step steps[LR_PLAN_STEPS_MAX];
 };
 

@@ -53,10 +53,13 @@ struct lr_said {
     lr_time due; /* by then the link is ended, as something takes too long; LR_TIME_NEVER */
 };
 
+struct lr_owner;
+
 enum lr_act_state { LR_ACT_READY, LR_ACT_WAITING, LR_ACT_PASSING, LR_ACT_OVER };
 
 struct lr_act {
     struct lr_party *party;
+    struct lr_owner *owner; /* that holds its sessions; NULL: none */
     uint8_t number; /* in the plan */
     uint8_t step;
     uint8_t phase; /* of the step, where it is made of several operations */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "explore/client_check.h"
+#include "explore/owner.h"
 #include "scenario/stage_audit.h"
 
 #define SETTLED_NS (50 * LR_MS)
@@ -129,6 +130,9 @@ static void end_actors(struct lr_playing *play) {
                 !lr_session_closed(slot->session)) {
                 lr_judge_note(play, slot->account, LR_CAUSE_CLOSE);
             }
+        }
+        if (act->owner != NULL && act->party->host != NULL) {
+            lr_owner_note(act->owner, LR_CAUSE_CLOSE);
         }
         act->said.law.open = false;
         act->state = LR_ACT_OVER;

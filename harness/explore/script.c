@@ -101,6 +101,12 @@ static void say_comment(struct lr_scripting *script, const struct lr_script_abou
         }
     }
     lr_scripting_liar_words(script);
+    for (unsigned int i = 0; i < script->plan->actor_count; i++) {
+        if (script->plan->actors[i].runtime != 0) {
+            lr_scripting_owner_words(script);
+            break;
+        }
+    }
     lr_scripting_say(script, "\n");
 }
 
@@ -179,6 +185,7 @@ static void say_cast(struct lr_scripting *script) {
             lr_scripting_say(script, "    local %s = w:client { name = \"%s\", tracker = tracker",
                              name, name);
             lr_scripting_patience(script, false);
+            lr_scripting_owner_runtime(script, i);
             lr_scripting_say(script, " }\n");
         }
     }

@@ -11,6 +11,19 @@ static char slot_of(const struct lr_plan_step *step) {
     return (char)('a' + step->slot);
 }
 
+void lr_scripting_request(struct lr_scripting *script, const struct lr_plan_step *step) {
+    const char *key = lr_plan_key(step->target);
+    lr_scripting_quote(script, key, strlen(key));
+    lr_scripting_say(script, ", { wait = \"%ums\", tries = %u", step->limit, step->tries);
+    if (step->ms != 0) {
+        lr_scripting_say(script, ", timeout = \"%ums\"", step->ms);
+    }
+    if (step->priority != 1) {
+        lr_scripting_say(script, ", priority = %d", step->priority);
+    }
+    lr_scripting_say(script, " }");
+}
+
 static void say_open(struct lr_scripting *script, const char *client,
                      const struct lr_plan_step *step) {
     char slot = slot_of(step);
@@ -31,17 +44,9 @@ static void say_open(struct lr_scripting *script, const char *client,
     if (counts) {
         SAY(script, "local before = visits\n");
     }
-    const char *key = lr_plan_key(step->target);
     SAY(script, "hold(%c, attempt(%s.request, %s, ", slot, client, client);
-    lr_scripting_quote(script, key, strlen(key));
-    lr_scripting_say(script, ", { wait = \"%ums\", tries = %u", step->limit, step->tries);
-    if (step->ms != 0) {
-        lr_scripting_say(script, ", timeout = \"%ums\"", step->ms);
-    }
-    if (step->priority != 1) {
-        lr_scripting_say(script, ", priority = %d", step->priority);
-    }
-    lr_scripting_say(script, " }))\n");
+    lr_scripting_request(script, step);
+    lr_scripting_say(script, "))\n");
     if (counts) {
         SAY(script, "if not %c[1] then expect(visits - before):is(%u) end\n", slot, step->tries);
     }
@@ -203,6 +208,28 @@ static void say_client_step(struct lr_scripting *script, unsigned int actor, con
     }
 }
 
+/* What a program's objects hold is not held here. */
+static void say_program_step(struct lr_scripting *script, unsigned int actor, const char *client,
+                             const struct lr_plan_step *step) {
+    switch (step->what) {
+    case LR_DO_REQUEST:
+        lr_scripting_owner_request(script, client, step);
+        break;
+    case LR_DO_CALL:
+        lr_scripting_owner_call(script, client, step);
+        break;
+    case LR_DO_PROGRAM:
+        lr_scripting_owner_step(script, client, step);
+        break;
+    case LR_DO_CLOSE:
+        SAY(script, "attempt(function() %c[1]:close() end)\n", slot_of(step));
+        break;
+    default:
+        say_client_step(script, actor, client, step);
+        break;
+    }
+}
+
 void lr_scripting_actor(struct lr_scripting *script, unsigned int actor) {
     const struct lr_plan_actor *of = &script->plan->actors[actor];
     char name[LR_PLAN_NAME_MAX];
@@ -214,12 +241,17 @@ void lr_scripting_actor(struct lr_scripting *script, unsigned int actor) {
     lr_scripting_say(script, "    table.insert(tasks, w:spawn(function() -- %s\n", name);
     if (of->kind == LR_ACTOR_CLIENT) {
         lr_scripting_say(script, "      local a, b = {}, {} -- what it holds\n");
+        if (of->runtime != 0) {
+            lr_scripting_owner_head(script, actor, name);
+        }
     } else {
         lr_scripting_peer_head(script);
     }
     for (unsigned int i = 0; i < of->count; i++) {
         lr_scripting_faults(script, actor, i);
-        if (of->kind == LR_ACTOR_CLIENT) {
+        if (of->runtime != 0) {
+            say_program_step(script, actor, name, &of->steps[i]);
+        } else if (of->kind == LR_ACTOR_CLIENT) {
             say_client_step(script, actor, name, &of->steps[i]);
         } else {
             lr_scripting_peer_step(script, actor, i);

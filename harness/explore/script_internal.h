@@ -4,12 +4,13 @@
 #define LR_EXPLORE_SCRIPT_INTERNAL_H
 
 #include "base/buf.h"
-#include "explore/plan.h"
+#include "explore/shadow.h"
 
 struct lr_scripting {
     const struct lr_plan *plan;
     const char *finding; /* "" where there is none */
     struct lr_buf *out;
+    struct lr_shadow shadow; /* of the program that is being written */
     enum lr_status status;
 };
 
@@ -36,6 +37,18 @@ void lr_scripting_liar(struct lr_scripting *script, unsigned int actor, const ch
 void lr_scripting_liar_end(struct lr_scripting *script);
 /* The options that say for how long somebody waits. */
 void lr_scripting_patience(struct lr_scripting *script, bool serves_data);
+/* Likewise of programs; which runtime one has, as an option; what it does on the wire. */
+void lr_scripting_owner_words(struct lr_scripting *script);
+void lr_scripting_owner_runtime(struct lr_scripting *script, unsigned int actor);
+void lr_scripting_owner_head(struct lr_scripting *script, unsigned int actor, const char *client);
+void lr_scripting_owner_step(struct lr_scripting *script, const char *client,
+                             const struct lr_plan_step *step);
+void lr_scripting_owner_request(struct lr_scripting *script, const char *client,
+                                const struct lr_plan_step *step);
+void lr_scripting_owner_call(struct lr_scripting *script, const char *client,
+                             const struct lr_plan_step *step);
+/* What a request is for, and its options. */
+void lr_scripting_request(struct lr_scripting *script, const struct lr_plan_step *step);
 /* An actor as a function of its own. */
 void lr_scripting_actor(struct lr_scripting *script, unsigned int actor);
 

@@ -251,9 +251,10 @@ static int object_finish(lua_State *lua) {
 static void revive(struct lr_heap *heap, struct lr_object *self,
                    const struct lr_heap_release *release, void *context) {
     struct lr_runtime_label *label = context;
+    struct lr_object *module = lr_heap_module(heap, "__main__");
     (void)release;
-    if (lr_heap_set(heap, lr_heap_module(heap, "__main__"), label->text, self) != LR_OK) {
-        return; /* without memory for a name it stays as it is: going */
+    if (module == NULL || lr_heap_set(heap, module, label->text, self) != LR_OK) {
+        return; /* without its module, at exit, or memory for a name it stays as it is: going */
     }
 }
 
