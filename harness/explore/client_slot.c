@@ -57,7 +57,9 @@ void lr_slot_leave(struct lr_playing *play, struct lr_act *act, struct lr_slot *
     if (act->owner != NULL) { /* its name lets go, whoever else holds it */
         const struct lr_plan_step del = {.target = LR_PROGRAM_DEL,
                                          .x = (uint8_t)(slot - act->slots)};
-        (void)!lr_owner_do(act->owner, &del);
+        if (lr_owner_do(act->owner, &del) != LR_OK) {
+            lr_error_set(&play->error, LR_ENOMEM, "no memory for a program");
+        }
     }
     while (act->owner == NULL && slot->session != NULL) {
         lr_slot_do(play, act, slot, LR_DO_UNREF);

@@ -197,10 +197,10 @@ static void say_event(char *out, size_t size, const struct lr_owner *owner,
                       const struct lr_shadow_event *event) {
     static const char *const words[] = {
         [LR_SHADOW_GOES] = "session %u is let go",
-        [LR_SHADOW_CLOSES] = "the end of a with closes session %u",
-        [LR_SHADOW_TOLD] = "the callback of weak reference %u",
-        [LR_SHADOW_FINALIZED] = "finalizer %u",
-        [LR_SHADOW_EXITED] = "the exit handler %u",
+        [LR_SHADOW_CLOSES] = "a with closes session %u",
+        [LR_SHADOW_TOLD] = "weak reference %u is told",
+        [LR_SHADOW_FINALIZED] = "finalizer %u is called",
+        [LR_SHADOW_EXITED] = "exit handler %u is called",
     };
     bool is_session = event->what == LR_SHADOW_GOES || event->what == LR_SHADOW_CLOSES;
     const char *word = words[event->what];
@@ -249,7 +249,7 @@ static void compare_events(struct lr_owner *owner, const struct lr_plan_step *st
             say_event(event, sizeof event, owner, seen);
         }
         if (seen != NULL && at == shadow->event_count) {
-            (void)snprintf(what, sizeof what, "%s, and should not", event);
+            (void)snprintf(what, sizeof what, "unasked: %s", event);
             find_wrong(owner, step, what);
             return;
         }
@@ -261,9 +261,9 @@ static void compare_events(struct lr_owner *owner, const struct lr_plan_step *st
                 char missed[64];
                 say_event(missed, sizeof missed, owner, &shadow->events[begin]);
                 if (seen == NULL) {
-                    (void)snprintf(what, sizeof what, "it does not come to: %s", missed);
+                    (void)snprintf(what, sizeof what, "missing: %s", missed);
                 } else {
-                    (void)snprintf(what, sizeof what, "%s, before: %s", event, missed);
+                    (void)snprintf(what, sizeof what, "too early: %s, before %s", event, missed);
                 }
                 find_wrong(owner, step, what);
                 return;
@@ -300,7 +300,7 @@ static void compare_lives(struct lr_owner *owner, const struct lr_plan_step *ste
             continue;
         }
         find_path(owner, thing->object.object, path, sizeof path);
-        (void)snprintf(what, sizeof what, node->alive ? "%s goes, which is held" : "%s stays: %s",
+        (void)snprintf(what, sizeof what, node->alive ? "%s goes that is held" : "%s stays: %s",
                        node->is_session ? "a session" : "an object", path);
         find_wrong(owner, step, what);
     }

@@ -32,6 +32,9 @@ static const char words[] =
     "    if n[i] and sign ~= \"?\" then expect(n[i]:alive()):is(sign == \"+\") end\n"
     "  end\n"
     "end\n"
+    "local function held(py, session, ...)\n"
+    "  if session and runs(py) then expect(session):held_by(...) end\n"
+    "end\n"
     "-- What was told since: group by group, within one in any order; behind a ? what may be.\n"
     "local function came(py, n, groups)\n"
     "  if not n.exited and not runs(py) then return end\n"
@@ -107,6 +110,30 @@ static void say_lives(struct lr_scripting *script, const char *client) {
             SAY(script, "if n[%u] then expect(n[%u]):%s() end\n", i, i,
                 shadow->nodes[i].alive ? "alive" : "gone");
         }
+    }
+}
+
+/* Which collection a session waits for, and the one that holds it. */
+static void say_held(struct lr_scripting *script, const char *client) {
+    struct lr_shadow *shadow = &script->shadow;
+    for (unsigned int i = 0; i < shadow->node_count; i++) {
+        const struct lr_shadow_node *node = &shadow->nodes[i];
+        if (!node->is_session || !node->alive || shadow->facts->version == NULL) {
+            continue;
+        }
+        int generation = lr_shadow_generation(shadow, i);
+        const char *via = lr_shadow_holder(shadow, i);
+        if (via == NULL && generation < 0) {
+            continue;
+        }
+        SAY(script, "held(%s, n[%u]", client, i);
+        if (generation >= 0) {
+            lr_scripting_say(script, ", \"uncollected cycle, generation %d\"", generation);
+        }
+        if (via != NULL) {
+            lr_scripting_say(script, ", \"%s\"", via);
+        }
+        lr_scripting_say(script, ")\n");
     }
 }
 
@@ -317,6 +344,7 @@ void lr_scripting_owner_step(struct lr_scripting *script, const char *client,
     say_came(script, client);
     if (!shadow->ended) {
         say_lives(script, client);
+        say_held(script, client);
     }
 }
 

@@ -361,16 +361,32 @@ int lr_shadow_generation(struct lr_shadow *shadow, unsigned int node) {
     return (int)generation;
 }
 
-bool lr_shadow_is_held_by(struct lr_shadow *shadow, unsigned int node, const char *via) {
-    static const char *const names[LR_PLAN_VARS] = {"a", "b", "c", "d", "e", "f"};
-    bool garbage = lr_shadow_generation(shadow, node) >= 0;
-    if (strncmp(via, "global ", 7) == 0) {
-        for (unsigned int i = 0; i < LR_PLAN_VARS; i++) {
-            if (shadow->vars[i] == node && strcmp(via + 7, names[i]) == 0) {
-                return true;
-            }
+static const char *const globals[LR_PLAN_VARS] = {"global a", "global b", "global c",
+                                                  "global d", "global e", "global f"};
+
+const char *lr_shadow_holder(const struct lr_shadow *shadow, unsigned int node) {
+    const char *via = NULL;
+    if (count_of(shadow, (uint8_t)node) != 1) {
+        return NULL;
+    }
+    for (unsigned int i = 0; i < LR_PLAN_VARS; i++) {
+        via = shadow->vars[i] == node ? globals[i] : via;
+    }
+    for (unsigned int i = 0; i < shadow->node_count; i++) {
+        const struct lr_shadow_node *from = &shadow->nodes[i];
+        for (unsigned int k = 0; k < from->edge_count; k++) {
+            via = from->edges[k].to == node && !from->edges[k].weak ? from->edges[k].via : via;
         }
-        return false;
+    }
+    return via;
+}
+
+bool lr_shadow_is_held_by(struct lr_shadow *shadow, unsigned int node, const char *via) {
+    bool garbage = lr_shadow_generation(shadow, node) >= 0;
+    for (unsigned int i = 0; i < LR_PLAN_VARS; i++) {
+        if (shadow->vars[i] == node && strcmp(via, globals[i]) == 0) {
+            return true;
+        }
     }
     mark(shadow, 2);
     for (unsigned int i = 0; i < shadow->node_count; i++) {

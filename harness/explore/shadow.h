@@ -116,6 +116,8 @@ uint32_t lr_shadow_amount(const struct lr_shadow *shadow, unsigned int row);
 
 /* The generation that has to be collected for |node| to go; -1: something reaches it. */
 int lr_shadow_generation(struct lr_shadow *shadow, unsigned int node);
+/* How the only one that holds |node| refers to it; NULL: several do, or none that has a name. */
+const char *lr_shadow_holder(const struct lr_shadow *shadow, unsigned int node);
 /* True where |via| is how one of those that hold |node| refers to it. */
 bool lr_shadow_is_held_by(struct lr_shadow *shadow, unsigned int node, const char *via);
 
