@@ -165,6 +165,20 @@ static enum lr_status make_actor(struct lr_playing *play, unsigned int number) {
     return status;
 }
 
+/* It may be refused; what is taken must be usable. */
+static enum lr_status make_odd(struct lr_playing *play) {
+    struct lr_server_options options;
+    struct lr_error refused = {.code = LR_OK};
+    set_server_options(play, &(struct lr_plan_server){.slots = 1}, &options);
+    options.key = lr_plan_odd_key(play->plan->odd_key);
+    enum lr_status status =
+        lr_stage_server(play->stage, "odd", &options, NULL, &play->odd, &refused);
+    if (status == LR_EINVAL) {
+        return LR_OK;
+    }
+    return status == LR_OK ? wait_ready(play, play->odd) : status;
+}
+
 enum lr_status lr_cast_all(struct lr_playing *play) {
     char name[LR_PLAN_NAME_MAX];
     enum lr_status status = LR_OK;
@@ -178,7 +192,7 @@ enum lr_status lr_cast_all(struct lr_playing *play) {
     for (unsigned int i = 0; i < play->plan->actor_count && status == LR_OK; i++) {
         status = make_actor(play, i);
     }
-    return status;
+    return status == LR_OK && play->plan->odd_key != 0 ? make_odd(play) : status;
 }
 
 enum lr_status lr_cast_again(struct lr_playing *play, unsigned int host) {

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* A tracker that lacks memory tries again ten times a second. */
+#define GRANTED_NS (250 * LR_MS)
+
 /* What the tracker has seen of a request: it is put again when its server refuses or is gone. */
 struct seen {
     unsigned int asked; /* how often it was put .. */
@@ -64,6 +67,32 @@ static void check_tries(struct lr_playing *play, const struct lr_act *act,
     }
 }
 
+/* One allocation at a time has failed, and nothing else has gone wrong. */
+static bool was_short_alone(const struct lr_playing *play) {
+    for (unsigned int i = 0; i < play->plan->fault_count; i++) {
+        const struct lr_plan_fault *planned = &play->plan->faults[i];
+        bool once = planned->kind == LR_PLAN_NO_MEMORY && planned->bytes != 0;
+        if (play->faults[i].fired && !once && !lr_plan_fault_row(planned->kind)->harmless) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A tracker that had no memory for a grant tries it again. */
+static void check_offers(struct lr_playing *play, const struct lr_act *act,
+                         const struct lr_plan_step *step, const struct seen *seen) {
+    struct lr_queue_account queue =
+        lr_ledger_queue(play->ledger, lr_text_of(lr_plan_key(step->target)));
+    uint32_t host = UINT32_C(1) << (LR_HOST_ACTORS + act->number);
+    bool waits = seen->last != NULL && seen->last->granted_at == LR_TIME_NEVER;
+    if (waits && queue.free > 0 && was_short_alone(play) && (play->disturbed & host) == 0 &&
+        lr_time_add(queue.changed_at, GRANTED_NS + 2 * play->slack_ns) < lr_playing_now(play)) {
+        lr_playing_find(play, LR_FINDING_PROTOCOL,
+                        "%s gives a request up while there are places on offer", act->party->name);
+    }
+}
+
 void lr_check_request(struct lr_playing *play, const struct lr_act *act,
                       const struct lr_plan_step *step, const struct lr_result *result) {
     struct seen seen = look(play, act);
@@ -75,5 +104,6 @@ void lr_check_request(struct lr_playing *play, const struct lr_act *act,
     /* Where its server lied it is put again, or waits for that one in vain. */
     if (result->error.code == LR_ETIMEOUT && step->target != LR_PLAN_LIAR_KEY) {
         check_wait(play, act, step, &seen);
+        check_offers(play, act, step, &seen);
     }
 }

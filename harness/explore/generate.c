@@ -38,6 +38,9 @@ static void choose_features(struct making *making) {
 static void make_link(struct making *making) {
     struct lr_plan *plan = making->plan;
     plan->hasty = draw(making, lr_odds_hasty) != 0;
+    if (has(plan, LR_FEATURE_ODD)) {
+        plan->odd_key = (uint8_t)(1 + draw_below(making, LR_PLAN_ODD_KEYS));
+    }
     plan->link.latency_us = draw(making, lr_odds_latency_us);
     plan->link.jitter_us = draw(making, lr_odds_jitter_us);
     plan->link.bandwidth = draw(making, lr_odds_bandwidth);
@@ -338,6 +341,18 @@ static void make_fault(struct making *making, struct lr_plan_fault *fault) {
                                 : 0;
 }
 
+/* One that fails alone is to be one of the step's: of who does it, or of the tracker. */
+static void aim_memory(struct making *making, struct lr_plan_fault *fault) {
+    if (fault->kind != LR_PLAN_NO_MEMORY) {
+        return;
+    }
+    fault->bytes = (uint16_t)draw(making, lr_odds_allocation);
+    if (fault->bytes != 0 && fault->when == LR_WHEN_STEP) {
+        fault->host = draw_below(making, 3) == 0 ? (uint8_t)LR_HOST_TRACKER
+                                                 : (uint8_t)(LR_HOST_ACTORS + fault->actor);
+    }
+}
+
 static void make_faults(struct making *making) {
     struct lr_plan *plan = making->plan;
     const uint32_t faulty = LR_HAS(LR_FEATURE_CUTS) | LR_HAS(LR_FEATURE_DEATHS) |
@@ -350,6 +365,7 @@ static void make_faults(struct making *making) {
     plan->fault_count = (uint8_t)draw(making, lr_odds_faults);
     for (unsigned int i = 0; i < plan->fault_count; i++) {
         make_fault(making, &plan->faults[i]);
+        aim_memory(making, &plan->faults[i]);
     }
 }
 

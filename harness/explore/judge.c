@@ -47,6 +47,13 @@ static bool is_certain(const struct judging *judging) {
            (judging->play->disturbed & ~judging->play->stopped & judging->client) == 0;
 }
 
+/* .. or its client has lacked memory, which is no reason not to end. */
+static bool is_end_certain(const struct judging *judging) {
+    const struct lr_playing *play = judging->play;
+    return !judging->note->disturbed && !judging->by_peer && judging->client != 0 &&
+           (play->disturbed & ~play->stopped & ~play->starved & judging->client) == 0;
+}
+
 static lr_time expiry_of(const struct lr_account *account) {
     return account->accepted_at == LR_TIME_NEVER || account->timeout_ns == LR_TIME_NEVER
                ? LR_TIME_NEVER
@@ -69,7 +76,7 @@ static void find_due(struct judging *judging) {
     const struct lr_budget closing = lr_budget_for(LR_CAUSE_CLOSE, 0, false, NULL);
     bound(judging, LR_CAUSE_FIN, judging->gone_at, closing.release_ns);
     bound(judging, LR_CAUSE_TIMEOUT, expiry_of(account), BY_ITSELF_NS);
-    if (note->cause != LR_CAUSE_NONE && is_certain(judging)) {
+    if (note->cause != LR_CAUSE_NONE && is_end_certain(judging)) {
         /* After a client's RST its server's way to the tracker has to show it. */
         bool by_put = account->reset_at[LR_TO_SERVICE] != LR_TIME_NEVER;
         bound(judging, note->cause, note->at, closing.release_ns + (by_put ? play->slack_ns : 0));

@@ -20,6 +20,14 @@ static uint32_t bit_of(unsigned int host) {
 static void disturb(struct lr_playing *play, uint32_t hosts) {
     play->disturbed |= hosts;
     play->stopped &= ~hosts;
+    play->starved &= ~hosts;
+}
+
+/* To give up takes no memory: what an end must bring is looked at all the same. */
+static void starve(struct lr_playing *play, uint32_t host) {
+    bool fair = (play->disturbed & ~play->starved & host) == 0;
+    disturb(play, host);
+    play->starved |= fair ? host : 0;
 }
 
 /* ---- what is known of sessions ---- */
@@ -146,8 +154,9 @@ static void join(struct lr_playing *play) {
 static void make_scarce(struct lr_playing *play, unsigned int number, struct lr_party *party) {
     struct lr_scarce_alloc *scarce = &play->faults[number].scarce;
     lr_scarce_alloc_init(scarce, party->memory.parent);
-    scarce->chance_of[0] = 1;
-    scarce->chance_of[1] = LR_MEET_SCARCE_OF;
+    scarce->fail_in = play->plan->faults[number].bytes;
+    scarce->chance_of[0] = scarce->fail_in == 0;
+    scarce->chance_of[1] = scarce->fail_in == 0 ? LR_MEET_SCARCE_OF : 0;
     scarce->random = lr_meet_random(play, number);
     party->memory.parent = &scarce->base;
 }
@@ -194,7 +203,7 @@ static void carry_out(struct lr_playing *play, unsigned int number, struct lr_se
         part(play, planned);
         break;
     case LR_PLAN_NO_MEMORY:
-        disturb(play, bit_of(planned->host));
+        starve(play, bit_of(planned->host));
         make_scarce(play, number, seat->party);
         break;
     case LR_PLAN_STORM:

@@ -61,6 +61,7 @@ static const struct lr_feature_row feature_rows[LR_FEATURE_COUNT] = {
     [LR_FEATURE_SEGMENTS] = {"segments", 30, "what is sent comes in pieces"},
     [LR_FEATURE_LIARS] = {"liars", 15, "servers and trackers that lie"},
     [LR_FEATURE_PROGRAMS] = {"programs", 20, "clients that are programs in CPython or C++"},
+    [LR_FEATURE_ODD] = {"odd", 3, "a server with a key that nobody may be able to say"},
 };
 
 const struct lr_feature_row *lr_feature_row(unsigned int feature) {
@@ -296,6 +297,10 @@ const struct lr_odds lr_odds_lasts_ms[] = {
     {10, 30, 0}, {100, 30, 0}, {800, 25, 0}, {3000, 15, 0}, END};
 /* How many parts the net falls into: one of them, and all the others. */
 const struct lr_odds lr_odds_apart[] = {{2, 50, 0}, {3, 30, 0}, {5, 20, 0}, END};
+
+/* Which one fails, from now on; 0: now and then one. */
+const struct lr_odds lr_odds_allocation[] = {{0, 40, 0}, {1, 15, 0}, {2, 10, 0}, {3, 10, 0},
+                                             {4, 10, 0}, {6, 5, 0},  {9, 5, 0},  {14, 5, 0}, END};
 
 /* ---- links ---- */
 

@@ -37,6 +37,7 @@ enum lr_feature {
     LR_FEATURE_SEGMENTS, /* what is sent comes in pieces */
     LR_FEATURE_LIARS,    /* services that lie */
     LR_FEATURE_PROGRAMS, /* clients that are programs in CPython or C++ */
+    LR_FEATURE_ODD,      /* a server with a key that is not usual */
     LR_FEATURE_COUNT
 };
 
@@ -93,6 +94,7 @@ extern const struct lr_odds lr_odds_fault_ms[];
 extern const struct lr_odds lr_odds_undo_ms[];
 extern const struct lr_odds lr_odds_lasts_ms[];
 extern const struct lr_odds lr_odds_apart[];
+extern const struct lr_odds lr_odds_allocation[];
 extern const struct lr_odds lr_odds_latency_us[];
 extern const struct lr_odds lr_odds_jitter_us[];
 extern const struct lr_odds lr_odds_bandwidth[];

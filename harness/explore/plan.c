@@ -28,6 +28,13 @@ const char *lr_plan_key(unsigned int key) {
     return keys[key];
 }
 
+const char *lr_plan_odd_key(unsigned int odd) {
+    static const char *const keys[] = {"", "two words", " before", "behind ", "a\ttab", "a\nline",
+                                       "-timeout=1", "client:k"};
+    LR_ASSERT(odd > 0 && odd < LR_COUNT_OF(keys) && LR_COUNT_OF(keys) == LR_PLAN_ODD_KEYS + 1);
+    return keys[odd];
+}
+
 static const struct lr_plan_fault_row fault_rows[LR_PLAN_FAULT_KINDS] = {
     [LR_PLAN_NO_FAULT] = {"no fault", LR_FAULT_KINDS, LR_PLAN_OF_NOBODY, false, true},
     [LR_PLAN_FIN] = {"fin", LR_FAULT_FIN, LR_PLAN_OF_LINK, false, false},

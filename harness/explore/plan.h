@@ -34,6 +34,9 @@ enum {
     LR_PLAN_LIAR_KEY = LR_PLAN_KEYS, /* of all that lie, and of nobody else */
     LR_PLAN_VICTIM_KEY               /* of the server that a lying tracker has */
 };
+/* A key that it may be impossible to come with. |odd| from 1. */
+const char *lr_plan_odd_key(unsigned int odd);
+enum { LR_PLAN_ODD_KEYS = 7 };
 
 struct lr_plan_server {
     uint8_t key;
@@ -195,7 +198,7 @@ enum lr_plan_fault_kind {
     LR_PLAN_SHORT_READS, /* .. nor of these */
     LR_PLAN_SHORT_WRITES,
     LR_PLAN_INTERRUPTS,
-    LR_PLAN_NO_MEMORY, /* now and then, for |undo_ms| */
+    LR_PLAN_NO_MEMORY, /* for |undo_ms|: the |bytes|-th allocation; 0: now and then */
     LR_PLAN_STORM,     /* of services: all links to it are reset */
     LR_PLAN_FAULT_KINDS
 };
@@ -231,7 +234,7 @@ struct lr_plan_fault {
     uint8_t actor; /* LR_WHEN_STEP */
     uint8_t step;
     uint8_t apart;  /* PARTITION */
-    uint16_t bytes; /* of a link that is there: from now on; 0: at once */
+    uint16_t bytes; /* of a link that is there: from now on; 0: at once; NO_MEMORY: which one */
     uint32_t ms;
     uint32_t undo_ms; /* after so long; LOSE, PARTITION: 0: at the end */
 };
@@ -247,7 +250,8 @@ struct lr_plan {
     uint64_t seed; /* it was made from, and is played with */
     uint32_t features;
     struct lr_plan_link link;
-    bool hasty; /* all have little patience, so that waiting costs less */
+    bool hasty;      /* all have little patience, so that waiting costs less */
+    uint8_t odd_key; /* one more server is to have it; 0: there is none */
     uint8_t server_count;
     uint8_t actor_count;
     uint8_t fault_count;

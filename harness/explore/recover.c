@@ -13,7 +13,7 @@
 #define BUDGETS_NS (10 * LR_SECOND) /* a tracker that is back has every server within 5 s */
 #define PROBE_NS (5 * LR_SECOND)
 
-enum { PROBES_MAX = LR_PLAN_SERVERS_MAX * 8 };
+enum { PROBES_MAX = LR_PLAN_SERVERS_MAX * 8 + 1 };
 
 struct probe {
     lr_op op;
@@ -171,12 +171,20 @@ static enum lr_status ask_for(struct probing *probing, unsigned int host) {
 }
 
 static enum lr_status ask_for_all(struct probing *probing) {
-    const struct lr_plan *plan = probing->play->plan;
+    struct lr_playing *play = probing->play;
+    const struct lr_plan *plan = play->plan;
     enum lr_status status = LR_OK;
     for (unsigned int i = 0; i < plan->server_count; i++) {
         for (unsigned int k = 0; k < plan->servers[i].slots && status == LR_OK; k++) {
             status = ask_for(probing, LR_HOST_SERVERS + i);
         }
+    }
+    if (status == LR_OK && play->odd != NULL) {
+        struct probe *probe = &probing->probes[probing->count++];
+        *probe = (struct probe){.waits = true};
+        status = lr_client_connect(probing->client->role.client, lr_playing_now(play),
+                                   &play->odd->service,
+                                   lr_text_of(lr_plan_odd_key(plan->odd_key)), 0, &probe->op);
     }
     lr_playing_drain(probing->client);
     return status;

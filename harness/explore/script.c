@@ -169,6 +169,12 @@ static void say_cast(struct lr_scripting *script) {
         lr_scripting_say(script, "    local %s = ", name);
         say_service(script, i, "");
     }
+    if (script->plan->odd_key != 0) {
+        const char *key = lr_plan_odd_key(script->plan->odd_key);
+        lr_scripting_say(script, "    local odd = attempt(w.server, w, { name = \"odd\", key = ");
+        lr_scripting_quote(script, key, strlen(key));
+        lr_scripting_say(script, " })\n");
+    }
     lr_scripting_say(script, "    local servers = {");
     for (unsigned int i = 1; i <= script->plan->server_count; i++) {
         lr_scripting_name(script, i, name);
@@ -197,7 +203,9 @@ static void say_cast(struct lr_scripting *script) {
 static void say_host_fault(struct lr_scripting *script, const struct lr_plan_fault *fault) {
     const struct lr_plan_fault_row *row = lr_plan_fault_row(fault->kind);
     char name[LR_PLAN_NAME_MAX];
-    bool by_chance = fault->kind >= LR_PLAN_SHORT_READS && fault->kind <= LR_PLAN_NO_MEMORY;
+    bool once = fault->kind == LR_PLAN_NO_MEMORY && fault->bytes != 0;
+    bool by_chance =
+        fault->kind >= LR_PLAN_SHORT_READS && fault->kind <= LR_PLAN_NO_MEMORY && !once;
     lr_scripting_name(script, fault->host, name);
     if (fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP || fault->kind == LR_PLAN_LOSE) {
         lr_scripting_say(script, "attempt(%s.%s, %s)", name, row->name, name);
@@ -217,6 +225,9 @@ static void say_host_fault(struct lr_scripting *script, const struct lr_plan_fau
     if (by_chance) {
         lr_scripting_say(script, ", chance = { 1, %u }",
                          fault->kind == LR_PLAN_NO_MEMORY ? LR_MEET_SCARCE_OF : 2U);
+    }
+    if (once) {
+        lr_scripting_say(script, ", allocation = %u", fault->bytes);
     }
     if (fault->kind == LR_PLAN_PARTITION) {
         lr_scripting_say(script, ", with = {");
@@ -337,6 +348,10 @@ static void say_probe(struct lr_scripting *script) {
                 lr_scripting_say(script, ", { wait = \"12s\" }) end),\n");
             }
         }
+    }
+    if (plan->odd_key != 0) {
+        lr_scripting_say(script,
+                         "      odd and w:spawn(function() return probe:connect(odd) end),\n");
     }
     lr_scripting_say(script, "    }\n"
                              "    for i, task in ipairs(probes) do probes[i] = task:join() end\n"

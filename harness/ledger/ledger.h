@@ -193,6 +193,7 @@ struct lr_queue_account {
     size_t pending;
     size_t pending_of_the_dead; /* requests whose connection is gone and which were not withdrawn as
                                    far as SUMMARY answers seen on the wire tell */
+    lr_time changed_at;         /* when one of these counts did so last; 0: never */
 };
 struct lr_queue_account lr_ledger_queue(const struct lr_ledger *ledger, struct lr_text key);
 
