@@ -2,7 +2,6 @@
 /* Who is on the stage: the plan's hosts as roles of ours, each with the patience of the plan. */
 #include "explore/playing.h"
 
-
 #include <stdio.h>
 #include <string.h>
 

@@ -103,7 +103,7 @@ static void begin_operation(struct lr_playing *play, struct lr_act *act, struct 
 
 static void check_memory(struct lr_playing *play, enum lr_status status) {
     if (status != LR_OK) {
-        lr_error_set(&play->error, status, "no memory for a program");
+        lr_error_set(&play->error, status, "a program: %s", lr_status_text(status));
     }
 }
 

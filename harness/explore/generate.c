@@ -193,7 +193,7 @@ static void make_program(struct making *making, struct lr_plan_actor *actor) {
 static void make_client(struct making *making, struct lr_plan_actor *actor) {
     actor->kind = LR_ACTOR_CLIENT;
     actor->count = (uint8_t)draw(making, lr_odds_steps);
-    if (has(making->plan, LR_FEATURE_PROGRAMS) && draw_below(making, 2) == 0) {
+    if (has(making->plan, LR_FEATURE_PROGRAMS) && draw_below(making, 4) != 0) {
         make_program(making, actor);
         return;
     }

@@ -104,20 +104,31 @@ const struct lr_odds lr_odds_dialect[] = {
 
 const struct lr_odds lr_odds_steps[] = {{4, 5, 0},   {8, 15, 0},  {12, 25, 0},
                                         {16, 30, 0}, {24, 25, 0}, END};
-const struct lr_odds lr_odds_client_do[] = {{LR_DO_REQUEST, 16, 0},   {LR_DO_CONNECT, 8, DIRECT | LIARS},
-                                            {LR_DO_PASS, 5, 0},       {LR_DO_SUMMARY, 2, 0},
-                                            {LR_DO_CALL, 24, CALLS},  {LR_DO_WRITE, 8, ARRAYS},
-                                            {LR_DO_READ, 8, ARRAYS},  {LR_DO_FREE, 3, ARRAYS},
-                                            {LR_DO_UPLOAD, 6, FILES}, {LR_DO_DOWNLOAD, 6, FILES},
-                                            {LR_DO_KEEP, 6, HOLDERS}, {LR_DO_USE, 8, HOLDERS},
-                                            {LR_DO_DROP, 3, HOLDERS}, {LR_DO_BUSY, 5, BUSY},
-                                            {LR_DO_STRAY, 5, HOLDERS},{LR_DO_REF, 4, HOLDERS},  {LR_DO_UNREF, 4, HOLDERS},
-                                            {LR_DO_CLOSE, 6, 0},      {LR_DO_SCOPE, 5, 0},
-                                            {LR_DO_UNREF, 3, 0},      END};
+const struct lr_odds lr_odds_client_do[] = {{LR_DO_REQUEST, 16, 0},
+                                            {LR_DO_CONNECT, 8, DIRECT | LIARS},
+                                            {LR_DO_PASS, 5, 0},
+                                            {LR_DO_SUMMARY, 2, 0},
+                                            {LR_DO_CALL, 24, CALLS},
+                                            {LR_DO_WRITE, 8, ARRAYS},
+                                            {LR_DO_READ, 8, ARRAYS},
+                                            {LR_DO_FREE, 3, ARRAYS},
+                                            {LR_DO_UPLOAD, 6, FILES},
+                                            {LR_DO_DOWNLOAD, 6, FILES},
+                                            {LR_DO_KEEP, 6, HOLDERS},
+                                            {LR_DO_USE, 8, HOLDERS},
+                                            {LR_DO_DROP, 3, HOLDERS},
+                                            {LR_DO_BUSY, 5, BUSY},
+                                            {LR_DO_STRAY, 5, HOLDERS},
+                                            {LR_DO_REF, 4, HOLDERS},
+                                            {LR_DO_UNREF, 4, HOLDERS},
+                                            {LR_DO_CLOSE, 6, 0},
+                                            {LR_DO_SCOPE, 5, 0},
+                                            {LR_DO_UNREF, 3, 0},
+                                            END};
 /* Most of what a program does is with its own objects. */
-const struct lr_odds lr_odds_program_do[] = {
-    {LR_DO_REQUEST, 10, 0}, {LR_DO_PASS, 3, 0},  {LR_DO_CALL, 4, CALLS},
-    {LR_DO_CLOSE, 2, 0},    {LR_DO_PROGRAM, 80, 0}, END};
+const struct lr_odds lr_odds_program_do[] = {{LR_DO_REQUEST, 10, 0}, {LR_DO_PASS, 3, 0},
+                                             {LR_DO_CALL, 4, CALLS}, {LR_DO_CLOSE, 2, 0},
+                                             {LR_DO_PROGRAM, 80, 0}, END};
 const struct lr_odds lr_odds_python[] = {{LR_PROGRAM_DEL, 14, 0},
                                          {LR_PROGRAM_COPY, 2, 0},
                                          {LR_PROGRAM_LIST, 2, 0},
@@ -128,6 +139,7 @@ const struct lr_odds lr_odds_python[] = {{LR_PROGRAM_DEL, 14, 0},
                                          {LR_PROGRAM_CLOSURE, 2, 0},
                                          {LR_PROGRAM_DEFAULT, 3, 0},
                                          {LR_PROGRAM_METHOD, 2, 0},
+                                         {LR_PROGRAM_SAVER, 4, 0},
                                          {LR_PROGRAM_RING, 6, 0},
                                          {LR_PROGRAM_POOL, 6, 0},
                                          {LR_PROGRAM_WATCHER, 4, 0},
@@ -150,16 +162,16 @@ const struct lr_odds lr_odds_python[] = {{LR_PROGRAM_DEL, 14, 0},
                                          {LR_PROGRAM_COLLECT_0, 5, 0},
                                          {LR_PROGRAM_COLLECT_1, 5, 0},
                                          {LR_PROGRAM_COLLECT_2, 7, 0},
-                                         {LR_PROGRAM_FEW, 2, 0},
-                                         {LR_PROGRAM_MANY, 2, 0},
+                                         {LR_PROGRAM_FEW, 7, 0},
+                                         {LR_PROGRAM_MANY, 3, 0},
                                          {LR_PROGRAM_GC_OFF, 1, 0},
                                          {LR_PROGRAM_GC_ON, 1, 0},
                                          {LR_PROGRAM_EXIT, 3, 0},
                                          END};
-const struct lr_odds lr_odds_native[] = {
-    {LR_PROGRAM_DEL, 30, 0},  {LR_PROGRAM_COPY, 20, 0},     {LR_PROGRAM_OBJECT, 20, 0},
-    {LR_PROGRAM_RING, 4, 0},  {LR_PROGRAM_OBSERVER, 10, 0}, {LR_PROGRAM_STORE, 10, 0},
-    {LR_PROGRAM_EXIT, 3, 0},  END};
+const struct lr_odds lr_odds_native[] = {{LR_PROGRAM_DEL, 30, 0},      {LR_PROGRAM_COPY, 20, 0},
+                                         {LR_PROGRAM_OBJECT, 20, 0},   {LR_PROGRAM_RING, 4, 0},
+                                         {LR_PROGRAM_OBSERVER, 10, 0}, {LR_PROGRAM_STORE, 10, 0},
+                                         {LR_PROGRAM_EXIT, 3, 0},      END};
 const struct lr_odds lr_odds_call[] = {{LR_CALL_ADDONE, 50, 0},    {LR_CALL_STRCAT, 20, 0},
                                        {LR_CALL_EXCEPT, 8, 0},     {LR_CALL_WRONG_COUNT, 6, 0},
                                        {LR_CALL_UNKNOWN, 6, 0},    {LR_CALL_EVALUATE, 4, BUSY},
@@ -235,7 +247,8 @@ const struct lr_odds lr_odds_said[] = {{0, 70, 0}, {10, 8, 0}, {50, 12, 0}, {80,
 
 /* ---- services that lie ---- */
 
-const struct lr_odds lr_odds_liar[] = {{LR_ACTOR_LIAR, 70, 0}, {LR_ACTOR_LYING_TRACKER, 30, 0}, END};
+const struct lr_odds lr_odds_liar[] = {
+    {LR_ACTOR_LIAR, 70, 0}, {LR_ACTOR_LYING_TRACKER, 30, 0}, END};
 /* One that has but one tells it to everybody. */
 const struct lr_odds lr_odds_lies[] = {{1, 40, 0}, {2, 30, 0}, {3, 20, 0}, {6, 10, 0}, END};
 /* To which question. */
@@ -250,14 +263,14 @@ const struct lr_odds lr_odds_tracker_asked[] = {{LR_ASKED_MAGIC, 20, 0},
                                                 {LR_ASKED_PENDING, 20, 0},
                                                 END};
 /* Of those that are an answer to it; the truth always is. */
-const struct lr_odds lr_odds_lie[] = {{LR_LIE_TRUTH, 5, 0},        {LR_LIE_SILENCE, 10, 0},
-                                      {LR_LIE_HALF, 12, 0},        {LR_LIE_FIN, 12, 0},
-                                      {LR_LIE_RST, 12, 0},         {LR_LIE_WRONG_MAGIC, 10, 0},
-                                      {LR_LIE_LENGTH, 10, 0},      {LR_LIE_NONSENSE, 10, 0},
-                                      {LR_LIE_TWICE, 20, 0},       {LR_LIE_NO_MATCH, 30, 0},
-                                      {LR_LIE_QUESTION, 12, 0},    {LR_LIE_EXCEPTION, 10, 0},
-                                      {LR_LIE_SHUTDOWN, 8, 0},     {LR_LIE_MINUS_ONE, 20, 0},
-                                      {LR_LIE_NUMBERS, 10, 0},     END};
+const struct lr_odds lr_odds_lie[] = {{LR_LIE_TRUTH, 5, 0},     {LR_LIE_SILENCE, 10, 0},
+                                      {LR_LIE_HALF, 12, 0},     {LR_LIE_FIN, 12, 0},
+                                      {LR_LIE_RST, 12, 0},      {LR_LIE_WRONG_MAGIC, 10, 0},
+                                      {LR_LIE_LENGTH, 10, 0},   {LR_LIE_NONSENSE, 10, 0},
+                                      {LR_LIE_TWICE, 20, 0},    {LR_LIE_NO_MATCH, 30, 0},
+                                      {LR_LIE_QUESTION, 12, 0}, {LR_LIE_EXCEPTION, 10, 0},
+                                      {LR_LIE_SHUTDOWN, 8, 0},  {LR_LIE_MINUS_ONE, 20, 0},
+                                      {LR_LIE_NUMBERS, 10, 0},  END};
 
 /* ---- faults ---- */
 

@@ -65,8 +65,8 @@ extern const struct lr_odds lr_odds_crowd[];
 extern const struct lr_odds lr_odds_keys[];
 extern const struct lr_odds lr_odds_slots[];
 extern const struct lr_odds lr_odds_dialect[];
-extern const struct lr_odds lr_odds_steps[];     /* of one actor: how many */
-extern const struct lr_odds lr_odds_client_do[]; /* what a client does next */
+extern const struct lr_odds lr_odds_steps[];      /* of one actor: how many */
+extern const struct lr_odds lr_odds_client_do[];  /* what a client does next */
 extern const struct lr_odds lr_odds_program_do[]; /* of one that is a program */
 extern const struct lr_odds lr_odds_python[];     /* its steps in CPython */
 extern const struct lr_odds lr_odds_native[];     /* .. in C++ */

@@ -31,8 +31,9 @@ const char *lr_owner_words(char *out, size_t size, const struct lr_plan_step *st
         [LR_PROGRAM_CLOSURE] = "{x} = a closure over {y}",
         [LR_PROGRAM_DEFAULT] = "def {x}(held={y})",
         [LR_PROGRAM_METHOD] = "{x} = {y}.on_done",
+        [LR_PROGRAM_SAVER] = "{x} = Saver(held={y}), which saves itself",
         [LR_PROGRAM_RING] = "{x} = Ring(held={y}), which knows itself",
-        [LR_PROGRAM_POOL] = "{x} = Pool(held={y}), which saves itself",
+        [LR_PROGRAM_POOL] = "{x} = Pool(held={y}), which knows and saves itself",
         [LR_PROGRAM_WATCHER] = "{x} = Watcher(held={y}), which watches itself",
         [LR_PROGRAM_OBSERVER] = "{x} = Observer(weak {y})",
         [LR_PROGRAM_STORE] = "{x}.other = {y}",
@@ -85,10 +86,9 @@ enum lr_status lr_owner_new(struct lr_playing *play, struct lr_act *act) {
     owner->act = act;
     lr_shadow_init(&owner->shadow, runtime);
     const char *version = owner->shadow.facts->version;
-    enum lr_status status =
-        version == NULL
-            ? lr_native_new(&owner->native, play->alloc)
-            : lr_heap_new(&owner->heap, play->alloc, lr_heap_profile_find(version), NULL);
+    enum lr_status status = version == NULL ? lr_native_new(&owner->native, play->alloc)
+                                            : lr_heap_new(&owner->heap, play->alloc,
+                                                          lr_heap_profile_find(version), NULL);
     if (status != LR_OK) {
         LR_FREE(play->alloc, owner);
         return status;
@@ -100,7 +100,7 @@ enum lr_status lr_owner_new(struct lr_playing *play, struct lr_act *act) {
 /* ---- what its objects do ---- */
 
 struct lr_owner_label *lr_owner_label(struct lr_owner *owner, unsigned int what,
-                                          unsigned int number) {
+                                      unsigned int number) {
     LR_ASSERT(owner->label_count < LR_COUNT_OF(owner->labels));
     struct lr_owner_label *label = &owner->labels[owner->label_count++];
     *label = (struct lr_owner_label){owner, (uint8_t)what, (uint8_t)number};
@@ -210,8 +210,7 @@ static void say_event(char *out, size_t size, const struct lr_owner *owner,
                    word + stem + 2);
 }
 
-static void find_wrong(struct lr_owner *owner, const struct lr_plan_step *step,
-                       const char *what) {
+static void find_wrong(struct lr_owner *owner, const struct lr_plan_step *step, const char *what) {
     char words[96];
     struct lr_playing *play = owner->play;
     const char *version = owner->shadow.facts->version;
@@ -362,8 +361,10 @@ enum lr_status lr_owner_take(struct lr_owner *owner, struct lr_slot *slot) {
     struct lr_owner_thing *thing = &owner->things[number];
     thing->session = slot->session;
     thing->account = slot->account;
-    return owner->heap != NULL ? lr_owner_heap_take(owner, number, var)
-                                 : lr_owner_native_take(owner, number, var);
+    enum lr_status status = owner->heap != NULL ? lr_owner_heap_take(owner, number, var)
+                                                : lr_owner_native_take(owner, number, var);
+    owner->lost |= status != LR_OK;
+    return status;
 }
 
 /* What it has not let go of, the kernel ends with its process. */
@@ -388,10 +389,11 @@ enum lr_status lr_owner_do(struct lr_owner *owner, const struct lr_plan_step *st
     owner->seen_count = 0;
     note_ends(owner);
     enum lr_status status = owner->heap != NULL ? lr_owner_heap_do(owner, step, number)
-                                                  : lr_owner_native_do(owner, step, number);
+                                                : lr_owner_native_do(owner, step, number);
     for (unsigned int i = number; i < owner->shadow.node_count; i++) {
         owner->things[i].hidden = owner->shadow.nodes[i].is_leak;
     }
+    owner->lost |= status != LR_OK;
     if (status == LR_OK) {
         status = judge(owner, step);
     }

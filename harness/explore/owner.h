@@ -50,8 +50,7 @@ void lr_owner_free(struct lr_owner *owner);
 /* |slot| has got a session: the program's name of that slot is bound to it. LR_ENOMEM. */
 LR_NODISCARD enum lr_status lr_owner_take(struct lr_owner *owner, struct lr_slot *slot);
 /* Carries a step out, and judges it. LR_ENOMEM. */
-LR_NODISCARD enum lr_status lr_owner_do(struct lr_owner *owner,
-                                          const struct lr_plan_step *step);
+LR_NODISCARD enum lr_status lr_owner_do(struct lr_owner *owner, const struct lr_plan_step *step);
 /* Every session that it holds has |cause| to end. */
 void lr_owner_note(const struct lr_owner *owner, enum lr_cause cause);
 /* What a step says in its program's words: "gc.collect(0)". Returns |out|. */
@@ -64,7 +63,7 @@ const char *lr_owner_var(unsigned int var);
 const char *lr_owner_saved(char *out, size_t size, unsigned int number);
 /* A label that tells |what| of |number|; never more than there is room for. */
 struct lr_owner_label *lr_owner_label(struct lr_owner *owner, unsigned int what,
-                                          unsigned int number);
+                                      unsigned int number);
 /* It has come to pass. */
 void lr_owner_told(struct lr_owner *owner, unsigned int what, unsigned int number);
 /* The object of |number| has let go of its session. */
@@ -73,14 +72,12 @@ void lr_owner_gone(struct lr_owner *owner, unsigned int number);
 void lr_owner_close(struct lr_owner *owner, unsigned int number);
 /* A step on the heap; |number|: the shadow's of the first new object. LR_ENOMEM. */
 LR_NODISCARD enum lr_status lr_owner_heap_do(struct lr_owner *owner,
-                                               const struct lr_plan_step *step,
-                                               unsigned int number);
+                                             const struct lr_plan_step *step, unsigned int number);
 LR_NODISCARD enum lr_status lr_owner_heap_take(struct lr_owner *owner, unsigned int number,
-                                                 unsigned int var);
-LR_NODISCARD enum lr_status lr_owner_native_do(struct lr_owner *owner,
-                                                 const struct lr_plan_step *step,
-                                                 unsigned int number);
+                                               unsigned int var);
+LR_NODISCARD enum lr_status
+lr_owner_native_do(struct lr_owner *owner, const struct lr_plan_step *step, unsigned int number);
 LR_NODISCARD enum lr_status lr_owner_native_take(struct lr_owner *owner, unsigned int number,
-                                                   unsigned int var);
+                                                 unsigned int var);
 
 #endif

@@ -19,8 +19,7 @@ static struct lr_object *value_of(const struct lr_owner *owner, unsigned int var
 /* The program's name |var| is bound to |object|, one reference. */
 static enum lr_status bind(const struct lr_owner *owner, unsigned int var,
                            struct lr_object *object) {
-    enum lr_status status =
-        lr_heap_set(owner->heap, main_of(owner), lr_owner_var(var), object);
+    enum lr_status status = lr_heap_set(owner->heap, main_of(owner), lr_owner_var(var), object);
     lr_heap_drop(owner->heap, object);
     return status;
 }
@@ -31,45 +30,45 @@ static void watch(struct lr_owner *owner, unsigned int number, struct lr_object 
 
 /* ---- what refers to y ---- */
 
-typedef enum lr_status (*make_cb)(struct lr_owner *owner, unsigned int number,
-                                  struct lr_object *y, struct lr_object **out);
+typedef enum lr_status (*make_cb)(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                  struct lr_object **out);
 
-static enum lr_status make_list(struct lr_owner *owner, unsigned int number,
-                                struct lr_object *y, struct lr_object **out) {
+static enum lr_status make_list(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                struct lr_object **out) {
     (void)number;
     enum lr_status status = lr_heap_new_list(owner->heap, out);
     return THEN(status, lr_heap_append(owner->heap, *out, y));
 }
 
-static enum lr_status make_dict(struct lr_owner *owner, unsigned int number,
-                                struct lr_object *y, struct lr_object **out) {
+static enum lr_status make_dict(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                struct lr_object **out) {
     (void)number;
     enum lr_status status = lr_heap_new_dict(owner->heap, out);
     return THEN(status, lr_heap_set(owner->heap, *out, "k", y));
 }
 
-static enum lr_status make_tuple(struct lr_owner *owner, unsigned int number,
-                                 struct lr_object *y, struct lr_object **out) {
+static enum lr_status make_tuple(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                 struct lr_object **out) {
     (void)number;
     return lr_heap_new_tuple(owner->heap, &y, 1, out);
 }
 
-static enum lr_status make_object(struct lr_owner *owner, unsigned int number,
-                                  struct lr_object *y, struct lr_object **out) {
+static enum lr_status make_object(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                  struct lr_object **out) {
     (void)number;
     enum lr_status status = lr_heap_new_instance(owner->heap, NULL, "Thing", out);
     return THEN(status, lr_heap_set(owner->heap, *out, "held", y));
 }
 
-static enum lr_status make_class(struct lr_owner *owner, unsigned int number,
-                                 struct lr_object *y, struct lr_object **out) {
+static enum lr_status make_class(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                 struct lr_object **out) {
     (void)number;
     enum lr_status status = lr_heap_new_class(owner->heap, main_of(owner), "Measurer", out);
     return THEN(status, lr_heap_set(owner->heap, *out, "held", y));
 }
 
-static enum lr_status make_closure(struct lr_owner *owner, unsigned int number,
-                                   struct lr_object *y, struct lr_object **out) {
+static enum lr_status make_closure(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                   struct lr_object **out) {
     struct lr_object *cell;
     (void)number;
     enum lr_status status = lr_heap_new_function(owner->heap, main_of(owner), "on_done", out);
@@ -80,21 +79,21 @@ static enum lr_status make_closure(struct lr_owner *owner, unsigned int number,
     return status;
 }
 
-static enum lr_status make_default(struct lr_owner *owner, unsigned int number,
-                                   struct lr_object *y, struct lr_object **out) {
+static enum lr_status make_default(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                   struct lr_object **out) {
     (void)number;
     enum lr_status status = lr_heap_new_function(owner->heap, main_of(owner), "measure", out);
     return THEN(status, lr_heap_set_default(owner->heap, *out, "held", y));
 }
 
-static enum lr_status make_method(struct lr_owner *owner, unsigned int number,
-                                  struct lr_object *y, struct lr_object **out) {
+static enum lr_status make_method(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                  struct lr_object **out) {
     (void)number;
     return lr_heap_new_method(owner->heap, y, "on_done", out);
 }
 
-static enum lr_status make_ring(struct lr_owner *owner, unsigned int number,
-                                struct lr_object *y, struct lr_object **out) {
+static enum lr_status make_ring(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                struct lr_object **out) {
     enum lr_status status = make_object(owner, number, y, out);
     return THEN(status, lr_heap_set(owner->heap, *out, "itself", *out));
 }
@@ -112,13 +111,19 @@ static void revive(struct lr_heap *heap, struct lr_object *self,
     }
 }
 
-static enum lr_status make_pool(struct lr_owner *owner, unsigned int number,
-                                struct lr_object *y, struct lr_object **out) {
-    enum lr_status status = make_ring(owner, number, y, out);
+static enum lr_status make_saver(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                 struct lr_object **out) {
+    enum lr_status status = make_object(owner, number, y, out);
     if (status == LR_OK) {
         lr_heap_set_del(*out, revive, lr_owner_label(owner, LR_SHADOW_TOLD, number));
     }
     return status;
+}
+
+static enum lr_status make_pool(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                struct lr_object **out) {
+    enum lr_status status = make_saver(owner, number, y, out);
+    return THEN(status, lr_heap_set(owner->heap, *out, "itself", *out));
 }
 
 static void told(struct lr_heap *heap, void *context) {
@@ -127,14 +132,14 @@ static void told(struct lr_heap *heap, void *context) {
     lr_owner_told(label->owner, label->what, label->number);
 }
 
-static enum lr_status make_weakref(struct lr_owner *owner, unsigned int number,
-                                   struct lr_object *y, struct lr_object **out) {
-    return lr_heap_new_weakref(owner->heap, y, told,
-                               lr_owner_label(owner, LR_SHADOW_TOLD, number), out);
+static enum lr_status make_weakref(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                   struct lr_object **out) {
+    return lr_heap_new_weakref(owner->heap, y, told, lr_owner_label(owner, LR_SHADOW_TOLD, number),
+                               out);
 }
 
-static enum lr_status make_watcher(struct lr_owner *owner, unsigned int number,
-                                   struct lr_object *y, struct lr_object **out) {
+static enum lr_status make_watcher(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                   struct lr_object **out) {
     struct lr_object *weakref;
     enum lr_status status = make_ring(owner, number, y, out);
     if (THEN(status, make_weakref(owner, number + 1, *out, &weakref)) == LR_OK) {
@@ -170,15 +175,15 @@ static enum lr_status handle(struct lr_owner *owner, struct lr_object **out) {
     return status;
 }
 
-static enum lr_status keep_error(struct lr_owner *owner, unsigned int number,
-                                 struct lr_object *y, struct lr_object **out) {
+static enum lr_status keep_error(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                 struct lr_object **out) {
     (void)number;
     enum lr_status status = fail(owner, "measure", y);
     return THEN(status, handle(owner, out));
 }
 
-static enum lr_status keep_below(struct lr_owner *owner, unsigned int number,
-                                 struct lr_object *y, struct lr_object **out) {
+static enum lr_status keep_below(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                 struct lr_object **out) {
     (void)number;
     enum lr_status status = enter(owner, "tune", y);
     THEN(status, enter(owner, "measure", NULL));
@@ -190,8 +195,8 @@ static enum lr_status keep_below(struct lr_owner *owner, unsigned int number,
     return status;
 }
 
-static enum lr_status keep_before(struct lr_owner *owner, unsigned int number,
-                                  struct lr_object *y, struct lr_object **out) {
+static enum lr_status keep_before(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                                  struct lr_object **out) {
     (void)number;
     enum lr_status status = enter(owner, "measure", NULL);
     THEN(status, fail(owner, "run_on", y));
@@ -248,8 +253,7 @@ static enum lr_status enter_with(struct lr_owner *owner, struct lr_object *y) {
     unsigned int number = number_of(owner, y);
     bool is_session = number < LR_SHADOW_NODES_MAX && owner->shadow.nodes[number].is_session;
     return lr_heap_enter_with(owner->heap, y, is_session ? with_ends : NULL,
-                              is_session ? lr_owner_label(owner, LR_SHADOW_CLOSES, number)
-                                         : NULL);
+                              is_session ? lr_owner_label(owner, LR_SHADOW_CLOSES, number) : NULL);
 }
 
 static enum lr_status with(struct lr_owner *owner, struct lr_object *y) {
@@ -269,8 +273,8 @@ static enum lr_status with_error(struct lr_owner *owner, struct lr_object *y) {
     return status;
 }
 
-static enum lr_status start_generator(struct lr_owner *owner, struct lr_object *y,
-                                      bool in_with, struct lr_object **out) {
+static enum lr_status start_generator(struct lr_owner *owner, struct lr_object *y, bool in_with,
+                                      struct lr_object **out) {
     enum lr_status status = lr_heap_new_generator(owner->heap, "measurements", out);
     THEN(status, lr_heap_resume(owner->heap, *out));
     THEN(status, lr_heap_set_local(owner->heap, "held", y));
@@ -297,13 +301,11 @@ static enum lr_status make_generator_with(struct lr_owner *owner, unsigned int n
 
 /* ---- the rest ---- */
 
-static enum lr_status add_final(struct lr_owner *owner, struct lr_object *x,
-                                struct lr_object *y) {
+static enum lr_status add_final(struct lr_owner *owner, struct lr_object *x, struct lr_object *y) {
     struct lr_object *finalize;
     const struct lr_heap_finalize options = {
         .call = told,
-        .context =
-            lr_owner_label(owner, LR_SHADOW_FINALIZED, owner->shadow.final_count - 1U),
+        .context = lr_owner_label(owner, LR_SHADOW_FINALIZED, owner->shadow.final_count - 1U),
         .argument = x,
         .atexit = true};
     enum lr_status status = lr_heap_new_finalize(owner->heap, y, &options, &finalize);
@@ -329,8 +331,7 @@ static enum lr_status leave_function(struct lr_owner *owner, const struct lr_pla
 static void forget(struct lr_owner *owner) {
     char name[16];
     for (unsigned int i = 0; i < owner->shadow.node_count; i++) {
-        (void)lr_heap_del(owner->heap, main_of(owner),
-                          lr_owner_saved(name, sizeof name, i));
+        (void)lr_heap_del(owner->heap, main_of(owner), lr_owner_saved(name, sizeof name, i));
     }
 }
 
@@ -341,28 +342,19 @@ static enum lr_status allocate(struct lr_owner *owner, uint32_t amount) {
 static enum lr_status make(struct lr_owner *owner, const struct lr_plan_step *step,
                            unsigned int number) {
     static const make_cb makers[LR_PROGRAM_ROWS] = {
-        [LR_PROGRAM_LIST] = make_list,
-        [LR_PROGRAM_DICT] = make_dict,
-        [LR_PROGRAM_TUPLE] = make_tuple,
-        [LR_PROGRAM_OBJECT] = make_object,
-        [LR_PROGRAM_CLASS] = make_class,
-        [LR_PROGRAM_CLOSURE] = make_closure,
-        [LR_PROGRAM_DEFAULT] = make_default,
-        [LR_PROGRAM_METHOD] = make_method,
-        [LR_PROGRAM_RING] = make_ring,
-        [LR_PROGRAM_POOL] = make_pool,
-        [LR_PROGRAM_WATCHER] = make_watcher,
-        [LR_PROGRAM_WEAKREF] = make_weakref,
-        [LR_PROGRAM_KEPT_ERROR] = keep_error,
-        [LR_PROGRAM_KEPT_BELOW] = keep_below,
-        [LR_PROGRAM_KEPT_BEFORE] = keep_before,
-        [LR_PROGRAM_GENERATOR] = make_generator,
-        [LR_PROGRAM_GENERATOR_WITH] = make_generator_with,
+        [LR_PROGRAM_LIST] = make_list,           [LR_PROGRAM_DICT] = make_dict,
+        [LR_PROGRAM_TUPLE] = make_tuple,         [LR_PROGRAM_OBJECT] = make_object,
+        [LR_PROGRAM_CLASS] = make_class,         [LR_PROGRAM_CLOSURE] = make_closure,
+        [LR_PROGRAM_DEFAULT] = make_default,     [LR_PROGRAM_METHOD] = make_method,
+        [LR_PROGRAM_SAVER] = make_saver,         [LR_PROGRAM_RING] = make_ring,
+        [LR_PROGRAM_POOL] = make_pool,           [LR_PROGRAM_WATCHER] = make_watcher,
+        [LR_PROGRAM_WEAKREF] = make_weakref,     [LR_PROGRAM_KEPT_ERROR] = keep_error,
+        [LR_PROGRAM_KEPT_BELOW] = keep_below,    [LR_PROGRAM_KEPT_BEFORE] = keep_before,
+        [LR_PROGRAM_GENERATOR] = make_generator, [LR_PROGRAM_GENERATOR_WITH] = make_generator_with,
     };
     struct lr_object *object;
     LR_ASSERT(makers[step->target] != NULL);
-    enum lr_status status =
-        makers[step->target](owner, number, value_of(owner, step->y), &object);
+    enum lr_status status = makers[step->target](owner, number, value_of(owner, step->y), &object);
     if (status == LR_OK) {
         watch(owner, number, object);
         status = bind(owner, step->x, object);
@@ -386,8 +378,7 @@ static enum lr_status carry_out(struct lr_owner *owner, const struct lr_plan_ste
         return add_final(owner, x, y);
     case LR_PROGRAM_ATEXIT:
         return lr_heap_atexit(
-            heap, told,
-            lr_owner_label(owner, LR_SHADOW_EXITED, owner->shadow.exit_count - 1U), y);
+            heap, told, lr_owner_label(owner, LR_SHADOW_EXITED, owner->shadow.exit_count - 1U), y);
     case LR_PROGRAM_HANDLED:
         return handle_error(owner, y);
     case LR_PROGRAM_UNCAUGHT:
@@ -427,7 +418,7 @@ static enum lr_status carry_out(struct lr_owner *owner, const struct lr_plan_ste
 }
 
 enum lr_status lr_owner_heap_do(struct lr_owner *owner, const struct lr_plan_step *step,
-                                  unsigned int number) {
+                                unsigned int number) {
     lr_heap_set_now(owner->heap, lr_playing_now(owner->play));
     enum lr_status status = carry_out(owner, step, number);
     if (status == LR_OK && step->moves != 0 && step->target != LR_PROGRAM_EXIT) {
@@ -442,8 +433,7 @@ static void session_gone(void *context, const struct lr_heap_release *release) {
     lr_owner_gone(label->owner, label->number);
 }
 
-enum lr_status lr_owner_heap_take(struct lr_owner *owner, unsigned int number,
-                                    unsigned int var) {
+enum lr_status lr_owner_heap_take(struct lr_owner *owner, unsigned int number, unsigned int var) {
     struct lr_object *object;
     enum lr_status status =
         lr_heap_new_session(owner->heap, NULL, "RPCSession", session_gone,

@@ -12,8 +12,7 @@ static void gone(void *context) {
     }
 }
 
-enum lr_status lr_owner_native_take(struct lr_owner *owner, unsigned int number,
-                                      unsigned int var) {
+enum lr_status lr_owner_native_take(struct lr_owner *owner, unsigned int number, unsigned int var) {
     return lr_native_make(owner->native, lr_owner_var(var), "session", gone,
                           lr_owner_label(owner, LR_SHADOW_GOES, number),
                           &owner->things[number].native);
@@ -24,9 +23,8 @@ static enum lr_status make(struct lr_owner *owner, const struct lr_plan_step *st
                            unsigned int number, struct lr_native_object *y) {
     struct lr_native_object *object;
     bool weak = step->target == LR_PROGRAM_OBSERVER;
-    enum lr_status status =
-        lr_native_make(owner->native, lr_owner_var(step->x), "node", gone,
-                       lr_owner_label(owner, LR_SHADOW_TOLD, number), &object);
+    enum lr_status status = lr_native_make(owner->native, lr_owner_var(step->x), "node", gone,
+                                           lr_owner_label(owner, LR_SHADOW_TOLD, number), &object);
     if (status == LR_OK) {
         owner->things[number].native = object;
         status = lr_native_set(owner->native, object, "held", y, weak);
@@ -38,7 +36,7 @@ static enum lr_status make(struct lr_owner *owner, const struct lr_plan_step *st
 }
 
 enum lr_status lr_owner_native_do(struct lr_owner *owner, const struct lr_plan_step *step,
-                                    unsigned int number) {
+                                  unsigned int number) {
     struct lr_native *native = owner->native;
     struct lr_native_object *x = lr_native_find(native, lr_owner_var(step->x));
     struct lr_native_object *y = lr_native_find(native, lr_owner_var(step->y));

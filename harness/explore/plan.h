@@ -68,7 +68,7 @@ enum lr_plan_do {
     LR_DO_UNREF,
     LR_DO_STRAY, /* frees a handle of another session at the same server, which it must not */
     LR_DO_CLOSE,
-    LR_DO_SCOPE, /* the end of a scope: close, and let go */
+    LR_DO_SCOPE,   /* the end of a scope: close, and let go */
     LR_DO_PROGRAM, /* |target| one of lr_program_row: what a program does with its objects */
     /* raw peers */
     LR_DO_OPEN, /* a link to |target|: 0 the tracker, LR_OPEN_GRANTED, or server target - 1 */
@@ -105,9 +105,9 @@ struct lr_plan_step {
     uint8_t slot;
     uint8_t target;
     int8_t priority;
-    uint8_t tries; /* REQUEST of a client */
-    uint8_t x, y;  /* PROGRAM: names, 0 to LR_PLAN_VARS - 1 */
-    uint8_t moves; /* PROGRAM: `del y` behind it */
+    uint8_t tries;  /* REQUEST of a client */
+    uint8_t x, y;   /* PROGRAM: names, 0 to LR_PLAN_VARS - 1 */
+    uint8_t moves;  /* PROGRAM: `del y` behind it */
     uint32_t ms;    /* REQUEST, CONNECT: the session's timeout, 0 none */
     uint32_t size;  /* WRITE, UPLOAD: bytes; CALL: the number that is sent */
     uint32_t limit; /* REQUEST: ms until it is given up */
@@ -116,8 +116,9 @@ struct lr_plan_step {
 enum lr_plan_actor_kind {
     LR_ACTOR_CLIENT,
     LR_ACTOR_PEER,
-    LR_ACTOR_LIAR,        /* stands as a server: each link gets the next of its steps */
-    LR_ACTOR_LYING_TRACKER /* .. as the tracker of one more server: link after link, then the truth */
+    LR_ACTOR_LIAR,         /* stands as a server: each link gets the next of its steps */
+    LR_ACTOR_LYING_TRACKER /* .. as the tracker of one more server: link after link, then the truth
+                            */
 };
 
 /* PROGRAM: a step of a program in CPython, or in C++ where it says so. */
@@ -133,21 +134,22 @@ enum lr_program_row {
     LR_PROGRAM_CLOSURE,
     LR_PROGRAM_DEFAULT,
     LR_PROGRAM_METHOD,
-    LR_PROGRAM_RING,     /* an object in a cycle with itself; in C++ too */
-    LR_PROGRAM_POOL,     /* such a one whose __del__ saves it */
-    LR_PROGRAM_WATCHER,  /* such a one that watches itself by a weak reference */
-    LR_PROGRAM_OBSERVER, /* an object with a weak reference to y; of C++ alone */
-    LR_PROGRAM_STORE,    /* x.other = y; in C++ too */
-    LR_PROGRAM_WEAKREF,  /* x = weakref.ref(y, ..) */
-    LR_PROGRAM_FINALIZE, /* weakref.finalize(y, .., x) */
-    LR_PROGRAM_ATEXIT,   /* atexit.register(.., y) */
-    LR_PROGRAM_KEPT_ERROR,  /* x = an error that left the function whose local y is */
-    LR_PROGRAM_KEPT_BELOW,  /* .. that was handled in a function called by that */
-    LR_PROGRAM_KEPT_BEFORE, /* .. that was handled when x came */
-    LR_PROGRAM_HANDLED,     /* an error passes a function with y, is handled, and forgotten */
-    LR_PROGRAM_UNCAUGHT,    /* .. and nobody handles it */
-    LR_PROGRAM_ADDRESS,     /* a function with y asks for an address */
-    LR_PROGRAM_GENERATOR,   /* x = a generator with y in a local */
+    LR_PROGRAM_SAVER,          /* an object whose __del__ saves it */
+    LR_PROGRAM_RING,           /* an object in a cycle with itself; in C++ too */
+    LR_PROGRAM_POOL,           /* such a one that saves itself */
+    LR_PROGRAM_WATCHER,        /* such a one that watches itself by a weak reference */
+    LR_PROGRAM_OBSERVER,       /* an object with a weak reference to y; of C++ alone */
+    LR_PROGRAM_STORE,          /* x.other = y; in C++ too */
+    LR_PROGRAM_WEAKREF,        /* x = weakref.ref(y, ..) */
+    LR_PROGRAM_FINALIZE,       /* weakref.finalize(y, .., x) */
+    LR_PROGRAM_ATEXIT,         /* atexit.register(.., y) */
+    LR_PROGRAM_KEPT_ERROR,     /* x = an error that left the function whose local y is */
+    LR_PROGRAM_KEPT_BELOW,     /* .. that was handled in a function called by that */
+    LR_PROGRAM_KEPT_BEFORE,    /* .. that was handled when x came */
+    LR_PROGRAM_HANDLED,        /* an error passes a function with y, is handled, and forgotten */
+    LR_PROGRAM_UNCAUGHT,       /* .. and nobody handles it */
+    LR_PROGRAM_ADDRESS,        /* a function with y asks for an address */
+    LR_PROGRAM_GENERATOR,      /* x = a generator with y in a local */
     LR_PROGRAM_GENERATOR_WITH, /* .. in a `with` */
     LR_PROGRAM_WITH,
     LR_PROGRAM_WITH_ERROR, /* a `with` of a function that an error leaves */

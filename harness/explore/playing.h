@@ -21,9 +21,9 @@ struct lr_slot {
     uint32_t account;        /* in the ledger; 0: not known */
     uint8_t server;          /* its host: LR_HOST_SERVERS .. */
     bool has_timeout;
-    bool busy;         /* a call was begun, and nobody waits for it: answers come behind it */
-    uint64_t function; /* kept; 0: none */
-    uint64_t dropped;  /* one that was let go of; 0: none was */
+    bool busy;               /* a call was begun, and nobody waits for it: answers come behind it */
+    uint64_t function;       /* kept; 0: none */
+    uint64_t dropped;        /* one that was let go of; 0: none was */
     unsigned int evaluators; /* of calls that last, which nobody lets go of */
     bool has_array;
     bool written;
@@ -60,7 +60,7 @@ enum lr_act_state { LR_ACT_READY, LR_ACT_WAITING, LR_ACT_PASSING, LR_ACT_OVER };
 struct lr_act {
     struct lr_party *party;
     struct lr_owner *owner; /* that holds its sessions; NULL: none */
-    uint8_t number; /* in the plan */
+    uint8_t number;         /* in the plan */
     uint8_t step;
     uint8_t phase; /* of the step, where it is made of several operations */
     enum lr_act_state state;
@@ -74,7 +74,7 @@ struct lr_act {
     struct lr_slot slots[LR_PLAN_SLOTS];
     struct lr_liar *liar; /* of play's; NULL: it is none */
     struct lr_said said;  /* peers; so is the rest */
-    size_t asking;       /* the link at which it waits for a grant */
+    size_t asking;        /* the link at which it waits for a grant */
     char matchkey[LR_SESSION_TEXT_MAX];
     uint8_t granted; /* host; 0: none */
     lr_time granted_at;
@@ -87,7 +87,7 @@ struct lr_seat {
     bool lost;
     lr_time lost_at;
     struct lr_stray stray; /* servers */
-    size_t base_blocks; /* of memory when all had come up, and nobody had anything to do */
+    size_t base_blocks;    /* of memory when all had come up, and nobody had anything to do */
 };
 
 enum { LR_PLAYING_HOSTS = LR_HOST_ACTORS + LR_PLAN_ACTORS_MAX };

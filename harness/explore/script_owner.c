@@ -195,6 +195,7 @@ static const char *const python_rows[LR_PROGRAM_ROWS] = {
     [LR_PROGRAM_CLOSURE] = "named({c}, \"{x}\", {c}:closure(\"on_done\", { held = g.{y} }))",
     [LR_PROGRAM_DEFAULT] = "named({c}, \"{x}\", {c}:closure(\"measure\", nil, { held = g.{y} }))",
     [LR_PROGRAM_METHOD] = "named({c}, \"{x}\", {c}:method(g.{y}, \"on_done\"))",
+    [LR_PROGRAM_SAVER] = "named({c}, \"{x}\", " THING "); g.{x}:revives_as(\"saved{N}\")",
     [LR_PROGRAM_RING] = RING,
     [LR_PROGRAM_POOL] = RING "; g.{x}:revives_as(\"saved{N}\")",
     [LR_PROGRAM_WATCHER] = RING "; n[{M}] = {c}:weakref(g.{x}, \"told {M}\"); "
@@ -204,8 +205,9 @@ static const char *const python_rows[LR_PROGRAM_ROWS] = {
     [LR_PROGRAM_FINALIZE] =
         "{c}:del({c}:finalize(g.{y}, \"finalized {F}\", { argument = g.{x}, atexit = true }))",
     [LR_PROGRAM_ATEXIT] = "{c}:atexit(\"exit {E}\", g.{y})",
-    [LR_PROGRAM_KEPT_ERROR] = "{c}:try(function() {c}:call(\"measure\", function(f) f.held = g.{y} "
-                              FAIL " end) end" KEEP,
+    [LR_PROGRAM_KEPT_ERROR] =
+        "{c}:try(function() {c}:call(\"measure\", function(f) f.held = g.{y} " FAIL
+        " end) end" KEEP,
     [LR_PROGRAM_KEPT_BELOW] =
         "{c}:call(\"tune\", function(f) f.held = g.{y} {c}:call(\"measure\", function() "
         "{c}:try(function() " FAIL " end" KEEP " end) end)",
@@ -213,10 +215,9 @@ static const char *const python_rows[LR_PROGRAM_ROWS] = {
         "{c}:try(function() {c}:call(\"measure\", function() {c}:try(function() "
         "{c}:call(\"run_on\", function(f) f.held = g.{y} " FAIL " end) end, \"err\", function() "
         "{c}:raise(\"MeasureError\", \"it failed\") end) end) end" KEEP,
-    [LR_PROGRAM_HANDLED] =
-        "{c}:call(\"measure\", function(f) f.held = g.{y} {c}:try(function() "
-        "{c}:call(\"run_on\", function(i) i.held = g.{y} " FAIL
-        " end) end, \"err\", function() end) end)",
+    [LR_PROGRAM_HANDLED] = "{c}:call(\"measure\", function(f) f.held = g.{y} {c}:try(function() "
+                           "{c}:call(\"run_on\", function(i) i.held = g.{y} " FAIL
+                           " end) end, \"err\", function() end) end)",
     [LR_PROGRAM_UNCAUGHT] =
         "attempt({c}.call, {c}, \"measure\", function(f) f.held = g.{y} " FAIL " end)",
     [LR_PROGRAM_ADDRESS] = "{c}:call(\"check_remote\", function(f) f.held = g.{y} "
@@ -272,9 +273,8 @@ static void say_filled(struct lr_scripting *script, const char *text,
             break;
         case 'x':
         case 'y':
-            lr_scripting_say(
-                script, "%s",
-                lr_owner_var(at[1] == 'x' ? filling->step->x : filling->step->y));
+            lr_scripting_say(script, "%s",
+                             lr_owner_var(at[1] == 'x' ? filling->step->x : filling->step->y));
             break;
         case 'N':
         case 'M':
@@ -330,8 +330,8 @@ void lr_scripting_owner_step(struct lr_scripting *script, const char *client,
         say_filled(script, row, &filling);
     }
     lr_scripting_say(script, "\n");
-    bool makes = shadow->node_count > filling.number && !native &&
-                 !shadow->nodes[filling.number].is_leak;
+    bool makes =
+        shadow->node_count > filling.number && !native && !shadow->nodes[filling.number].is_leak;
     if (makes) {
         SAY(script, "  n[%u] = g.%s\n", filling.number, lr_owner_var(step->x));
     }

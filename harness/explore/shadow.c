@@ -12,8 +12,8 @@ static bool holds(const struct lr_shadow *shadow, uint8_t number) {
 
 void lr_shadow_tell(struct lr_shadow *shadow, unsigned int what, uint8_t number) {
     LR_ASSERT(shadow->event_count < LR_SHADOW_EVENTS_MAX);
-    shadow->events[shadow->event_count++] = (struct lr_shadow_event){
-        .what = (uint8_t)what, .number = number, .group = shadow->group};
+    shadow->events[shadow->event_count++] =
+        (struct lr_shadow_event){.what = (uint8_t)what, .number = number, .group = shadow->group};
     /* Outside of a collection everything has its order. */
     shadow->group = (uint8_t)(shadow->group + (shadow->sweeping ? 0 : 1));
 }
@@ -89,7 +89,8 @@ struct told {
 
 static void add_told(struct told *told, uint8_t number, uint8_t made, bool final) {
     unsigned int at = told->count++;
-    /* The newest first: PyWeakref_NewRef puts a reference with a callback in front of the others. */
+    /* The newest first: PyWeakref_NewRef puts a reference with a callback in front of the others.
+     */
     for (; at > 0 && told->made[at - 1] < made; at--) {
         told->numbers[at] = told->numbers[at - 1];
         told->made[at] = told->made[at - 1];

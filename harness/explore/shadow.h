@@ -5,7 +5,8 @@
  * mocks/native, so that what it says of a session's end is evidence against them.
  *
  * The rules of CPython that order what happens stand where they are applied (shadow.c,
- * shadow_rules.c), each with the fact that it comes from; all were measured on real interpreters. */
+ * shadow_rules.c), each with the fact that it comes from; all were measured on real interpreters.
+ */
 #ifndef LR_EXPLORE_SHADOW_H
 #define LR_EXPLORE_SHADOW_H
 
@@ -22,7 +23,7 @@ enum {
 /* A version of CPython, or C++: what is known of it besides. */
 struct lr_shadow_facts {
     const char *version; /* NULL: C++ */
-    bool leaks; /* its enum keeps the exception of a value that it does not know: bpo-34536 */
+    bool leaks;      /* its enum keeps the exception of a value that it does not know: bpo-34536 */
     bool spares_all; /* one object that saves itself saves all that was found with it */
     unsigned int threshold; /* so many new containers before a collection */
 };
@@ -38,14 +39,14 @@ struct lr_shadow_edge {
 struct lr_shadow_node {
     bool alive;
     bool is_session;
-    bool is_open;     /* takes attributes */
-    bool is_leak;     /* nobody can name it */
+    bool is_open; /* takes attributes */
+    bool is_leak; /* nobody can name it */
     bool is_generator;
-    bool revives;     /* its __del__ makes it a global again */
-    bool saved;       /* .. and has */
-    bool finalized;   /* __del__ runs once */
-    bool tells;       /* a weak reference with a callback */
-    bool in_set;      /* of those that are collected */
+    bool revives;   /* its __del__ makes it a global again */
+    bool saved;     /* .. and has */
+    bool finalized; /* __del__ runs once */
+    bool tells;     /* a weak reference with a callback */
+    bool in_set;    /* of those that are collected */
     bool reached;
     bool doomed;
     bool going; /* on its way out */
@@ -83,7 +84,7 @@ struct lr_shadow_record {
 
 struct lr_shadow {
     const struct lr_shadow_facts *facts;
-    bool windows;  /* getaddrinfo answers a kind that the enum does not know */
+    bool windows; /* getaddrinfo answers a kind that the enum does not know */
     bool gc_off;
     bool ended;    /* the interpreter has exited */
     bool sweeping; /* finalizers and the clearing of garbage are under way */
@@ -95,7 +96,7 @@ struct lr_shadow {
     uint8_t final_handler; /* handlers that were registered before that of finalizers; NONE */
     uint8_t group;
     uint8_t event_count;
-    uint32_t low, high; /* containers made since the last collection: between these */
+    uint32_t low, high;     /* containers made since the last collection: between these */
     unsigned int counts[3]; /* collections of the generation below, since one of its own */
     struct lr_shadow_node nodes[LR_SHADOW_NODES_MAX];
     struct lr_shadow_record finals[LR_SHADOW_RECORDS_MAX];

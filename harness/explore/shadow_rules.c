@@ -62,6 +62,7 @@ static const struct maker {
     [LR_PROGRAM_CLOSURE] = {"cell held", 0},
     [LR_PROGRAM_DEFAULT] = {"default held", 0},
     [LR_PROGRAM_METHOD] = {"__self__", 0},
+    [LR_PROGRAM_SAVER] = {"attribute held", OPEN | REVIVES},
     [LR_PROGRAM_RING] = {"attribute held", RING | OPEN},
     [LR_PROGRAM_POOL] = {"attribute held", RING | OPEN | REVIVES},
     [LR_PROGRAM_WATCHER] = {"attribute held", RING | WATCHES | OPEN},
@@ -326,8 +327,8 @@ static void end_all(struct lr_shadow *shadow) {
     for (unsigned int i = 0; i < shadow->node_count; i++) {
         const struct lr_shadow_node *node = &shadow->nodes[i];
         bool ends = node->alive && node->is_session && !node->finalized;
-        bool closes = node->alive && node->is_generator && !node->finalized &&
-                      node->closes != LR_SHADOW_NONE;
+        bool closes =
+            node->alive && node->is_generator && !node->finalized && node->closes != LR_SHADOW_NONE;
         if (ends || closes || (node->alive && node->tells)) {
             lr_shadow_tell(shadow,
                            ends     ? LR_SHADOW_GOES
@@ -352,6 +353,13 @@ void lr_shadow_exit(struct lr_shadow *shadow) {
 }
 
 /* ---- */
+
+/* What there is of it in C++. */
+static bool is_native(unsigned int row) {
+    return row == LR_PROGRAM_DEL || row == LR_PROGRAM_COPY || row == LR_PROGRAM_OBJECT ||
+           row == LR_PROGRAM_RING || row == LR_PROGRAM_OBSERVER || row == LR_PROGRAM_STORE ||
+           row == LR_PROGRAM_EXIT;
+}
 
 static bool carry_out(struct lr_shadow *shadow, const struct lr_plan_step *step) {
     uint8_t x = shadow->vars[step->x];
@@ -405,7 +413,9 @@ static bool carry_out(struct lr_shadow *shadow, const struct lr_plan_step *step)
 bool lr_shadow_step(struct lr_shadow *shadow, const struct lr_plan_step *step) {
     shadow->event_count = 0;
     shadow->group = 0;
-    if (shadow->ended) {
+    bool native = shadow->facts->version == NULL;
+    if (shadow->ended ||
+        (native ? !is_native(step->target) : step->target == LR_PROGRAM_OBSERVER)) {
         return false;
     }
     bool done = carry_out(shadow, step);

@@ -60,3 +60,23 @@ scenario "garbage beside an object that saves itself is collected at once from 3
     expect(tracker):free("test", 1)
   end,
 }
+
+-- At exit its module goes first, and with it the name under which it would save itself: then it goes, too.
+scenario "an interpreter that exits ends the session of a holder whose __del__ would bring it back" {
+  matrix = { python = { "3.7.2", "3.8.10", "3.12" }, gc = { "on", "off" } },
+  run = function(w, case)
+    local tracker = w:tracker()
+    w:server { key = "test", tracker = tracker }
+    local py = w:client { runtime = cpython(case.python) }
+    if case.gc == "off" then py:gc_disable() end
+    py:connect_tracker(tracker)
+    local r = py:globals().t:request("test")
+    local holder = py:object("Pool", { session = r })
+    holder:revives_as("saved")
+    py:del(r)
+    expect(r):held_by("module __main__", "instance Pool", "attribute session")
+    py:exit()
+    expect(r):released()
+    expect(tracker):free("test", 1)
+  end,
+}

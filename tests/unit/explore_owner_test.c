@@ -31,10 +31,8 @@ static struct lr_shadow shadow;
 
 static void do_step(unsigned int row, char x, char y, bool moves, char *told, size_t size) {
     static const char *const words[] = {"goes", "closes", "told", "finalized", "exited"};
-    const struct lr_plan_step step = {.target = (uint8_t)row,
-                                      .x = (uint8_t)(x - 'a'),
-                                      .y = (uint8_t)(y - 'a'),
-                                      .moves = moves};
+    const struct lr_plan_step step = {
+        .target = (uint8_t)row, .x = (uint8_t)(x - 'a'), .y = (uint8_t)(y - 'a'), .moves = moves};
     (void)lr_shadow_step(&shadow, &step);
     for (unsigned int i = 0; i < shadow.event_count; i++) {
         size_t used = strlen(told);
@@ -45,8 +43,8 @@ static void do_step(unsigned int row, char x, char y, bool moves, char *told, si
 }
 
 /* Sessions a and b are objects 0 and 1; then come the steps. */
-static void expect_told(unsigned int runtime, const char *wanted,
-                        const struct lr_plan_step *steps, size_t count) {
+static void expect_told(unsigned int runtime, const char *wanted, const struct lr_plan_step *steps,
+                        size_t count) {
     char told[256] = "";
     lr_shadow_init(&shadow, runtime);
     (void)lr_shadow_session(&shadow, 0);
@@ -88,11 +86,11 @@ Test(explore_owner, a_cycle_waits_for_the_collection_of_its_generation) {
 }
 
 Test(explore_owner, who_waits_for_an_end_is_told_the_newest_first) {
-    TOLD(PYTHON_3_9_5, "goes 0, told 3, finalized 0, told 2",
-         STEP(LR_PROGRAM_WEAKREF, 'c', 'a', 0), STEP(LR_PROGRAM_FINALIZE, 'f', 'a', 0),
-         STEP(LR_PROGRAM_WEAKREF, 'd', 'a', 0), STEP(LR_PROGRAM_DEL, 'a', 'a', 0));
-    TOLD(PYTHON_3_9_5, "", STEP(LR_PROGRAM_WATCHER, 'c', 'b', 0),
-         STEP(LR_PROGRAM_DEL, 'c', 'a', 0), STEP(LR_PROGRAM_COLLECT_2, 'a', 'a', 0));
+    TOLD(PYTHON_3_9_5, "goes 0, told 3, finalized 0, told 2", STEP(LR_PROGRAM_WEAKREF, 'c', 'a', 0),
+         STEP(LR_PROGRAM_FINALIZE, 'f', 'a', 0), STEP(LR_PROGRAM_WEAKREF, 'd', 'a', 0),
+         STEP(LR_PROGRAM_DEL, 'a', 'a', 0));
+    TOLD(PYTHON_3_9_5, "", STEP(LR_PROGRAM_WATCHER, 'c', 'b', 0), STEP(LR_PROGRAM_DEL, 'c', 'a', 0),
+         STEP(LR_PROGRAM_COLLECT_2, 'a', 'a', 0));
     TOLD(PYTHON_3_9_5, "finalized 1, finalized 0, goes 0, goes 1",
          STEP(LR_PROGRAM_FINALIZE, 'f', 'a', 0), STEP(LR_PROGRAM_FINALIZE, 'f', 'b', 0),
          STEP(LR_PROGRAM_EXIT, 'a', 'a', 0));
