@@ -41,8 +41,10 @@ static void check_plan(uint64_t seed) {
         cr_assert_leq(plan.actors[i].count, LR_PLAN_STEPS_MAX);
         for (unsigned int k = 0; k < plan.actors[i].count; k++) {
             const struct lr_plan_step *step = &plan.actors[i].steps[k];
-            cr_assert_lt(step->slot, LR_PLAN_SLOTS);
-            cr_assert(step->what != LR_DO_CONNECT || step->target < plan.server_count);
+            cr_assert_lt(step->slot, step->what == LR_DO_LIE ? LR_ASKED_COUNT : LR_PLAN_SLOTS);
+            cr_assert(step->what != LR_DO_LIE || lr_lie_fits(step->target, step->slot));
+            cr_assert(step->what != LR_DO_CONNECT || step->target < plan.server_count ||
+                      step->target == LR_CONNECT_LIAR);
             cr_assert(step->what != LR_DO_OPEN || step->target <= plan.server_count ||
                           step->target == LR_OPEN_GRANTED,
                       "seed %llu", (unsigned long long)seed);

@@ -350,6 +350,41 @@ Test(ledger_queue, finds_nothing_where_the_turn_is_right) {
     end();
 }
 
+static bool is_out_of_turn(uint32_t number) {
+    return lr_ledger_account(rig.ledger, number)->out_of_turn;
+}
+
+Test(ledger_queue, knows_who_was_given_a_server_that_others_had_been_free_before) {
+    begin();
+    (void)lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    rig.now += LR_SECOND;
+    (void)lr_rig_server(&rig, "s2", 9092, "test:0.2");
+    rig.now += LR_SECOND;
+    (void)lr_rig_server(&rig, "s3", 9093, "test:0.3");
+    lr_rig_grant(&rig, lr_rig_request(&rig, "c1", 5001, 1), "test:0.2");
+    lr_rig_grant(&rig, lr_rig_request(&rig, "c2", 5002, 1), "test:0.1");
+    lr_rig_grant(&rig, lr_rig_request(&rig, "c3", 5003, 1), "test:0.3");
+    cr_expect(!is_out_of_turn(1));
+    cr_expect(is_out_of_turn(2));
+    cr_expect(!is_out_of_turn(3));
+    end();
+}
+
+/* What was on its way to one who has left is free again behind the others, and nobody sees it. */
+Test(ledger_queue, does_not_know_whose_turn_it_is_when_one_who_waited_has_left) {
+    begin();
+    (void)lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    rig.now += LR_SECOND;
+    (void)lr_rig_server(&rig, "s2", 9092, "test:0.2");
+    uint32_t leaver = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_ledger_link_reset(rig.ledger, rig.now, leaver, LR_TO_SERVICE);
+    lr_rig_grant(&rig, lr_rig_request(&rig, "c2", 5002, 1), "test:0.2");
+    lr_rig_grant(&rig, lr_rig_request(&rig, "c3", 5003, 1), "test:0.1");
+    cr_expect(!is_out_of_turn(2));
+    cr_expect(!is_out_of_turn(3));
+    end();
+}
+
 Test(ledger_queue, finds_a_matchkey_that_is_granted_twice) {
     begin();
     lr_rig_server(&rig, "s1", 9091, "test:0.1");
