@@ -128,10 +128,14 @@ void lr_sim_conn_peer_gone(struct lr_sim_end *end, bool reset) {
     }
 }
 
-/* The probes up to here have been answered. */
+static bool is_silent(const struct lr_sim_end *end) {
+    return end->timer_for == LR_SIM_TIMER_SILENCE && (lr_sim_armed(&end->timer) || end->parked);
+}
+
+/* The probes up to here have been answered; where the net was cut off before, none since then. */
 void lr_sim_conn_silence(struct lr_sim_end *end) {
     uint64_t idle = end->patience.idle_ns;
-    if (idle > 0 && end->numbered.known && end->opened && !end->lingering) {
+    if (idle > 0 && end->numbered.known && end->opened && !end->lingering && !is_silent(end)) {
         lr_time answered = end->heard_at + (now_of(end) - end->heard_at) / idle * idle;
         end->timer_for = LR_SIM_TIMER_SILENCE;
         lr_sim_arm(lr_sim_pair_of(end)->sim, &end->timer,

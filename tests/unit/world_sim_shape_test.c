@@ -234,6 +234,27 @@ Test(world_sim_shape, keep_alive_ends_a_black_hole_in_a_partition) {
     finish(&rig);
 }
 
+/* Nor does a second silence count from a probe that the first one has swallowed. */
+Test(world_sim_shape, keep_alive_counts_from_what_was_heard_last) {
+    struct lr_world_rig rig;
+    struct lr_fault hole = {.kind = LR_FAULT_BLACK_HOLE};
+    lr_counting_alloc_init(&memory, lr_alloc_system());
+    cr_assert(
+        lr_world_rig_init(&rig, &memory.base, &lr_sim_options_default, lr_link_recorder_start()));
+    rig.keepalive = (struct lr_keepalive){30 * LR_SECOND, 5 * LR_SECOND, 3};
+    cr_assert(lr_teller_listen(&rig, &rig.server, "127.0.0.1", 0, 0));
+    lr_world_drain(rig.server.host);
+    cr_assert(lr_world_rig_connect(&rig));
+    lr_world_rig_pass(&rig, LR_SECOND);
+    lr_sim_lose(rig.client.host);
+    lr_world_rig_pass(&rig, 35 * LR_SECOND);
+    arm(&rig, &hole);
+    lr_world_rig_pass(&rig, 9 * LR_SECOND + LR_SECOND / 2);
+    cr_expect_str_eq(rig.server.heard, "L L A X(timed out)");
+    cr_expect_str_eq(rig.client.heard, "C X(timed out)");
+    finish(&rig);
+}
+
 Test(world_sim_shape, a_reset_passes_a_stall) {
     for (int side = LR_SIDE_TO_SERVICE; side <= LR_SIDE_FROM_SERVICE; side++) {
         struct lr_world_rig rig;
