@@ -125,7 +125,7 @@ struct lr_ledger_server {
     struct lr_list sessions;           /* not requestable again yet, oldest first */
     size_t running;                    /* of those, accepted and not ended by either side */
     size_t slots;                      /* matchkeys it offered at once when it registered */
-    size_t free;                       /* its offers that are free */
+    size_t free;                       /* its offers on |link| that are free */
     struct lr_ledger_session *renewed; /* the session whose slot came back last */
 };
 

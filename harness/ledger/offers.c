@@ -35,14 +35,15 @@ struct lr_ledger_offer *lr_ledger_offer_find(const struct lr_ledger *ledger,
 }
 
 void lr_ledger_offer_set(struct lr_ledger_offer *offer, lr_time at, enum lr_offer_state state) {
+    size_t one = offer->link == offer->server->link ? 1 : 0;
     if (offer->state == LR_OFFER_FREE && state != LR_OFFER_FREE) {
         offer->queue->free--;
-        offer->server->free--;
+        offer->server->free -= one;
         offer->queue->changed_at = at;
         lr_list_remove(&offer->of_link);
     } else if (offer->state != LR_OFFER_FREE && state == LR_OFFER_FREE) {
         offer->queue->free++;
-        offer->server->free++;
+        offer->server->free += one;
         offer->queue->changed_at = at;
         lr_list_append(&offer->link->offers, &offer->of_link);
     }
@@ -134,8 +135,10 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
         link->registered_at = at;
     }
     struct lr_ledger_offer *same = lr_ledger_offer_find(ledger, put->matchkey);
+    /* What comes late on a link that its server has given up says nothing of what is now. */
+    bool tells = link == server->link && (!link->proxy || put->has_replaces);
     struct lr_ledger_session *session =
-        link->proxy && !put->has_replaces ? NULL : find_returning(ledger, at, put, same, server);
+        tells ? find_returning(ledger, at, put, same, server) : NULL;
     if (may_be_unseen(session, queue, at)) {
         session = NULL;
     }
@@ -170,7 +173,7 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
         held += lr_ledger_session_running(
             LR_CONTAINER_OF(node, const struct lr_ledger_session, of_server));
     }
-    if (is_registering(link, at) && held > server->slots) {
+    if (link == server->link && is_registering(link, at) && held > server->slots) {
         server->slots = held;
     }
 }

@@ -73,6 +73,14 @@ static struct lr_ledger_server *find_last(const struct lr_ledger_link *link,
                : NULL;
 }
 
+/* It begins anew, with all its places; what still comes on a link before is of before. */
+static void move_to(struct lr_ledger_server *server, struct lr_ledger_link *link) {
+    if (server->link == NULL || server->link->number < link->number) {
+        server->link = link;
+        server->free = 0;
+    }
+}
+
 struct lr_ledger_server *lr_ledger_server_registered(struct lr_ledger *ledger,
                                                      struct lr_ledger_link *link,
                                                      const struct lr_tracker_msg *put) {
@@ -91,8 +99,8 @@ struct lr_ledger_server *lr_ledger_server_registered(struct lr_ledger *ledger,
         server->key = key;
         server->port = put->port;
         server->address = link->client_address;
-        server->link = link;
         link->server = server;
+        move_to(server, link);
     }
     return server;
 }

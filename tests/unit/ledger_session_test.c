@@ -185,6 +185,42 @@ Test(ledger_session, is_requestable_again_by_a_new_registration_of_the_same_serv
     end();
 }
 
+/* Its tracker has not heard that the power was cut, and grants what nobody offers any more. */
+Test(ledger_session, places_of_a_new_process_are_as_many_as_were_those_of_the_one_before) {
+    begin();
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    pass(5 * LR_SECOND);
+    uint32_t again = lr_rig_server(&rig, "s1", 9091, "test:0.3");
+    cr_assert_eq(account(1)->requestable_at, rig.now);
+    lr_rig_put(&rig, again, 9091, "test:0.4", NULL);
+    cr_assert_eq(account(1)->released_count, 1U, "the second place is not the first one again");
+    lr_rig_put(&rig, again, 9091, "test:0.5", NULL);
+    cr_assert_eq(account(1)->released_count, 2U, "there is no third one");
+    end();
+}
+
+/* It has given its link up, and is there on another one: what the first one brings is old. */
+Test(ledger_session, is_not_released_by_what_comes_late_on_a_link_before) {
+    begin();
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    pass(3 * LR_SECOND);
+    uint32_t again = lr_rig_server(&rig, "s1", 9091, "test:0.3");
+    client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.3");
+    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.3", "");
+    lr_rig_accept(&rig, data);
+    pass(LR_SECOND);
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    cr_assert_eq(account(1)->released_at, LR_TIME_NEVER);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, again, 9091, "test:0.4", NULL);
+    cr_assert_eq(account(1)->requestable_at, rig.now);
+    end();
+}
+
 Test(ledger_session, of_an_unused_grant_ends_with_the_matchkey_that_takes_its_place) {
     begin();
     server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
