@@ -115,7 +115,7 @@ static void audit_return(const struct audit *audit, const struct lr_ledger_sessi
     lr_time since = unused ? account->granted_at : account->released_at;
     char ago[32];
     if (!account->observable || !server_lives(audit->ledger, session->server) ||
-        all_on_offer(session->server) || since == LR_TIME_NEVER || session->grant_taken ||
+        all_on_offer(session->server) || since == LR_TIME_NEVER || session->taken_by != NULL ||
         (unused && audit->now < lr_time_add(since, AUDIT_UNUSED_NS))) {
         return;
     }
@@ -175,7 +175,7 @@ static void audit_slot(const struct audit *audit, const struct lr_ledger_session
     bool unused = account->accepted_at == LR_TIME_NEVER;
     char after[32];
     if (account->requestable_at == LR_TIME_NEVER || session->renewal == NULL ||
-        (unused && (account->granted_at == LR_TIME_NEVER || session->grant_taken))) {
+        (unused && (account->granted_at == LR_TIME_NEVER || session->taken_by != NULL))) {
         return;
     }
     lr_time over = unused ? account->granted_at : account->released_at;

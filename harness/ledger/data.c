@@ -127,7 +127,7 @@ static void take_grant(const struct lr_ledger *ledger, const struct lr_ledger_se
     struct lr_ledger_offer *offer =
         lr_ledger_offer_find(ledger, lr_text_of(session->account.matchkey));
     if (offer != NULL && offer->session != NULL && offer->session != session) {
-        offer->session->grant_taken = true;
+        offer->session->taken_by = session;
     }
 }
 

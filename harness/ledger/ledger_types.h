@@ -76,12 +76,13 @@ struct lr_ledger_session {
     lr_time passed_at;               /* another was granted a server when it was its turn .. */
     uint32_t passed_by;              /* .. which one */
     struct lr_ledger_offer *renewal; /* the offer by which its slot came back */
-    uint64_t questions;              /* without an answer yet */
-    uint64_t before_init;            /* of those, how many were asked before InitServer */
-    uint32_t tried_by;               /* whose handshake the account's |tried_at| is of */
+    const struct lr_ledger_session *taken_by; /* came with its matchkey, on a link that was there
+                                                 before the grant */
+    uint64_t questions;                       /* without an answer yet */
+    uint64_t before_init;                     /* of those, how many were asked before InitServer */
+    uint32_t tried_by;                        /* whose handshake the account's |tried_at| is of */
     bool init_waits;
     bool grant_unused; /* counted in the ledger's |unused_grants| */
-    bool grant_taken;  /* its matchkey was used on a link that was there before the grant */
     bool unsure;       /* counted in its queue's |unsure| */
     bool given_on;     /* another was let in while what its server says here waited unread: its
                           place may have been given on */
@@ -146,7 +147,7 @@ struct lr_ledger_queue {
     uint64_t granted_serial;
     lr_time granted_put_at;
     uint64_t unsure_serial;
-    bool told[3];           /* findings made: free, pending, fewer */
+    bool told[3]; /* findings made: free, pending, fewer */
 };
 
 struct lr_ledger_host {

@@ -142,7 +142,8 @@ struct lr_ledger_session *lr_ledger_server_returning(const struct lr_ledger_serv
         }
         /* While it registers, the first of its places may be granted before the last is put. */
         bool is_early = registering && session->account.connected_at == LR_TIME_NEVER &&
-                        session->account.register_link == server->link->number;
+                        session->account.register_link == server->link->number &&
+                        (session->taken_by == NULL || !is_over(session->taken_by));
         if (session->account.accepted_at == LR_TIME_NEVER && unused == NULL && !is_early) {
             unused = session;
         }

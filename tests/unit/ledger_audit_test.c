@@ -314,6 +314,25 @@ Test(ledger_audit, grant_used_on_a_link_that_was_there_before_is_no_unused_one) 
     lr_rig_deinit(&rig);
 }
 
+/* Its place is back when that session is over, also where its server has only just registered. */
+Test(ledger_audit, place_of_a_grant_used_on_a_link_before_comes_back_with_its_session) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    data = lr_rig_connect(&rig, "c1", 5002, "s1");
+    client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    lr_rig_word(&rig, data, LR_TO_SERVICE, LR_MAGIC_RPC);
+    lr_rig_text(&rig, data, LR_TO_SERVICE, "client:test:0.1");
+    lr_rig_accept(&rig, data);
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    cr_assert_eq(lr_ledger_account(rig.ledger, 2)->requestable_at, LR_TIME_NEVER, "it runs");
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_TO_SERVICE);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.3", NULL);
+    cr_assert_eq(lr_ledger_account(rig.ledger, 2)->requestable_at, rig.now);
+    lr_rig_deinit(&rig);
+}
+
 Test(ledger_audit, handshake_that_was_never_accepted_is_late_for_nobody) {
     cr_assert(lr_rig_init(&rig, lr_alloc_system()));
     data = lr_rig_hello(&rig, "c1", 5001, "s1", "test", "");
