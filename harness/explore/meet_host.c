@@ -260,6 +260,10 @@ void lr_meet_host_undo(struct lr_playing *play, unsigned int number) {
     case LR_PLAN_NO_MEMORY:
         make_plenty(play, number, play->seats[planned->host].party);
         break;
+    case LR_PLAN_FREEZE:
+        lr_ledger_host_woken(play->ledger, lr_playing_now(play));
+        lr_world_host_heal(&play->faults[number].host);
+        break;
     default:
         lr_world_host_heal(&play->faults[number].host);
         break;

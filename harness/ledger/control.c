@@ -135,9 +135,16 @@ static bool may_be_free_again(const struct lr_ledger *ledger, const struct lr_le
     return left || (link != NULL && link->hurt);
 }
 
+/* A tracker must know at |at| of what ended at |ended_at|: at once, or, where it stood still
+ * meanwhile, when it went on. */
+static bool must_know(const struct lr_ledger *ledger, lr_time ended_at, lr_time at) {
+    lr_time heard = ledger->woken_at > ended_at ? ledger->woken_at : ended_at;
+    return at > lr_time_add(heard, LR_LEDGER_ORDER_NS);
+}
+
 static void check_offer(struct lr_ledger *ledger, lr_time at, uint32_t number,
                         const struct lr_ledger_offer *offer) {
-    bool over = at > lr_time_add(offer->withdrawn_at, LR_LEDGER_ORDER_NS);
+    bool over = must_know(ledger, offer->withdrawn_at, at);
     if (offer->state == LR_OFFER_WITHDRAWN && over) {
         char ago[32];
         lr_ledger_find(ledger, at, LR_FINDING_ORPHAN, number,
@@ -191,7 +198,7 @@ static void see_grant(struct lr_ledger_link *link, lr_time at,
     if (scripted) {
         /* whom it grants what is the script's business */
     } else if (session->withdrawn_at != LR_TIME_NEVER) {
-        if (at > lr_time_add(session->withdrawn_at, LR_LEDGER_ORDER_NS)) {
+        if (must_know(ledger, session->withdrawn_at, at)) {
             lr_ledger_find(ledger, at, LR_FINDING_PENDING, account->number,
                            "%s is granted to %s, whose connection has ended",
                            offer == NULL ? "a server" : offer->matchkey.data, account->client);

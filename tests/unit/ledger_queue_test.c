@@ -255,6 +255,25 @@ Test(ledger_queue, does_not_judge_a_grant_that_crossed_an_end) {
     end();
 }
 
+/* It reads when it goes on, from one after the other. */
+Test(ledger_queue, does_not_judge_what_a_tracker_does_that_has_just_been_woken) {
+    for (int late = 0; late < 2; late++) {
+        begin();
+        uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+        uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
+        lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
+        lr_ledger_link_fin(rig.ledger, rig.now, client, LR_TO_SERVICE);
+        rig.now += LR_SECOND;
+        lr_ledger_host_woken(rig.ledger, rig.now);
+        rig.now += late ? LR_SECOND : 0;
+        lr_rig_grant(&rig, client, "test:0.1");
+        lr_rig_audit(&rig);
+        cr_assert_eq(lr_rig_count(&rig, LR_FINDING_ORPHAN), (size_t)late);
+        cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PENDING), (size_t)late);
+        end();
+    }
+}
+
 Test(ledger_queue, finds_a_grant_out_of_turn) {
     begin();
     uint32_t low = lr_rig_request(&rig, "c1", 5001, 1);
