@@ -462,6 +462,35 @@ Test(ledger_queue, counts_are_not_judged_while_a_grant_may_have_gone_unseen) {
     end();
 }
 
+/* A place comes back, and then once more: it may have been granted between to somebody whose link a
+ * fault has met, who still waits there or has left. */
+static unsigned int releases_beside_a_hurt_request(bool leaves, uint64_t later_ns) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    lr_rig_grant(&rig, lr_rig_request(&rig, "c1", 5001, 1), "test:0.1");
+    uint32_t data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
+    lr_rig_accept(&rig, data);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    rig.now += 2 * LR_SECOND;
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    uint32_t hurt = lr_rig_request(&rig, "c2", 5003, 1);
+    lr_ledger_link_fault(rig.ledger, rig.now, hurt, "black hole");
+    if (leaves) {
+        lr_ledger_link_fin(rig.ledger, rig.now, hurt, LR_TO_SERVICE);
+    }
+    rig.now += later_ns;
+    lr_rig_put(&rig, server, 9091, "test:0.3", NULL);
+    unsigned int count = lr_ledger_account(rig.ledger, 1)->released_count;
+    end();
+    return count;
+}
+
+Test(ledger_queue, place_that_may_have_been_granted_unseen_is_not_released_twice) {
+    cr_assert_eq(releases_beside_a_hurt_request(false, 100 * LR_SECOND), 1U, "who waits");
+    cr_assert_eq(releases_beside_a_hurt_request(true, LR_SECOND), 1U, "who has just left");
+    cr_assert_eq(releases_beside_a_hurt_request(true, 100 * LR_SECOND), 2U, "who left long ago");
+}
+
 Test(ledger_queue, nobodys_turn_is_judged_by_a_request_on_a_link_that_a_fault_has_met) {
     begin();
     uint32_t first = lr_rig_request(&rig, "c1", 5001, 1);

@@ -426,30 +426,6 @@ Test(ledger_session, is_released_twice_by_two_matchkeys_without_a_grant_between)
     end();
 }
 
-/* Whom the second matchkey took the place of may have been granted to somebody whose link a fault
- * has met: he still waits there, or has left a moment ago. */
-static unsigned int releases_beside_a_hurt_request(bool leaves, uint64_t later_ns) {
-    open_session("");
-    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
-    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
-    uint32_t hurt = lr_rig_request(&rig, "c2", 5003, 1);
-    lr_ledger_link_fault(rig.ledger, rig.now, hurt, "black hole");
-    if (leaves) {
-        lr_ledger_link_fin(rig.ledger, rig.now, hurt, LR_TO_SERVICE);
-    }
-    pass(later_ns);
-    lr_rig_put(&rig, server, 9091, "test:0.3", NULL);
-    unsigned int count = account(1)->released_count;
-    end();
-    return count;
-}
-
-Test(ledger_session, is_not_released_twice_where_a_grant_between_may_have_gone_unseen) {
-    cr_assert_eq(releases_beside_a_hurt_request(false, 100 * LR_SECOND), 1U, "who waits");
-    cr_assert_eq(releases_beside_a_hurt_request(true, LR_SECOND), 1U, "who has just left");
-    cr_assert_eq(releases_beside_a_hurt_request(true, 100 * LR_SECOND), 2U, "who left long ago");
-}
-
 Test(ledger_session, is_not_released_twice_by_a_matchkey_that_replaces_a_lost_one) {
     open_session("");
     lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
