@@ -77,6 +77,7 @@ BANNED = [
 # Each unit suite has a loop that fails the n-th allocation, for every n: lr_test_each_failure itself, or
 # what a rig of tests/unit/support/ makes of it (what it runs once only is not here).
 SUITE = re.compile(r"tests/(unit|cli)/[^/]*_test\.c")
+REGISTERED = re.compile(r"tests/(unit|cli|golden)/[^/]*_test\.(c|py)")
 LOOPS = re.compile(
     r"\b(lr_test_each_failure(_of_lua)?|lr_rig_each_failure|lr_test_report_each_failure|rig_each"
     r"|(RIG|CLIENT)_CASE(_WITH|_ROWS)?)\s*\(")
@@ -225,6 +226,21 @@ def check_text(path, text):
             yield number, "machine-path", f"'{found.group(0)}': no path of one machine in the repository"
 
 
+def check_registered(root, files):
+    """Suites that nobody runs: no list of their folder names them, whole or by their end."""
+    lists = {}
+    for path in map(pathlib.PurePosixPath, files):
+        if path.name == "CMakeLists.txt" or path.suffix == ".cmake":
+            words = re.sub(r"#.*", "", (root / path).read_text(encoding="utf-8"))
+            lists.setdefault(path.parent, set()).update(re.findall(r"\w+", words))
+    for path in map(pathlib.PurePosixPath, files):
+        if REGISTERED.fullmatch(str(path)):
+            words = path.stem.split("_")[:-1]
+            names = {"_".join(words[i:]) for i in range(len(words))} | {path.stem}
+            if not names & lists.get(path.parent, set()):
+                yield str(path), 1, "unregistered-test", "no CMakeLists.txt or .cmake beside it names it"
+
+
 def check_file(root, path):
     suffix = pathlib.PurePosixPath(path).suffix
     if suffix not in TEXT and pathlib.PurePosixPath(path).name not in CODE_NAMES:
@@ -265,13 +281,13 @@ def main():
 
     files = list_files(args.root)
     used, findings = {}, 0
-    for path in files:
-        for number, rule, message in check_file(args.root, path):
-            if (rule, path) in exempt:
-                used[(rule, path)] = used.get((rule, path), 0) + 1
-                continue
-            print(f"{path}:{number}: {rule}: {message}")
-            findings += 1
+    found = [(path, *one) for path in files for one in check_file(args.root, path)]
+    for path, number, rule, message in [*found, *check_registered(args.root, files)]:
+        if (rule, path) in exempt:
+            used[(rule, path)] = used.get((rule, path), 0) + 1
+            continue
+        print(f"{path}:{number}: {rule}: {message}")
+        findings += 1
     for key, number in exempt.items():
         if key not in used:
             print(f"{exempt_file.name}:{number}: unused-exemption: {key[0]} {key[1]} exempts nothing")

@@ -44,12 +44,14 @@ EXPECTATION = {"text": text, "expected": maybe(text), "seen": maybe(text), "wher
 HOP = {"via": text, "name": text, "in_cycle": truth, "suspect": truth}
 HELD = {"session": number, "at_ns": number, "expected": truth, "root": text, "path": [HOP],
         "left_out": number, "released_by": [text], "advice": text, "fingerprint": text}
+TORTURE = {"what": one_of(("memory", "io")), "points": number, "failed": number}
 CASE = {"name": text, "title": text, "file": text, "world": one_of(("sim", "live")),
         "result": one_of(RESULTS), "reason": maybe(text), "protocol": one_of(PROTOCOL),
         "release": one_of(RELEASE), "release_detail": maybe(text), "seed": number, "tries": number,
         "duration_ns": number, "digest": maybe(text), "repeat": text, "expectations": [EXPECTATION],
         "findings": [LINE], "receipts": [LINE], "sessions": [LINE], "told": [LINE], "held": [HELD],
-        "held_left_out": number, "timeline": [LINE]}
+        "held_left_out": number, "torture": maybe(lambda value: not problems(value, TORTURE)),
+        "timeline": [LINE]}
 RUNNING = {"lastref": fixed(1), "complete": truth, "planned": number, "cases": [CASE]}
 COUNTS = {name: number for name in RESULTS}
 WORLD = {"cases": number, "duration_ns": number, "counts": COUNTS}
@@ -98,7 +100,7 @@ def check(report):
 def fields():
     """Every name of a field, by the schema."""
     names = set()
-    for schema in (LINE, EXPECTATION, HOP, HELD, CASE, ENDED, WORLD, ENDED["calibration"]):
+    for schema in (LINE, EXPECTATION, HOP, HELD, TORTURE, CASE, ENDED, WORLD, ENDED["calibration"]):
         names |= set(schema)
     return names
 

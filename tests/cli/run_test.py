@@ -244,6 +244,14 @@ class Files(Runs):
             spoil(report)
             self.assertNotEqual(results_schema.check(report), [])
 
+    def test_what_was_tortured_is_told(self):
+        self.scenario("one", CLOSED)
+        status, _, errors = self.run_all("--world", "sim", "--torture", "io")
+        self.assertEqual((status, errors), (0, ""))
+        tortured = self.report()["cases"][0]["torture"]
+        self.assertEqual((tortured["what"], tortured["failed"]), ("io", 0))
+        self.assertGreater(tortured["points"], 10)
+
     def test_reports_are_whole_whenever_they_are_read(self):
         self.scenario("many", CLOSED + "expect(case.n % 3):is(0)",
                       "matrix = { n = { %s } }," % ", ".join(map(str, range(60))))

@@ -79,6 +79,7 @@ INNOCENT = {
     "tests/unit/c_test.c": C + "#define CASE(name) \\\n    rig_each(name, NULL)\n",
     "tests/unit/support/failing.c": C + "int f(void) {\n    return 0;\n}\n",
     "tests/rigs/clean_test.c": C + "Test(a, b) {\n    f();\n}\n",
+    "tests/unit/CMakeLists.txt": "# SPDX-License-Identifier: Apache-2.0\nforeach(name a b c)\n",
     "docs/a.md": "Set TMPDIR, else ${TMPDIR:-/tmp}/x is used; " + "x" * 200 + "\n",
 }
 
@@ -99,11 +100,29 @@ class LintTree(unittest.TestCase):
     def test_finds_each_breach_and_nothing_else(self):
         for rule, name, text, line, message in BREACHES:
             with self.subTest(rule=rule, name=name, message=message):
-                status, lines, errors = self.lint({name: text})
+                folder = name.rpartition("/")[0]
+                lists = {folder + "/CMakeLists.txt":
+                         "# SPDX-License-Identifier: Apache-2.0\nadd(a)\n"}
+                more = lists if name.startswith("tests/") else {}
+                status, lines, errors = self.lint({name: text, **more})
                 self.assertEqual((status, errors), (1, ""))
                 self.assertEqual(len(lines), 2, lines)
                 self.assertTrue(lines[0].startswith(f"{name}:{line}: {rule}: "), lines[0])
                 self.assertIn(message, lines[0])
+
+    def test_finds_a_suite_that_nobody_runs(self):
+        python = "# SPDX-License-Identifier: Apache-2.0\n"
+        lists = {"tests/unit/CMakeLists.txt": python + "include(rpc.cmake) # b\n",
+                 "tests/unit/rpc.cmake": python + "foreach(name a server_c)\n",
+                 "tests/cli/CMakeLists.txt": python + "foreach(name a)\n"}
+        good = {"tests/unit/rpc_a_test.c": C + LOOP, "tests/unit/rpc_server_c_test.c": C + LOOP,
+                "tests/cli/a_test.py": python}
+        status, lines, _ = self.lint({**lists, **good})
+        self.assertEqual(status, 0, lines)
+        for name, text in (("tests/unit/rpc_b_test.c", C + LOOP), ("tests/cli/b_test.py", python)):
+            status, lines, _ = self.lint({**lists, **good, name: text})
+            self.assertEqual((status, len(lines)), (1, 2), lines)
+            self.assertTrue(lines[0].startswith(f"{name}:1: unregistered-test: "), lines[0])
 
     def test_accuses_no_innocent(self):
         status, lines, errors = self.lint(INNOCENT)
