@@ -117,6 +117,10 @@ static uint64_t calls_of(const struct lr_stage *stage) {
                                                              : stage->tortured_calls.calls;
 }
 
+void lr_stage_disturb(struct lr_stage *stage) {
+    stage->disturbed = true;
+}
+
 bool lr_stage_tortured(const struct lr_stage *stage) {
     const struct lr_torture_point *point = stage->options.torture;
     return point != NULL && calls_of(stage) >= point->at;

@@ -96,8 +96,7 @@ struct lr_stage {
     struct lr_list faults;
     struct lr_list timed_faults; /* of these, whose time has to be watched */
     size_t fault_count;
-    bool disturbed; /* links are slow, or hosts stood still or were off the net: how soon what
-                       nobody asked about must be over is not exact */
+    bool disturbed;                           /* lr_stage_disturb */
     struct lr_party *probe;                   /* a client of the harness's own, for SUMMARY */
     struct lr_counting_alloc tortured_memory; /* of the roles that are tortured */
     struct lr_sim_torture tortured_calls;
@@ -172,6 +171,10 @@ uint32_t lr_stage_account(const struct lr_party *client, const struct lr_session
 /* Starts a server or tracker of ours anew that has been killed, as it was asked for, at its port.
  * LR_ENOTSUP: it is none of these; LR_ENOMEM. */
 LR_NODISCARD enum lr_status lr_party_restart(struct lr_party *party, struct lr_error *error);
+
+/* From now on links are slow, or hosts stand still or are off the net: how soon what nobody asked
+ * about must be over is not exact any more. */
+void lr_stage_disturb(struct lr_stage *stage);
 
 /* Whether the point of torture has been reached: from then on only the audit counts. */
 bool lr_stage_tortured(const struct lr_stage *stage);

@@ -178,7 +178,9 @@ static enum lr_status begin(struct lr_stage_fault *fault) {
     const enum lr_fault_kind kind = fault->options.kind;
     const struct lr_party *party = fault->options.party;
     fault->begun = true;
-    fault->stage->disturbed = fault->stage->disturbed || !ends_at_once(kind);
+    if (!ends_at_once(kind)) {
+        lr_stage_disturb(fault->stage);
+    }
     if (lr_fault_row(kind)->subject == LR_FAULT_OF_LINK) {
         return begin_of_link(fault);
     }

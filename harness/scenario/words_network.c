@@ -48,7 +48,7 @@ int lr_world_word_network(lua_State *lua) {
         .segments = segments_option(lua),
     };
     lr_sim_set_link(sim, &profile);
-    lr_play_of(lua)->stage->disturbed = true;
+    lr_stage_disturb(lr_play_of(lua)->stage);
     return 0;
 }
 
@@ -100,7 +100,7 @@ int lr_party_word_lose(lua_State *lua) {
         return luaL_error(lua, "%s %s", party->name,
                           status == LR_ENOTFOUND ? "has ended" : "cannot be lost");
     }
-    party->stage->disturbed = true;
+    lr_stage_disturb(party->stage);
     lr_words_mark(play, LR_CAUSE_SILENCE, now, now, "%s is lost", party->name);
     lr_words_mark_of(play, 0, party);
     return 0;
@@ -113,7 +113,7 @@ static int set_frozen(lua_State *lua, bool frozen) {
     if (frozen) {
         lr_words_mark(lr_play_of(lua), LR_CAUSE_SILENCE, now, now, "%s is frozen", party->name);
         lr_words_mark_of(lr_play_of(lua), 0, party);
-        party->stage->disturbed = true;
+        lr_stage_disturb(party->stage);
         lr_sim_freeze(party->host);
     } else {
         lr_ledger_note(party->stage->ledger, now, 0, "script: %s is thawed", party->name);
