@@ -219,7 +219,7 @@ static int run_suite(struct running *running, const struct run_settings *setting
         return complain(&error);
     }
     /* What goes wrong in a case is its report's to tell: the log is for who asks for it. */
-    lr_log_init(&running->log, &settings->log, LR_TRACE_ERROR, LR_TRACE_ERROR);
+    lr_log_init(&running->log, &settings->log, LR_TRACE_NOTHING, LR_TRACE_NOTHING);
     (void)snprintf(level, sizeof level, "%d", (int)running->log.sink.level);
     const char *const argv[] = {worker,    "worker", "--programs", settings->programs,
                                 "--trace", level,    NULL};

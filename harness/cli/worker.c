@@ -16,7 +16,7 @@ static const struct lr_option worker_options[] = {
                "where the stepped programs of foreign clients are")},
     {LR_OPTION(LR_OPTION_COUNT, "trace", "LEVEL", struct worker_settings, trace,
                "what of the roles' trace is passed on"),
-     .max = LR_TRACE_ERROR},
+     .max = LR_TRACE_NOTHING},
 };
 
 static const struct lr_command_line worker_line = {
@@ -28,7 +28,7 @@ static const struct lr_command_line worker_line = {
 };
 
 int lr_cli_worker(int argc, char **argv) {
-    struct worker_settings settings = {.programs = "scenarios/programs", .trace = LR_TRACE_ERROR};
+    struct worker_settings settings = {.programs = "scenarios/programs", .trace = LR_TRACE_NOTHING};
     char **operands;
     size_t operand_count;
     int result = lr_options_parse(&worker_line, argc, argv, &settings, &operands, &operand_count);

@@ -79,7 +79,7 @@ static struct lr_env env_of(struct lr_party *party) {
         .device = &party->memory.base,
         .random = &party->random,
         .storage = lr_world_storage(stage->world),
-        .trace = {stage->options.trace, party->name},
+        .trace = {&stage->refusals, party->name},
     };
 }
 

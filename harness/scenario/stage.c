@@ -26,7 +26,7 @@ static void free_arrived(struct lr_stage *stage, struct lr_arrived *arrived) {
 /* The live world; an interrupted case is told, and what it started is ended. */
 static enum lr_status open_live(struct lr_stage *stage, struct lr_error *error) {
     struct lr_live_options options = {
-        .alloc = stage->alloc, .ledger = stage->ledger, .trace = stage->options.trace};
+        .alloc = stage->alloc, .ledger = stage->ledger, .trace = &stage->refusals};
     enum lr_status status = lr_live_new(&stage->live, &options, error);
     if (status == LR_OK) {
         stage->world = lr_live_world(stage->live);
@@ -66,6 +66,25 @@ static const struct world_row *find_world(const char *name) {
     return &worlds[0];
 }
 
+/* What the system refused a role explains what became of its case, whoever reads the log. */
+static void note_refusal(struct lr_trace_sink *sink, const struct lr_trace_event *event) {
+    const struct lr_stage *stage = LR_CONTAINER_OF(sink, struct lr_stage, refusals);
+    struct lr_trace_sink *next = stage->options.trace;
+    if (next != NULL && lr_trace_level_of(event->kind) >= next->level) {
+        next->emit(next, event);
+    }
+    if (event->kind == LR_TRACE_FAILURE) {
+        lr_ledger_note(stage->ledger, event->at, 0, "%s: %s", event->host, event->text);
+    }
+}
+
+static void init_refusals(struct lr_stage *stage) {
+    const struct lr_trace_sink *next = stage->options.trace;
+    stage->refusals.emit = note_refusal;
+    stage->refusals.level =
+        next != NULL && next->level < LR_TRACE_ERROR ? next->level : LR_TRACE_ERROR;
+}
+
 static bool has_digest(const struct lr_stage *stage) {
     return !find_world(stage->options.world)->real && !stage->options.without_digest;
 }
@@ -93,6 +112,7 @@ enum lr_status lr_stage_new(struct lr_stage **out, const struct lr_stage_options
         lr_digest_init(&stage->digest, options->trace);
         stage->options.trace = &stage->digest.base;
     }
+    init_refusals(stage);
     stage->ledger_trace = (struct lr_trace){stage->options.trace, "ledger"};
     enum lr_status status = lr_ledger_new(&stage->ledger, stage->alloc, &stage->ledger_trace);
     if (status != LR_OK) {

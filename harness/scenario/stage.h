@@ -88,6 +88,8 @@ struct lr_stage {
     struct lr_ledger *ledger;
     struct lr_prng random;
     struct lr_trace ledger_trace;
+    struct lr_trace_sink
+        refusals; /* of roles and the live world: what is refused is on the timeline, too */
     struct lr_digest digest; /* reads along where the world has an exact history */
     lr_time began;
     unsigned int numbers[LR_PARTY_PEER + 1]; /* for default names: server1, server2 */

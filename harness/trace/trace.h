@@ -18,7 +18,13 @@ enum lr_trace_kind {
     LR_TRACE_KIND_COUNT
 };
 
-enum lr_trace_level { LR_TRACE_DEBUG, LR_TRACE_INFO, LR_TRACE_WARNING, LR_TRACE_ERROR };
+enum lr_trace_level {
+    LR_TRACE_DEBUG,
+    LR_TRACE_INFO,
+    LR_TRACE_WARNING,
+    LR_TRACE_ERROR,
+    LR_TRACE_NOTHING /* of a sink: no event has it */
+};
 
 enum { LR_TRACE_TEXT_MAX = 400 };
 

@@ -329,6 +329,22 @@ class Files(Runs):
         self.assertTrue({"bind", "session-begin", "grant"} <= {event.get("event") for event in events})
 
 
+    def test_what_a_role_was_refused_is_told_by_its_case_and_not_on_the_console(self):
+        self.scenario("x", """
+            local tracker = w:tracker()
+            w:server { key = "test", tracker = tracker }
+            local client = w:client { tracker = tracker }
+            w:fault { on = tracker, kind = "no_memory", allocation = 1 }
+            pcall(client.request, client, "test", { tries = 1, wait = "1s" })
+            expect(1):is(2)""")
+        status, _, errors = self.run_all("--world", "sim")
+        self.assertEqual((status, errors), (1, ""))
+        told = [line for line in self.report()["cases"][0]["timeline"] if "out of memory" in json.dumps(line)]
+        self.assertTrue(told and "tracker1: " in json.dumps(told[0]), told)
+        _, _, errors = self.run_all("--world", "sim", "--verbose")
+        self.assertIn("out of memory", errors)
+
+
 class Asked(Runs):
     def refused(self, arguments, *texts):
         status, out, errors = run(*arguments)
