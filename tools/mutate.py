@@ -66,15 +66,20 @@ class Judge:
         self.work = work
         print("building the tree as it is", flush=True)
         self.base = Base(work / "base", "-O2", ["lastref", "lastref-guard"], jobs, ["-DLR_REQUIRE_TESTS=ON"])
+        programs = [name for name in self.base.programs() if SUITES.match(name)]
+        self.base.build(programs, jobs)
+        # Only now, as ctest keeps silent on what a test runs while that is not built.
         tests = json.loads(subprocess.run(["ctest", "--show-only=json-v1"], cwd=self.base.folder, check=True,
                                           capture_output=True, text=True).stdout)["tests"]
         self.tests = {}
         for test in tests:
-            program = pathlib.Path(test.get("command", [""])[0])
+            program = pathlib.Path(test.get("command", [""])[0]).name
             properties = {item["name"]: item["value"] for item in test["properties"]}
-            if SUITES.match(program.name):
-                self.tests[program.name] = properties["WORKING_DIRECTORY"]
-        self.base.build(self.tests, jobs)
+            if program in programs:
+                self.tests[program] = properties["WORKING_DIRECTORY"]
+        if not programs or set(programs) != set(self.tests):
+            raise SystemExit("mutate.py: suites that are not ctest's: " +
+                             (" ".join(sorted(set(programs) - set(self.tests))) or "there are none"))
         self.times = self.measure(work / "times.json")
 
     def measure(self, path):

@@ -72,6 +72,12 @@ class Base:
     def build(self, targets, jobs=2):
         run(["ninja", "-j", str(jobs), *targets], self.folder)
 
+    def programs(self):
+        """The names of all programs that can be built."""
+        rules = run(["ninja", "-t", "targets", "all"], self.folder)
+        return [pathlib.Path(name).name
+                for name in re.findall(r"^(\S+): C_EXECUTABLE_LINKER", rules, re.M)]
+
     def link_command(self, target):
         if target not in self.links:
             last = run(["ninja", "-t", "commands", target], self.folder).strip().splitlines()[-1]
