@@ -92,7 +92,8 @@ const char *lr_held_describe(char *out, size_t size, const struct lr_account *ac
     return out;
 }
 
-/* After what the release came: what was seen of its cause, the earliest first. */
+/* After what the release came: what was seen of its cause, the earliest first, and when. NULL: of
+ * none, and then it is as old as the release itself. */
 static const char *seen_cause(const struct lr_account *account, lr_time *at) {
     const struct {
         lr_time at;
@@ -119,20 +120,18 @@ static void add_release(struct sentence *sentence, const struct lr_account *acco
     char after[32];
     lr_time cause_at;
     const char *cause = seen_cause(account, &cause_at);
-    if (cause != NULL && account->released_at != LR_TIME_NEVER) {
+    if (cause != NULL) {
         add(sentence, "released %s after %s",
             lr_text_duration(after, sizeof after, account->released_at - cause_at), cause);
     } else if (account->accepted_at != LR_TIME_NEVER) {
         add(sentence, "ended by its server %s after it was accepted",
             lr_text_duration(after, sizeof after,
                              elapsed(account->accepted_at, account->released_at)));
-        cause_at = account->released_at;
     } else if (account->connected_at == LR_TIME_NEVER) {
         add(sentence, "granted and never connected");
         cause_at = account->granted_at;
     } else {
         add(sentence, "never accepted");
-        cause_at = account->released_at;
     }
     if (account->granted_at == LR_TIME_NEVER && account->accepted_at == LR_TIME_NEVER) {
         return; /* it took no slot */

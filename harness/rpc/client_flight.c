@@ -113,10 +113,9 @@ void lr_client_flight_cancel(struct client_call *call, lr_time now) {
     }
 }
 
-/* Goes on to |step| of a call by name; where it cannot be sent, the call ends. */
+/* Goes on to |step| of a call by name, which stays in flight; where it cannot be sent, it ends. */
 static void go_on(struct lr_session *session, struct client_call *call, unsigned int step,
                   lr_time now) {
-    session->in_flight = false;
     call->step = step;
     enum lr_status status = send_step(session, call, now);
     if (status != LR_OK) {
