@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions without a tracker: what shows their release, and what does not. */
 #include <criterion/criterion.h>
+#include <inttypes.h>
+#include <string.h>
 
 #include "ledger/budget.h"
 #include "rpc/handshake.h"
@@ -33,6 +35,25 @@ Test(ledger_direct, session_is_known_from_its_connection_on) {
     cr_assert_eq(account(1)->connected_at, rig.now);
     cr_assert_eq(account(1)->requested_at, LR_TIME_NEVER);
     cr_assert(account(1)->observable);
+    end();
+}
+
+/* What has passed of the message under way is known after each byte: all of it, or what fits. */
+Test(ledger_direct, each_byte_has_its_place_in_its_message) {
+    static const uint8_t hello[] = {0x71, 0xf2, 0x0f, 0,   11,  0,   0,   0,   's', 'e',
+                                    'r',  'v',  'e',  'r', ':', 't', 'e', 's', 't'};
+    struct lr_ledger_place place;
+    begin();
+    uint32_t link = lr_rig_connect(&rig, "c1", 5001, "s1");
+    for (size_t i = 1; i <= sizeof hello; i++) {
+        lr_rig_bytes(&rig, link, LR_TO_SERVICE, &hello[i - 1], 1);
+        cr_assert(lr_ledger_link_place(rig.ledger, link, LR_TO_SERVICE, &place));
+        cr_assert_eq(place.opened, i == sizeof hello);
+        size_t size = place.opened ? 0 : i;
+        cr_assert_eq(place.message_size, size, "at byte %zu: %" PRIu64, i, place.message_size);
+        cr_assert_eq(place.front_size, size < sizeof place.front ? size : sizeof place.front);
+        cr_assert_eq(memcmp(place.front, hello, place.front_size), 0);
+    }
     end();
 }
 

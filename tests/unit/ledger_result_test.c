@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results of cases: what they hold, what they cost when memory is short, and their exit status. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "ledger/result.h"
 #include "support/failing.h"
@@ -16,7 +17,17 @@ static void fill(struct lr_alloc *alloc, void *context) {
         .text = "t", .expected = "e", .seen = NULL, .where = "w:1"};
     enum lr_status expected = lr_case_result_expect(&result, &expectation);
     expectation.held = true;
+    expectation.seen = "s";
     enum lr_status again = lr_case_result_expect(&result, &expectation);
+    size_t kept = 0; /* whole or not at all, whichever text there is no memory for */
+    for (const struct lr_expectation *one = result.expectations; one != NULL; one = one->next) {
+        cr_assert_str_eq(one->text, "t");
+        cr_assert_str_eq(one->expected, "e");
+        cr_assert_str_eq(one->where, "w:1");
+        cr_assert(one->held ? strcmp(one->seen, "s") == 0 : one->seen == NULL);
+        kept++;
+    }
+    cr_assert_eq(kept, (expected == LR_OK ? 1U : 0U) + (again == LR_OK ? 1U : 0U));
     struct lr_result_lines *const lines[] = {&result.findings, &result.receipts, &result.sessions,
                                              &result.timeline, &result.told};
     for (size_t i = 0; i < LR_COUNT_OF(lines); i++) {

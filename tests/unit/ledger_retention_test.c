@@ -156,6 +156,26 @@ Test(ledger_retention, a_very_long_path_keeps_both_its_ends_and_counts_the_rest)
     cr_assert_not_null(strstr(lr_retention_line(text, sizeof text, &retention), "(960 more)"));
 }
 
+/* As many hops and ways as there is room for: marking the ones leaves the others alone. */
+Test(ledger_retention, marks_of_a_full_path_stay_in_its_hops) {
+    static struct lr_retention before;
+    for (int in_cycle = 0; in_cycle < 2; in_cycle++) {
+        lr_retention_init(&retention, 1, 0);
+        lr_retention_set_root(&retention, "module __main__");
+        for (int i = 0; i < LR_RETENTION_HOPS_MAX; i++) {
+            lr_retention_add(&retention, "next", "node", LR_HOP_UNKNOWN, in_cycle != 0);
+        }
+        for (int i = 0; i < LR_RETENTION_WAYS_MAX; i++) {
+            lr_retention_way(&retention, "%0*d", LR_HOP_NAME_MAX - 1, i);
+        }
+        before = retention;
+        lr_retention_conclude(&retention);
+        cr_assert(retention.hops[LR_RETENTION_HOPS_MAX - 1].suspect);
+        cr_assert_eq(retention.hop_count, (size_t)LR_RETENTION_HOPS_MAX);
+        cr_assert_eq(memcmp(retention.ways, before.ways, sizeof before.ways), 0);
+    }
+}
+
 Test(ledger_retention, words_are_met_in_the_paths_order) {
     static const struct {
         const char *words[4];

@@ -113,9 +113,10 @@ static const struct {
     PACKET("", 4, 99, 0, 0, 0),
     PACKET("", 8, 4, 0, 0, 0, 7, 0, 0, 0),
     PACKET("", 2, 4, 0),
-    /* A Return whose first value is no type code; a type code without its value; a count that is
-     * not true; a text that is longer than the packet. */
-    PACKET("", 12, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
+    /* A Return of nothing at all; one whose first value is no type code; a type code without its
+     * value; a count that is not true; a text that is longer than the packet. */
+    PACKET("names no type", 8, 4, 0, 0, 0, 0, 0, 0, 0),
+    PACKET("names no type", 12, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
     PACKET("", 20, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
     PACKET("", 8, 4, 0, 0, 0, 0xff, 0xff, 0xff, 0xff),
     PACKET("", 20, 4, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,

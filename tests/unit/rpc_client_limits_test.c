@@ -221,3 +221,34 @@ CLIENT_CASE(rpc_client_limits, an_address_of_ipv6_is_told_in_brackets) {
 done:
     client_rig_deinit(&rig);
 }
+
+/* The one allocation that fails is the outbox's: the call is not tried again behind its caller's
+ * back, and the next one is sent. */
+Test(rpc_client_limits, a_call_that_cannot_be_sent_fails_and_the_session_goes_on) {
+    const struct lr_value answer[] = {lr_value_int(lr_result_code(ffi, LR_RESULT_INT, 0)),
+                                      lr_value_int(11)};
+    struct lr_counting_alloc counting;
+    struct client_rig rig;
+    lr_op op;
+    lr_counting_alloc_init(&counting, lr_alloc_system());
+    cr_assert(client_rig_init(&rig, &counting.base, NULL) && client_rig_session(&rig, ffi));
+    uint64_t before = counting.calls;
+    cr_assert_eq(client_rig_call(&rig, &op), LR_OK);
+    uint64_t own = counting.calls - before; /* of a call, where the outbox has room */
+    client_rig_return(&rig, rig.server, ffi, answer, 2);
+    cr_assert(client_rig_ended(&rig, op, LR_OK));
+
+    struct lr_outbox *outbox = &lr_client_role(rig.client)->outbox;
+    while (outbox->count + outbox->live < outbox->capacity) {
+        cr_assert_eq(lr_outbox_signal(outbox, outbox->last_conn, LR_COMMAND_RESUME), LR_OK);
+    }
+    counting.fail_at = counting.calls + own + 1;
+    cr_assert_eq(client_rig_call(&rig, &op), LR_OK);
+    cr_assert(client_rig_ended(&rig, op, LR_ENOMEM));
+    cr_assert_str_eq(rig.result.error.text, "no memory to send CallFunc");
+    cr_assert_eq(client_rig_call(&rig, &op), LR_OK);
+    client_rig_return(&rig, rig.server, ffi, answer, 2);
+    cr_assert(client_rig_ended(&rig, op, LR_OK));
+    client_rig_deinit(&rig);
+    cr_assert_eq(counting.live_blocks, 0);
+}

@@ -15,6 +15,7 @@ static enum lr_status request(struct client_rig *rig, const struct lr_request_op
 
 static const char grant_1[] = "[0, [\"server.test\", 9091, \"dev:0.1\"]]";
 static const char grant_2[] = "[0, [\"server.test\", 9092, \"dev:0.2\"]]";
+static const char nothing_there[] = "[0, {\"queue_info\": {}, \"server_info\": []}]";
 static const char question[] = "[4, \"dev\", \"\", 1]";
 
 /* Whether |op| ends with a session in the connection that waits. */
@@ -233,7 +234,7 @@ CLIENT_CASE(rpc_client, keeps_one_idle_connection_to_the_tracker_and_uses_it_aga
     RIG_EXPECT(&rig, lr_client_summary(rig.client, client_rig_now(&rig), false, &op) == LR_OK);
     lr_link tracker = client_rig_tracker(&rig);
     RIG_EXPECT(&rig, tracker != LR_LINK_NONE && client_rig_asked(&rig, tracker, "[6]"));
-    client_rig_tell(&rig, tracker, "[0, {\"queue_info\": {}, \"server_info\": []}]");
+    client_rig_tell(&rig, tracker, nothing_there);
     RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_OK));
     RIG_EXPECT(&rig, request(&rig, plain, &op) == LR_OK);
     RIG_EXPECT(&rig, client_rig_asked(&rig, tracker, question)); /* the same one */
@@ -261,7 +262,7 @@ CLIENT_CASE(rpc_client, asks_once_more_where_the_idle_connection_had_been_cut) {
     RIG_EXPECT(&rig, lr_client_summary(rig.client, client_rig_now(&rig), false, &op) == LR_OK);
     lr_link tracker = client_rig_tracker(&rig);
     RIG_EXPECT(&rig, tracker != LR_LINK_NONE && client_rig_asked(&rig, tracker, "[6]"));
-    client_rig_tell(&rig, tracker, "[0, {\"queue_info\": {}, \"server_info\": []}]");
+    client_rig_tell(&rig, tracker, nothing_there);
     RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_OK));
     RIG_EXPECT(&rig, request(&rig, &options, &op) == LR_OK);
     lr_driver_reset(rig.driver, tracker);
@@ -271,6 +272,33 @@ CLIENT_CASE(rpc_client, asks_once_more_where_the_idle_connection_had_been_cut) {
     client_rig_tell(&rig, tracker, grant_1);
     RIG_EXPECT(&rig, opens(&rig, 9091, "client:dev:0.1", LR_DIALECT_FFI));
     RIG_EXPECT(&rig, rig.result.op == op);
+done:
+    client_rig_deinit(&rig);
+}
+
+/* What was put again is not asked yet: who gives it up leaves the new connection to the others. */
+CLIENT_CASE(rpc_client, keeps_the_new_connection_when_one_of_those_put_again_is_given_up) {
+    struct client_rig rig;
+    lr_op ops[2];
+    (void)context;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL));
+    RIG_EXPECT(&rig, lr_client_summary(rig.client, client_rig_now(&rig), false, &ops[0]) == LR_OK);
+    lr_link tracker = client_rig_tracker(&rig);
+    RIG_EXPECT(&rig, tracker != LR_LINK_NONE && client_rig_asked(&rig, tracker, "[6]"));
+    client_rig_tell(&rig, tracker, nothing_there);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, ops[0], LR_OK));
+    for (size_t i = 0; i < 2; i++) {
+        RIG_EXPECT(&rig,
+                   lr_client_summary(rig.client, client_rig_now(&rig), false, &ops[i]) == LR_OK);
+    }
+    lr_driver_reset(rig.driver, tracker);
+    lr_client_cancel(rig.client, client_rig_now(&rig), ops[0]);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, ops[0], LR_ECANCELED));
+    RIG_EXPECT(&rig, lr_driver_connections(rig.driver, rig.host) == 1);
+    tracker = client_rig_tracker(&rig);
+    RIG_EXPECT(&rig, tracker != LR_LINK_NONE && client_rig_asked(&rig, tracker, "[6]"));
+    client_rig_tell(&rig, tracker, nothing_there);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, ops[1], LR_OK));
 done:
     client_rig_deinit(&rig);
 }
@@ -297,7 +325,7 @@ CLIENT_CASE(rpc_client, answers_pipelined_summaries_in_order) {
     RIG_EXPECT(&rig, lr_summary_queue_at(&rig.result.summary, 0, &queue) == LR_OK);
     RIG_EXPECT(&rig, queue.free == 1 && queue.pending == 2);
     RIG_EXPECT(&rig, !client_rig_result(&rig));
-    client_rig_tell(&rig, tracker, "[0, {\"queue_info\": {}, \"server_info\": []}]");
+    client_rig_tell(&rig, tracker, nothing_there);
     RIG_EXPECT(&rig, client_rig_ended(&rig, second, LR_OK));
     RIG_EXPECT(&rig, lr_summary_queue_count(&rig.result.summary) == 0);
     RIG_EXPECT(&rig, rig.requests == 0); /* these ask for no server */
@@ -380,7 +408,7 @@ CLIENT_CASE(rpc_client, leaves_a_tracker_that_announces_too_much_or_answers_what
     RIG_EXPECT(&rig, lr_client_summary(rig.client, client_rig_now(&rig), false, &op) == LR_OK);
     tracker = client_rig_tracker(&rig);
     RIG_EXPECT(&rig, tracker != LR_LINK_NONE && client_rig_asked(&rig, tracker, "[6]"));
-    client_rig_tell(&rig, tracker, "[0, {\"queue_info\": {}, \"server_info\": []}]");
+    client_rig_tell(&rig, tracker, nothing_there);
     RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_OK));
     client_rig_tell(&rig, tracker, grant_1);
     RIG_EXPECT(&rig, lr_driver_ended(rig.driver, tracker));

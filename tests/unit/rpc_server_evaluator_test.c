@@ -249,12 +249,12 @@ RIG_CASE(server_evaluator, numbers_and_devices_have_their_limits) {
         int64_t value;
         const char *refused;
     } rows[] = {
-        {2, 0, "no device"},
-        {2, -1, "no device"},
+        {2, 0, "no device (type -1, id 0)"},
+        {2, -1, "no device (type -1, id 0)"},
         {2, (int64_t)INT32_MAX + 2, "no device"}, /* not the CPU, though its low bits are a 1 */
         {3, 1, NULL},
-        {3, -1, "no device"},
-        {3, (int64_t)1 << 32, "no device"},
+        {3, -1, "no device (type 1, id -1)"},
+        {3, (int64_t)1 << 32, "no device (type 1, id -1)"},
         {4, 0, "out of range"},
         {4, INT32_MAX, NULL},
         {4, (int64_t)INT32_MAX + 1, "out of range"},
@@ -315,6 +315,29 @@ RIG_CASE(server_evaluator, what_came_in_a_run_is_served_behind_it) {
     rig_expect(rig, lr_server_count(rig->server).device_blocks == 0);
     lr_driver_advance(rig->driver, 10 * LR_MS);
     rig_expect(rig, lr_server_count(rig->server).device_blocks == 1);
+}
+
+/* However little of a packet has come when the run is over, the rest completes it. */
+RIG_CASE(server_evaluator, a_packet_that_began_in_a_run_is_served_when_it_is_whole) {
+    struct lr_value one = lr_value_int(1);
+    struct lr_value name = str("rpc.test.addone");
+    struct lr_buf packet;
+    lr_link link = rig_open(rig, "client:dev");
+    lr_buf_init(&packet, lr_alloc_system());
+    cr_assert_eq(
+        lr_packet_encode_values(rig->dialect, LR_PACKET_GET_GLOBAL_FUNC, &name, 1, &packet), LR_OK);
+    uint64_t evaluator = make_evaluator(rig, link, "rpc.test.addone", 1, 1, 10);
+    for (size_t cut = 1; cut < lr_buf_size(&packet); cut++) {
+        rig_call(rig, link, evaluator, &one, 1);
+        rig_send_bytes(rig, link, lr_buf_data(&packet), cut);
+        lr_driver_advance(rig->driver, 10 * LR_MS);
+        rig_expect(rig, rig_hear(rig, link) && rig_heard(rig, 1).kind == LR_VALUE_BYTES);
+        rig_hear_nothing(rig, link);
+        rig_send_bytes(rig, link, lr_buf_data(&packet) + cut, lr_buf_size(&packet) - cut);
+        rig_expect(rig, rig_hear(rig, link) && rig_heard(rig, 0).kind == LR_VALUE_HANDLE);
+    }
+    rig_expect_alive(rig, link);
+    lr_buf_deinit(&packet);
 }
 
 RIG_CASE(server_evaluator, a_turn_makes_a_thousand_calls) {

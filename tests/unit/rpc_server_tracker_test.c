@@ -335,6 +335,26 @@ TRACKER_CASE(offers_as_many_matchkeys_as_it_has_slots, 3) {
     rig_expect_alive(rig, other);
 }
 
+/* A list names them in the tracker's order: whichever is on it is free, whichever is not is gone. */
+TRACKER_CASE(finds_each_of_its_matchkeys_wherever_it_stands_on_the_list, 2) {
+    char keys[2][sizeof rig->matchkey];
+    char list[2 * sizeof keys[0] + 16];
+    rig_expect(rig, rig_tracker_join(rig));
+    for (int i = 0; i < 2; i++) {
+        rig_expect(rig, rig_tracker_put(rig));
+        memcpy(keys[i], rig->matchkey, sizeof keys[i]);
+    }
+    (void)snprintf(list, sizeof list, "[\"%s\", \"%s\"]", keys[0], keys[1]);
+    poll_for(rig, 10 * LR_SECOND, list);
+    (void)snprintf(list, sizeof list, "[\"%s\", \"%s\"]", keys[1], keys[0]);
+    poll_for(rig, 10 * LR_SECOND, list);
+    rig_expect(rig, rig_tracker_idle(rig));
+    (void)snprintf(list, sizeof list, "[\"dev:0.5\", \"%s\"]", keys[1]);
+    poll_for(rig, 6 * LR_SECOND, list);
+    rig_expect(rig, rig_tracker_put(rig));
+    rig_expect(rig, strcmp(rig->replaces, keys[0]) == 0);
+}
+
 /* What it would have been offered under was made while there was no tracker to hear of it. */
 TRACKER_CASE(tells_the_next_tracker_which_granted_matchkey_is_replaced, 2) {
     char key[sizeof rig->matchkey];
