@@ -114,8 +114,8 @@ static enum lr_status check_device(struct lr_server_call *call) {
     if (status != LR_OK) {
         return status;
     }
-    struct lr_device device = {type > 0 && type < INT32_MAX ? (int32_t)type : -1,
-                               id >= 0 && id < INT32_MAX ? (int32_t)id : -1};
+    struct lr_device device = {type > 0 && type <= INT32_MAX ? (int32_t)type : -1,
+                               id >= 0 && id <= INT32_MAX ? (int32_t)id : -1};
     if (lr_server_device_check(device, &error) != LR_OK) {
         return lr_server_raise_error(call, &error);
     }

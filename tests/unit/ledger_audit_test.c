@@ -64,6 +64,22 @@ Test(ledger_audit, server_that_does_not_come_back_is_found) {
     lr_rig_deinit(&rig);
 }
 
+/* It registers: its next matchkey shows that a grant is over, too, that was turned away. */
+Test(ledger_audit, server_that_does_not_come_back_from_a_refusal_is_found) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    client = lr_rig_request(&rig, "c1", 5001, 1);
+    lr_rig_grant(&rig, client, "test:0.1");
+    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
+    lr_rig_word(&rig, data, LR_FROM_SERVICE, LR_ANSWER_MISMATCH);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    rig.now += LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "s1 has not offered its place again");
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    cr_assert_eq(lr_ledger_account(rig.ledger, 1)->requestable_at, rig.now);
+    lr_rig_deinit(&rig);
+}
+
 /* A server can give back its own place alone. */
 Test(ledger_audit, another_servers_matchkey_does_not_bring_it_back) {
     open_session("");

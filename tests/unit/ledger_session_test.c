@@ -591,24 +591,6 @@ Test(ledger_session, of_which_the_asker_becomes_known_later_gets_its_name) {
     end();
 }
 
-/* Its server registers: the next matchkey will show its release, though it was not let in. */
-Test(ledger_session, of_a_grant_that_was_refused_is_looked_for_at_the_tracker) {
-    begin();
-    server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
-    client = lr_rig_request(&rig, "c1", 5001, 1);
-    lr_rig_grant(&rig, client, "test:0.1");
-    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
-    lr_rig_word(&rig, data, LR_FROM_SERVICE, LR_ANSWER_MISMATCH);
-    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
-    cr_assert_eq(account(1)->released_at, rig.now);
-    cr_assert_eq(account(1)->requestable_at, LR_TIME_NEVER);
-    cr_assert(account(1)->observable);
-    pass(LR_SECOND);
-    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
-    cr_assert_eq(account(1)->requestable_at, rig.now);
-    end();
-}
-
 Test(ledger_session, large_packets_are_followed_and_not_kept) {
     open_session("");
     lr_rig_initialise(&rig, data, LR_DIALECT_FFI);

@@ -309,14 +309,16 @@ done:
 /* Whichever patience is the shorter ends a session that waits for both. */
 static const struct {
     uint64_t unread_s; /* against 30 for a packet that stalls */
+    size_t read;       /* of the call, late */
     bool begun;        /* the answer, too */
     uint64_t ends_s;
     const char *said;
 } unread[] = {
-    {20, false, 20, "did not read within 20"},
-    {40, false, 40, "did not read within 40"},
-    {20, true, 20, "did not read within 20"},
-    {40, true, 30, "within 30"},
+    {20, 1, false, 20, "did not read within 20"},
+    {20, CALL_BYTES - 1, false, 20, "did not read within 20"},
+    {40, 1, false, 40, "did not read within 40"},
+    {20, 1, true, 20, "did not read within 20"},
+    {40, 1, true, 30, "within 30"},
 };
 
 CLIENT_CASE_ROWS(rpc_client_session, a_server_that_does_not_read_ends_the_session,
@@ -331,7 +333,7 @@ CLIENT_CASE_ROWS(rpc_client_session, a_server_that_does_not_read_ends_the_sessio
     RIG_EXPECT(&rig, client_rig_call(&rig, &op) == LR_OK);
     lr_driver_pump(rig.driver);
     lr_driver_advance(rig.driver, 19 * LR_SECOND);
-    lr_driver_window(rig.driver, rig.server, 1);
+    lr_driver_window(rig.driver, rig.server, unread[i].read);
     if (unread[i].begun) {
         lr_driver_feed(rig.driver, rig.server, "\x20", 1);
     }

@@ -251,8 +251,10 @@ RIG_CASE(server_evaluator, numbers_and_devices_have_their_limits) {
     } rows[] = {
         {2, 0, "no device (type -1, id 0)"},
         {2, -1, "no device (type -1, id 0)"},
+        {2, INT32_MAX, "no device (type 2147483647, id 0)"},
         {2, (int64_t)INT32_MAX + 2, "no device"}, /* not the CPU, though its low bits are a 1 */
         {3, 1, NULL},
+        {3, INT32_MAX, NULL},
         {3, -1, "no device (type 1, id -1)"},
         {3, (int64_t)1 << 32, "no device (type 1, id -1)"},
         {4, 0, "out of range"},

@@ -335,7 +335,7 @@ TRACKER_CASE(offers_as_many_matchkeys_as_it_has_slots, 3) {
     rig_expect_alive(rig, other);
 }
 
-/* A list names them in the tracker's order: whichever is on it is free, whichever is not is gone. */
+/* A list is in the tracker's order: whichever is on it is free, whichever is not is gone. */
 TRACKER_CASE(finds_each_of_its_matchkeys_wherever_it_stands_on_the_list, 2) {
     char keys[2][sizeof rig->matchkey];
     char list[2 * sizeof keys[0] + 16];
