@@ -44,8 +44,8 @@ static enum lr_status reserve(struct lr_outbox *outbox, size_t more) {
     if (needed <= outbox->capacity) {
         return LR_OK;
     }
-    size_t capacity = outbox->capacity * 2 > needed ? outbox->capacity * 2 : needed;
-    capacity = capacity < OUTBOX_CAPACITY_MIN ? OUTBOX_CAPACITY_MIN : capacity;
+    size_t capacity = outbox->capacity == 0 ? OUTBOX_CAPACITY_MIN : outbox->capacity * 2;
+    LR_ASSERT(needed <= capacity); /* one or two are asked for at a time */
     if (capacity > SIZE_MAX / sizeof outbox->commands[0]) {
         return LR_ENOMEM;
     }

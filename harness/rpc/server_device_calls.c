@@ -261,10 +261,10 @@ void lr_server_device_receive(struct lr_server_session *session) {
     struct lr_error error;
     struct lr_framer *framer = &session->conn->framer;
     if (!session->initialised || !lr_framer_begun(framer, &body, &kept, &size) ||
-        size < DIRECT_MIN || kept < sizeof(int32_t)) {
+        size < DIRECT_MIN) {
         return;
     }
-    struct lr_reader reader = lr_reader_of(body, kept);
+    struct lr_reader reader = lr_reader_of(body, kept); /* of less than a code it reads a 0 */
     if (lr_read_i32(&reader) != LR_PACKET_COPY_TO_REMOTE) {
         return;
     }

@@ -76,6 +76,19 @@ Test(ledger_queue, takes_a_matchkey_that_is_not_pending_any_more_for_granted_uns
     end();
 }
 
+/* A list says nothing of what comes in the instant in which it is asked for. */
+Test(ledger_queue, keeps_a_matchkey_that_comes_behind_the_question_for_those_that_are_pending) {
+    begin();
+    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    rig.now += LR_SECOND;
+    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
+    lr_rig_text(&rig, server, LR_TO_SERVICE, "[3, \"test\", [9091, \"test:0.2\"], null]");
+    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[\"test:0.1\"]");
+    lr_rig_text(&rig, server, LR_FROM_SERVICE, "0");
+    expect_queue(2, 0);
+    end();
+}
+
 /* Whoever it was granted to, behind a black hole, was given up. */
 Test(ledger_queue, takes_a_matchkey_that_is_pending_again_for_free) {
     begin();
