@@ -334,6 +334,39 @@ done:
     client_rig_deinit(&rig);
 }
 
+/* Why a connection cannot be made, as its world says it: LR_OK and no word where that does not. */
+static const struct {
+    enum lr_status status;
+    const char *reason;
+    enum lr_status told;
+    const char *said;
+} failures[] = {
+    {LR_ETIMEOUT, "no route", LR_ETIMEOUT, ":9190: no route"},
+    {LR_OK, NULL, LR_EREFUSED, ":9190: no reason given"},
+};
+
+CLIENT_CASE_ROWS(rpc_client, tells_why_nobody_can_be_reached, LR_COUNT_OF(failures) * 2) {
+    const size_t row = *(const size_t *)context;
+    const struct lr_address address = {.host = "server.test", .port = 9190};
+    struct client_rig rig;
+    lr_op op;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL));
+    if (row % 2 == 0) {
+        RIG_EXPECT(&rig, lr_client_summary(rig.client, client_rig_now(&rig), false, &op) == LR_OK);
+    } else {
+        RIG_EXPECT(&rig, lr_client_connect(rig.client, client_rig_now(&rig), &address,
+                                           lr_text_of("k"), 0, &op) == LR_OK);
+    }
+    lr_driver_pump(rig.driver);
+    lr_link waiting = lr_driver_waiting(rig.driver, rig.host, NULL);
+    RIG_EXPECT(&rig, waiting != LR_LINK_NONE);
+    lr_driver_fail(rig.driver, waiting, failures[row / 2].status, failures[row / 2].reason);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, op, failures[row / 2].told));
+    RIG_EXPECT(&rig, strstr(rig.result.error.text, failures[row / 2].said) != NULL);
+done:
+    client_rig_deinit(&rig);
+}
+
 CLIENT_CASE(rpc_client, says_when_no_tracker_can_be_reached) {
     struct client_rig rig;
     lr_op op;

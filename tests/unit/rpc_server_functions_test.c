@@ -187,6 +187,25 @@ RIG_CASE(server_functions, echo_and_shapes_serve_the_suite) {
     rig_hear_exception(rig, link, "IndexError");
 }
 
+RIG_CASE(server_functions, a_shape_has_as_many_dimensions_as_may_be) {
+    static struct lr_value dims[1025];
+    struct lr_packet packet;
+    lr_link link = rig_open(rig, "client:dev");
+    lr_packet_init(&packet, lr_alloc_system());
+    packet.code = LR_PACKET_CALL_FUNC;
+    packet.handle = rig_function(rig, link, "ffi.Shape");
+    packet.values.items = dims;
+    for (size_t i = 0; i < LR_COUNT_OF(dims); i++) {
+        dims[i] = lr_value_int(1);
+    }
+    packet.values.count = 1024;
+    rig_send_packet(rig, link, &packet);
+    rig_expect(rig, rig_hear(rig, link) && rig_heard(rig, 0).as.integer == 69);
+    packet.values.count = 1025;
+    rig_send_packet(rig, link, &packet);
+    rig_hear_exception(rig, link, "no shape of 1025 dimensions");
+}
+
 RIG_CASE(server_functions, modules_are_refused_with_the_reason) {
     static const char *const names[] = {
         "tvm.rpc.server.load_module", "tvm.rpc.server.download_linked_module",

@@ -48,9 +48,12 @@ lr_link lr_driver_connect(struct lr_driver *driver, lr_host host, const char *pe
  * oldest. LR_LINK_NONE: none waits. |*address|, if not NULL: borrowed until the link's end. */
 lr_link lr_driver_waiting(struct lr_driver *driver, lr_host host,
                           const struct lr_address **address);
-/* The two answers to it. */
+/* The answers to it; what fails for another reason than a refusal tells |status| and |reason|
+ * (borrowed, NULL for none), as a world does. */
 void lr_driver_accept(struct lr_driver *driver, lr_link number);
 void lr_driver_refuse(struct lr_driver *driver, lr_link number);
+void lr_driver_fail(struct lr_driver *driver, lr_link number, enum lr_status status,
+                    const char *reason);
 
 /* What the test does at its end of the link |number|. On a connection that the role has ended:
  * nothing happens. */

@@ -65,16 +65,20 @@ void lr_driver_accept(struct lr_driver *driver, lr_link number) {
     lr_driver_pump(driver);
 }
 
-void lr_driver_refuse(struct lr_driver *driver, lr_link number) {
+void lr_driver_fail(struct lr_driver *driver, lr_link number, enum lr_status status,
+                    const char *reason) {
     struct link *link = lr_driver_link(driver, number);
     LR_ASSERT(link->phase == WAITING && lr_driver_holds(&link->ends[0]));
     link->phase = OPEN;
     link->ends[1].gone = true;
-    lr_driver_end(driver, &link->ends[0],
-                  (struct lr_event){.kind = LR_EVENT_CONNECT_FAILED,
-                                    .status = LR_EREFUSED,
-                                    .reason = "connection refused"});
+    lr_driver_end(
+        driver, &link->ends[0],
+        (struct lr_event){.kind = LR_EVENT_CONNECT_FAILED, .status = status, .reason = reason});
     lr_driver_pump(driver);
+}
+
+void lr_driver_refuse(struct lr_driver *driver, lr_link number) {
+    lr_driver_fail(driver, number, LR_EREFUSED, "connection refused");
 }
 
 static int test_side(const struct link *link) {
