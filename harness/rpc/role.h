@@ -44,8 +44,8 @@ struct lr_address {
     (lr_text_has((host), ':') ? "[" : ""), (int)(host).size, (host).data,                          \
         (lr_text_has((host), ':') ? "]" : ""), (unsigned int)(port)
 
-/* Silence of a peer's host is noticed by TCP keep-alive: after |idle_ns|, |probes| probes; and after
- * as long where it acknowledges nothing, when nobody probes (RFC 5482's user timeout). Zero: off. */
+/* Silence of a peer's host is noticed by TCP keep-alive: after |idle_ns|, |probes| probes. Where it
+ * acknowledges nothing nobody probes: then after as long (RFC 5482's user timeout). Zero: off. */
 struct lr_keepalive {
     uint64_t idle_ns;
     uint64_t interval_ns;

@@ -233,7 +233,7 @@ Test(ledger_direct, who_tried_and_was_given_another_place_shows_nothing_of_this_
     end();
 }
 
-/* Its server has let go of it, and cannot say so to who does not read: it has one place, or more. */
+/* Its server has let go of it, and cannot say so to who does not read: it has one place or more. */
 Test(ledger_direct, whose_place_may_have_been_given_on_is_not_late) {
     static const uint8_t begun_answer[] = {12, 0, 0, 0, 0, 0, 0, 0, 5, 0};
     begin();
