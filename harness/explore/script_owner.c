@@ -183,6 +183,8 @@ static void say_came(struct lr_scripting *script, const char *client) {
 #define KEEP ", \"err\", function(err) g.{x} = err end)"
 #define THING "{c}:object(\"Thing\", { held = g.{y} })"
 #define RING "named({c}, \"{x}\", " THING "); g.{x}:set(\"itself\", g.{x})"
+#define WATCH                                                                                      \
+    "; n[{M}] = {c}:weakref(g.{x}, \"told {M}\"); g.{x}:set(\"watch\", n[{M}]); {c}:del(n[{M}])"
 #define GENERATOR "local m = {c}:generator(\"measurements\"); m:next(function(f) f.held = g.{y}"
 static const char *const python_rows[LR_PROGRAM_ROWS] = {
     [LR_PROGRAM_DEL] = "{c}:del(g.{x})",
@@ -198,8 +200,7 @@ static const char *const python_rows[LR_PROGRAM_ROWS] = {
     [LR_PROGRAM_SAVER] = "named({c}, \"{x}\", " THING "); g.{x}:revives_as(\"saved{N}\")",
     [LR_PROGRAM_RING] = RING,
     [LR_PROGRAM_POOL] = RING "; g.{x}:revives_as(\"saved{N}\")",
-    [LR_PROGRAM_WATCHER] = RING "; n[{M}] = {c}:weakref(g.{x}, \"told {M}\"); "
-                                "g.{x}:set(\"watch\", n[{M}]); {c}:del(n[{M}])",
+    [LR_PROGRAM_WATCHER] = RING WATCH,
     [LR_PROGRAM_STORE] = "g.{x}:set(\"other\", g.{y})",
     [LR_PROGRAM_WEAKREF] = "named({c}, \"{x}\", {c}:weakref(g.{y}, \"told {N}\"))",
     [LR_PROGRAM_FINALIZE] =

@@ -73,6 +73,7 @@ scenario "an interpreter that exits ends the session of a holder whose __del__ w
     local r = py:globals().t:request("test")
     local holder = py:object("Pool", { session = r })
     holder:revives_as("saved")
+    holder:set("self", holder)
     py:del(r)
     expect(r):held_by("module __main__", "instance Pool", "attribute session")
     py:exit()
