@@ -11,11 +11,13 @@
 #define TIMEOUT_SAID "RPCSessionTimeoutError"
 
 static const char *const step_names[LR_DO_COUNT] = {
-    [LR_DO_REQUEST] = "request", [LR_DO_CONNECT] = "connect", [LR_DO_SUMMARY] = "summary",
-    [LR_DO_CALL] = "call",       [LR_DO_WRITE] = "write",     [LR_DO_READ] = "read",
-    [LR_DO_FREE] = "free",       [LR_DO_UPLOAD] = "upload",   [LR_DO_DOWNLOAD] = "download",
-    [LR_DO_KEEP] = "look-up",    [LR_DO_USE] = "use",         [LR_DO_DROP] = "drop",
-    [LR_DO_BUSY] = "busy call",  [LR_DO_STRAY] = "free of another session's handle",
+    [LR_DO_REQUEST] = "request",   [LR_DO_CONNECT] = "connect",
+    [LR_DO_SUMMARY] = "summary",   [LR_DO_CALL] = "call",
+    [LR_DO_WRITE] = "write",       [LR_DO_READ] = "read",
+    [LR_DO_FREE] = "free",         [LR_DO_UPLOAD] = "upload",
+    [LR_DO_DOWNLOAD] = "download", [LR_DO_KEEP] = "look-up",
+    [LR_DO_USE] = "use",           [LR_DO_DROP] = "drop",
+    [LR_DO_BUSY] = "busy call",    [LR_DO_STRAY] = "free of another session's handle",
 };
 
 /* A fault has met the session, its client or its server. */

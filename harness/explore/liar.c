@@ -130,9 +130,8 @@ static bool is_ended(const struct lr_act *act, const struct lr_lied *lied) {
 
 /* A server of ours asks every few seconds, or comes again. */
 static void await_victim(const struct lr_playing *play, struct lr_act *act) {
-    act->liar->asked_by = lr_time_add(
-        lr_playing_now(play), lr_server_options_default.retry_max_ns + LR_SECOND +
-                                  4 * play->slack_ns);
+    act->liar->asked_by = lr_time_add(lr_playing_now(play), lr_server_options_default.retry_max_ns +
+                                                                LR_SECOND + 4 * play->slack_ns);
 }
 
 static void end_link(const struct lr_playing *play, struct lr_act *act, struct lr_lied *lied,
@@ -178,11 +177,9 @@ static void answer(struct lr_playing *play, struct lr_act *act, struct lr_lied *
     bool lies = step != NULL && step->slot == asked;
     struct lr_buf bytes;
     lr_buf_init(&bytes, play->alloc);
-    enum lr_status status =
-        lr_lie_write(lies ? step->target : LR_LIE_TRUTH, asked, code, &bytes);
+    enum lr_status status = lr_lie_write(lies ? step->target : LR_LIE_TRUTH, asked, code, &bytes);
     if (status == LR_OK && lr_buf_size(&bytes) > 0) {
-        status =
-            lr_raw_send(raw_of(act), lied->link, lr_buf_data(&bytes), lr_buf_size(&bytes));
+        status = lr_raw_send(raw_of(act), lied->link, lr_buf_data(&bytes), lr_buf_size(&bytes));
     }
     lr_buf_deinit(&bytes);
     fail(play, status);
@@ -202,8 +199,7 @@ static bool takes_place(const uint8_t *bytes, size_t size) {
     struct lr_text key = {(const char *)bytes + HELLO_FRONT, size - HELLO_FRONT};
     return size > HELLO_FRONT + strlen("client:") + strlen(lr_plan_key(LR_PLAN_LIAR_KEY)) &&
            lr_text_starts_with(key, "client:") &&
-           lr_text_has((struct lr_text){key.data + strlen("client:"),
-                                        key.size - strlen("client:")},
+           lr_text_has((struct lr_text){key.data + strlen("client:"), key.size - strlen("client:")},
                        ':');
 }
 

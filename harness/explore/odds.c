@@ -134,6 +134,8 @@ const struct lr_odds lr_odds_python[] = {{LR_PROGRAM_DEL, 14, 0},
                                          {LR_PROGRAM_LIST, 2, 0},
                                          {LR_PROGRAM_DICT, 2, 0},
                                          {LR_PROGRAM_TUPLE, 2, 0},
+                                         {LR_PROGRAM_SET, 1, 0},
+                                         {LR_PROGRAM_THREAD_LOCAL, 2, 0},
                                          {LR_PROGRAM_OBJECT, 4, 0},
                                          {LR_PROGRAM_CLASS, 2, 0},
                                          {LR_PROGRAM_CLOSURE, 2, 0},
@@ -158,6 +160,8 @@ const struct lr_odds lr_odds_python[] = {{LR_PROGRAM_DEL, 14, 0},
                                          {LR_PROGRAM_WITH, 1, 0},
                                          {LR_PROGRAM_WITH_ERROR, 3, 0},
                                          {LR_PROGRAM_LOCALS, 4, 0},
+                                         {LR_PROGRAM_THREAD, 1, 0},
+                                         {LR_PROGRAM_THREAD_ERROR, 2, 0},
                                          {LR_PROGRAM_FORGET, 4, 0},
                                          {LR_PROGRAM_COLLECT_0, 5, 0},
                                          {LR_PROGRAM_COLLECT_1, 5, 0},
@@ -312,8 +316,9 @@ const struct lr_odds lr_odds_lasts_ms[] = {
 const struct lr_odds lr_odds_apart[] = {{2, 50, 0}, {3, 30, 0}, {5, 20, 0}, END};
 
 /* Which one fails, from now on; 0: now and then one. */
-const struct lr_odds lr_odds_allocation[] = {{0, 40, 0}, {1, 15, 0}, {2, 10, 0}, {3, 10, 0},
-                                             {4, 10, 0}, {6, 5, 0},  {9, 5, 0},  {14, 5, 0}, END};
+const struct lr_odds lr_odds_allocation[] = {{0, 40, 0}, {1, 15, 0}, {2, 10, 0},
+                                             {3, 10, 0}, {4, 10, 0}, {6, 5, 0},
+                                             {9, 5, 0},  {14, 5, 0}, END};
 
 /* ---- links ---- */
 

@@ -53,6 +53,20 @@ static enum lr_status make_tuple(struct lr_owner *owner, unsigned int number, st
     return lr_heap_new_tuple(owner->heap, &y, 1, out);
 }
 
+static enum lr_status make_set(struct lr_owner *owner, unsigned int number, struct lr_object *y,
+                               struct lr_object **out) {
+    (void)number;
+    enum lr_status status = lr_heap_new_set(owner->heap, out);
+    return THEN(status, lr_heap_append(owner->heap, *out, y));
+}
+
+static enum lr_status make_thread_local(struct lr_owner *owner, unsigned int number,
+                                        struct lr_object *y, struct lr_object **out) {
+    (void)number;
+    enum lr_status status = lr_heap_new_thread_local(owner->heap, out);
+    return THEN(status, lr_heap_set(owner->heap, *out, "held", y));
+}
+
 static enum lr_status make_object(struct lr_owner *owner, unsigned int number, struct lr_object *y,
                                   struct lr_object **out) {
     (void)number;
@@ -232,6 +246,27 @@ static enum lr_status ask_address(struct lr_owner *owner, struct lr_object *y) {
     return status;
 }
 
+static enum lr_status run_thread(struct lr_owner *owner, struct lr_object *y, bool fails) {
+    struct lr_object *thread;
+    enum lr_status status = lr_heap_start_thread(owner->heap, "worker", &thread);
+    if (status != LR_OK) {
+        return status;
+    }
+    lr_heap_switch(owner->heap, thread);
+    status = enter(owner, "worker", y);
+    if (fails) {
+        THEN(status, lr_heap_raise_new(owner->heap, "ValueError", "no such device"));
+        THEN(status, lr_heap_uncaught(owner->heap));
+    } else if (status == LR_OK) {
+        lr_heap_pop_frame(owner->heap);
+    }
+    lr_heap_switch(owner->heap, NULL);
+    if (status == LR_OK) {
+        lr_heap_end_thread(owner->heap, thread);
+    }
+    return status;
+}
+
 /* ---- with ---- */
 
 static void with_ends(struct lr_heap *heap, struct lr_object *exception, void *context) {
@@ -342,15 +377,26 @@ static enum lr_status allocate(struct lr_owner *owner, uint32_t amount) {
 static enum lr_status make(struct lr_owner *owner, const struct lr_plan_step *step,
                            unsigned int number) {
     static const make_cb makers[LR_PROGRAM_ROWS] = {
-        [LR_PROGRAM_LIST] = make_list,           [LR_PROGRAM_DICT] = make_dict,
-        [LR_PROGRAM_TUPLE] = make_tuple,         [LR_PROGRAM_OBJECT] = make_object,
-        [LR_PROGRAM_CLASS] = make_class,         [LR_PROGRAM_CLOSURE] = make_closure,
-        [LR_PROGRAM_DEFAULT] = make_default,     [LR_PROGRAM_METHOD] = make_method,
-        [LR_PROGRAM_SAVER] = make_saver,         [LR_PROGRAM_RING] = make_ring,
-        [LR_PROGRAM_POOL] = make_pool,           [LR_PROGRAM_WATCHER] = make_watcher,
-        [LR_PROGRAM_WEAKREF] = make_weakref,     [LR_PROGRAM_KEPT_ERROR] = keep_error,
-        [LR_PROGRAM_KEPT_BELOW] = keep_below,    [LR_PROGRAM_KEPT_BEFORE] = keep_before,
-        [LR_PROGRAM_GENERATOR] = make_generator, [LR_PROGRAM_GENERATOR_WITH] = make_generator_with,
+        [LR_PROGRAM_LIST] = make_list,
+        [LR_PROGRAM_DICT] = make_dict,
+        [LR_PROGRAM_TUPLE] = make_tuple,
+        [LR_PROGRAM_SET] = make_set,
+        [LR_PROGRAM_THREAD_LOCAL] = make_thread_local,
+        [LR_PROGRAM_OBJECT] = make_object,
+        [LR_PROGRAM_CLASS] = make_class,
+        [LR_PROGRAM_CLOSURE] = make_closure,
+        [LR_PROGRAM_DEFAULT] = make_default,
+        [LR_PROGRAM_METHOD] = make_method,
+        [LR_PROGRAM_SAVER] = make_saver,
+        [LR_PROGRAM_RING] = make_ring,
+        [LR_PROGRAM_POOL] = make_pool,
+        [LR_PROGRAM_WATCHER] = make_watcher,
+        [LR_PROGRAM_WEAKREF] = make_weakref,
+        [LR_PROGRAM_KEPT_ERROR] = keep_error,
+        [LR_PROGRAM_KEPT_BELOW] = keep_below,
+        [LR_PROGRAM_KEPT_BEFORE] = keep_before,
+        [LR_PROGRAM_GENERATOR] = make_generator,
+        [LR_PROGRAM_GENERATOR_WITH] = make_generator_with,
     };
     struct lr_object *object;
     LR_ASSERT(makers[step->target] != NULL);
@@ -379,6 +425,9 @@ static enum lr_status carry_out(struct lr_owner *owner, const struct lr_plan_ste
     case LR_PROGRAM_ATEXIT:
         return lr_heap_atexit(
             heap, told, lr_owner_label(owner, LR_SHADOW_EXITED, owner->shadow.exit_count - 1U), y);
+    case LR_PROGRAM_THREAD:
+    case LR_PROGRAM_THREAD_ERROR:
+        return run_thread(owner, y, step->target == LR_PROGRAM_THREAD_ERROR);
     case LR_PROGRAM_HANDLED:
         return handle_error(owner, y);
     case LR_PROGRAM_UNCAUGHT:

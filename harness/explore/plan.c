@@ -21,16 +21,21 @@
 
 const char *lr_plan_key(unsigned int key) {
     static const char *const keys[] = {
-        "k", "board", "a:b", "x:0.1", "caf\xc3\xa9\\\"",
-        [LR_PLAN_LIAR_KEY] = "liar", [LR_PLAN_VICTIM_KEY] = "victim",
+        "k",
+        "board",
+        "a:b",
+        "x:0.1",
+        "caf\xc3\xa9\\\"",
+        [LR_PLAN_LIAR_KEY] = "liar",
+        [LR_PLAN_VICTIM_KEY] = "victim",
     };
     LR_ASSERT(key < LR_COUNT_OF(keys));
     return keys[key];
 }
 
 const char *lr_plan_odd_key(unsigned int odd) {
-    static const char *const keys[] = {"", "two words", " before", "behind ", "a\ttab", "a\nline",
-                                       "-timeout=1", "client:k"};
+    static const char *const keys[] = {"",       "two words", " before",    "behind ",
+                                       "a\ttab", "a\nline",   "-timeout=1", "client:k"};
     LR_ASSERT(odd > 0 && odd < LR_COUNT_OF(keys) && LR_COUNT_OF(keys) == LR_PLAN_ODD_KEYS + 1);
     return keys[odd];
 }

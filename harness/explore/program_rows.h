@@ -11,6 +11,8 @@ enum lr_program_row {
     LR_PROGRAM_LIST,
     LR_PROGRAM_DICT,
     LR_PROGRAM_TUPLE,
+    LR_PROGRAM_SET,
+    LR_PROGRAM_THREAD_LOCAL,
     LR_PROGRAM_OBJECT, /* in C++ too */
     LR_PROGRAM_CLASS,
     LR_PROGRAM_CLOSURE,
@@ -34,9 +36,11 @@ enum lr_program_row {
     LR_PROGRAM_GENERATOR,      /* x = a generator with y in a local */
     LR_PROGRAM_GENERATOR_WITH, /* .. in a `with` */
     LR_PROGRAM_WITH,
-    LR_PROGRAM_WITH_ERROR, /* a `with` of a function that an error leaves */
-    LR_PROGRAM_LOCALS,     /* a function takes x, then y, and returns */
-    LR_PROGRAM_FORGET,     /* `del` of what a __del__ has saved */
+    LR_PROGRAM_WITH_ERROR,   /* a `with` of a function that an error leaves */
+    LR_PROGRAM_LOCALS,       /* a function takes x, then y, and returns */
+    LR_PROGRAM_THREAD,       /* a thread that has y in a local runs, and ends */
+    LR_PROGRAM_THREAD_ERROR, /* .. by an error */
+    LR_PROGRAM_FORGET,       /* `del` of what a __del__ has saved */
     LR_PROGRAM_COLLECT_0,
     LR_PROGRAM_COLLECT_1,
     LR_PROGRAM_COLLECT_2,

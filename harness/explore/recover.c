@@ -183,8 +183,8 @@ static enum lr_status ask_for_all(struct probing *probing) {
         struct probe *probe = &probing->probes[probing->count++];
         *probe = (struct probe){.waits = true};
         status = lr_client_connect(probing->client->role.client, lr_playing_now(play),
-                                   &play->odd->service,
-                                   lr_text_of(lr_plan_odd_key(plan->odd_key)), 0, &probe->op);
+                                   &play->odd->service, lr_text_of(lr_plan_odd_key(plan->odd_key)),
+                                   0, &probe->op);
     }
     lr_playing_drain(probing->client);
     return status;

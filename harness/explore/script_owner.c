@@ -192,6 +192,9 @@ static const char *const python_rows[LR_PROGRAM_ROWS] = {
     [LR_PROGRAM_LIST] = "named({c}, \"{x}\", {c}:list(g.{y}))",
     [LR_PROGRAM_DICT] = "named({c}, \"{x}\", {c}:dict { k = g.{y} })",
     [LR_PROGRAM_TUPLE] = "named({c}, \"{x}\", {c}:tuple(g.{y}))",
+    [LR_PROGRAM_SET] = "named({c}, \"{x}\", {c}:set(g.{y}))",
+    [LR_PROGRAM_THREAD_LOCAL] =
+        "named({c}, \"{x}\", {c}:thread_local()); g.{x}:set(\"held\", g.{y})",
     [LR_PROGRAM_OBJECT] = "named({c}, \"{x}\", " THING ")",
     [LR_PROGRAM_CLASS] = "named({c}, \"{x}\", {c}:class(\"Measurer\", { held = g.{y} }))",
     [LR_PROGRAM_CLOSURE] = "named({c}, \"{x}\", {c}:closure(\"on_done\", { held = g.{y} }))",
@@ -230,6 +233,9 @@ static const char *const python_rows[LR_PROGRAM_ROWS] = {
                               "{c}:enter_with(g.{y}) " FAIL " end) end, \"err\", function() end)",
     [LR_PROGRAM_LOCALS] = "{c}:call(\"tune\", function(f) f.first, f.second = g.{x}, g.{y} "
                           "{c}:del(g.{x}) {c}:del(g.{y}) end)",
+    [LR_PROGRAM_THREAD] = "{c}:thread(\"worker\", function(f) f.held = g.{y} end):join()",
+    [LR_PROGRAM_THREAD_ERROR] =
+        "{c}:thread(\"worker\", function(f) f.held = g.{y} " FAIL " end):join()",
     [LR_PROGRAM_COLLECT_0] = "{c}:gc(0)",
     [LR_PROGRAM_COLLECT_1] = "{c}:gc(1)",
     [LR_PROGRAM_COLLECT_2] = "{c}:gc(2)",
@@ -239,16 +245,18 @@ static const char *const python_rows[LR_PROGRAM_ROWS] = {
     [LR_PROGRAM_GC_ON] = "{c}:gc(2); {c}:gc_enable()",
     [LR_PROGRAM_EXIT] = "{c}:exit(); n.exited = true",
 };
-#define NODE "local m = {c}:node(\"{x}\"); h.{x} = m; m:"
+#define NODE(word) "local m = {c}:node(\"{x}\"); h.{x} = m; m:" word "(\"held\", h.{y})"
+/* NOLINTBEGIN(bugprone-suspicious-missing-comma): a macro has several strings */
 static const char *const native_rows[LR_PROGRAM_ROWS] = {
     [LR_PROGRAM_DEL] = "h.{x}:reset(); h.{x} = nil",
     [LR_PROGRAM_COPY] = "h.{x} = h.{y}:copy()",
-    [LR_PROGRAM_OBJECT] = NODE "set(\"held\", h.{y})",
-    [LR_PROGRAM_RING] = NODE "set(\"held\", h.{y}); m:set(\"itself\", m)",
-    [LR_PROGRAM_OBSERVER] = NODE "set_weak(\"held\", h.{y})",
+    [LR_PROGRAM_OBJECT] = NODE("set"),
+    [LR_PROGRAM_RING] = NODE("set") "; m:set(\"itself\", m)",
+    [LR_PROGRAM_OBSERVER] = NODE("set_weak"),
     [LR_PROGRAM_STORE] = "h.{x}:set(\"other\", h.{y})",
     [LR_PROGRAM_EXIT] = "{c}:kill()",
 };
+/* NOLINTEND(bugprone-suspicious-missing-comma) */
 
 struct filling {
     const char *client;

@@ -57,6 +57,8 @@ static const struct maker {
     [LR_PROGRAM_LIST] = {"[0]", 0},
     [LR_PROGRAM_DICT] = {"key k", 0},
     [LR_PROGRAM_TUPLE] = {"[0]", 0},
+    [LR_PROGRAM_SET] = {"element", 0},
+    [LR_PROGRAM_THREAD_LOCAL] = {"attribute held", 0},
     [LR_PROGRAM_OBJECT] = {"attribute held", OPEN},
     [LR_PROGRAM_CLASS] = {"attribute held", RING}, /* its __mro__ begins with itself */
     [LR_PROGRAM_CLOSURE] = {"cell held", 0},
@@ -378,6 +380,8 @@ static bool carry_out(struct lr_shadow *shadow, const struct lr_plan_step *step)
         return add_final(shadow, x, y);
     case LR_PROGRAM_ATEXIT:
         return add_exit(shadow, y);
+    case LR_PROGRAM_THREAD: /* what runs in it goes with it; its error is told, and dropped */
+    case LR_PROGRAM_THREAD_ERROR:
     case LR_PROGRAM_HANDLED: /* `except E as err` unbinds err */
         return y != LR_SHADOW_NONE;
     case LR_PROGRAM_UNCAUGHT:

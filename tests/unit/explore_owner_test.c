@@ -16,6 +16,7 @@
 
 enum { PYTHON_3_7_2 = 6, PYTHON_3_8_10 = 14, PYTHON_3_9_5 = 18, PYTHON_3_13 = 30 }; /* Windows */
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names. */
 size_t __real_lr_heap_collect(struct lr_heap *heap, int generation);
 size_t __wrap_lr_heap_collect(struct lr_heap *heap, int generation);
 
@@ -24,6 +25,7 @@ static bool is_idle;
 size_t __wrap_lr_heap_collect(struct lr_heap *heap, int generation) {
     return is_idle ? 0 : __real_lr_heap_collect(heap, generation);
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* ---- the shadow's rules ---- */
 
