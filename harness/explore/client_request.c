@@ -67,12 +67,14 @@ static void check_tries(struct lr_playing *play, const struct lr_act *act,
     }
 }
 
-/* One allocation at a time has failed, and nothing else has gone wrong. */
-static bool was_short_alone(const struct lr_playing *play) {
+/* Nothing else has gone wrong than that one allocation failed, or that links to the tracker were
+ * reset: what was granted to one who cannot have read it is on offer at once. */
+static bool may_lose_nothing(const struct lr_playing *play) {
     for (unsigned int i = 0; i < play->plan->fault_count; i++) {
         const struct lr_plan_fault *planned = &play->plan->faults[i];
         bool once = planned->kind == LR_PLAN_NO_MEMORY && planned->bytes != 0;
-        if (play->faults[i].fired && !once && !lr_plan_fault_row(planned->kind)->harmless) {
+        bool reset = planned->kind == LR_PLAN_RST && planned->host == LR_HOST_TRACKER;
+        if (play->faults[i].fired && !once && !reset && !lr_plan_fault_row(planned->kind)->harmless) {
             return false;
         }
     }
@@ -86,7 +88,7 @@ static void check_offers(struct lr_playing *play, const struct lr_act *act,
         lr_ledger_queue(play->ledger, lr_text_of(lr_plan_key(step->target)));
     uint32_t host = UINT32_C(1) << (LR_HOST_ACTORS + act->number);
     bool waits = seen->last != NULL && seen->last->granted_at == LR_TIME_NEVER;
-    if (waits && queue.free > 0 && was_short_alone(play) && (play->disturbed & host) == 0 &&
+    if (waits && queue.free > 0 && may_lose_nothing(play) && (play->disturbed & host) == 0 &&
         lr_time_add(queue.changed_at, GRANTED_NS + 2 * play->slack_ns) < lr_playing_now(play)) {
         lr_playing_find(play, LR_FINDING_PROTOCOL,
                         "%s gives a request up while there are places on offer", act->party->name);

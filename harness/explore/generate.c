@@ -310,6 +310,13 @@ static uint16_t code_at(const struct lr_plan_fault *fault) {
     return fault->host != LR_HOST_TRACKER ? 8 : next_link ? 8 : 4;
 }
 
+/* A tracker's answer to a REQUEST ends there, where it has just asked for its magic: a link that
+ * breaks behind the last byte of a grant leaves its tracker in doubt whether it was read. */
+static uint16_t grant_end(struct making *making) {
+    const char *grant = "[0, [\"127.0.0.1\", 32768, \":0.0123456789012345\"]]";
+    return (uint16_t)(4 + 4 + strlen(grant) + strlen(lr_plan_key(draw_key(making))));
+}
+
 static void make_fault(struct making *making, struct lr_plan_fault *fault) {
     const struct lr_plan *plan = making->plan;
     fault->kind = (uint8_t)draw(making, lr_odds_fault);
@@ -341,15 +348,25 @@ static void make_fault(struct making *making, struct lr_plan_fault *fault) {
                                 : 0;
 }
 
-/* One that fails alone is to be one of the step's: of who does it, or of the tracker. */
+/* One that fails alone is to be one of a step's: of who does it, or of the tracker, which is asked
+ * for something in an actor's first. */
 static void aim_memory(struct making *making, struct lr_plan_fault *fault) {
-    if (fault->kind != LR_PLAN_NO_MEMORY) {
-        return;
+    fault->bytes = fault->kind == LR_PLAN_NO_MEMORY ? (uint16_t)draw(making, lr_odds_allocation)
+                                                    : fault->bytes;
+    if (fault->kind == LR_PLAN_NO_MEMORY && fault->bytes != 0) {
+        bool of_tracker = draw_below(making, 3) == 0;
+        fault->when = LR_WHEN_STEP;
+        fault->ms = 0;
+        fault->host = (uint8_t)(of_tracker ? LR_HOST_TRACKER : LR_HOST_ACTORS + fault->actor);
+        fault->step = of_tracker && draw_below(making, 2) == 0 ? 0 : fault->step;
     }
-    fault->bytes = (uint16_t)draw(making, lr_odds_allocation);
-    if (fault->bytes != 0 && fault->when == LR_WHEN_STEP) {
-        fault->host = draw_below(making, 3) == 0 ? (uint8_t)LR_HOST_TRACKER
-                                                 : (uint8_t)(LR_HOST_ACTORS + fault->actor);
+}
+
+static void aim_reset(struct making *making, struct lr_plan_fault *fault) {
+    if (fault->kind == LR_PLAN_RST && fault->when == LR_WHEN_BYTES &&
+        fault->host == LR_HOST_TRACKER && draw_below(making, 4) == 0) {
+        fault->side = LR_SIDE_FROM_SERVICE;
+        fault->bytes = grant_end(making);
     }
 }
 
@@ -366,6 +383,7 @@ static void make_faults(struct making *making) {
     for (unsigned int i = 0; i < plan->fault_count; i++) {
         make_fault(making, &plan->faults[i]);
         aim_memory(making, &plan->faults[i]);
+        aim_reset(making, &plan->faults[i]);
     }
 }
 

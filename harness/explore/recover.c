@@ -267,8 +267,10 @@ static unsigned int key_named(struct lr_text name) {
     return key;
 }
 
-/* What the tracker says, against what is there. */
-static void compare_summary(struct lr_playing *play, const struct lr_tracker_answer *summary) {
+/* What the tracker says, against what is there. |early|: a grant that nobody has seen may have to be
+ * missed yet; but no more is on offer than there is, ever. */
+static void compare_summary(struct lr_playing *play, const struct lr_tracker_answer *summary,
+                            bool early) {
     for (size_t i = 0; i < lr_summary_queue_count(summary); i++) {
         struct lr_summary_queue queue;
         if (lr_summary_queue_at(summary, i, &queue) != LR_OK) {
@@ -276,7 +278,7 @@ static void compare_summary(struct lr_playing *play, const struct lr_tracker_ans
         }
         unsigned int key = key_named(queue.key);
         size_t places = key < LR_PLAN_KEYS ? places_of(play, key) : 0;
-        if (queue.free != (int64_t)places) {
+        if (queue.free > (int64_t)places || (!early && queue.free < (int64_t)places)) {
             lr_playing_find(play, LR_FINDING_ORPHAN,
                             "SUMMARY says %lld free, where %zu are, when faults have stopped",
                             (long long)queue.free, places);
@@ -289,7 +291,7 @@ static void compare_summary(struct lr_playing *play, const struct lr_tracker_ans
     }
 }
 
-static bool ask_summary(struct probing *probing) {
+static bool ask_summary(struct probing *probing, bool early) {
     struct lr_playing *play = probing->play;
     struct lr_result result;
     lr_op op = 0;
@@ -310,7 +312,7 @@ static bool ask_summary(struct probing *probing) {
         }
     }
     if (result.has_summary) {
-        compare_summary(play, &result.summary);
+        compare_summary(play, &result.summary, early);
     } else {
         lr_playing_find(play, LR_FINDING_PROTOCOL, "no SUMMARY when faults have stopped: %s",
                         result.error.text);
@@ -322,6 +324,10 @@ static bool ask_summary(struct probing *probing) {
 static enum lr_status probe_all(struct lr_playing *play) {
     struct probing probing = {.play = play};
     enum lr_status status = lr_cast_client(play, "probe", &probing.client);
+    /* Before anybody takes what should not be on offer. */
+    if (status == LR_OK && !play->quiet && !ask_summary(&probing, true)) {
+        status = play->error.code != LR_OK ? play->error.code : LR_ENOMEM;
+    }
     if (status == LR_OK) {
         status = ask_for_all(&probing);
     }
@@ -330,7 +336,7 @@ static enum lr_status probe_all(struct lr_playing *play) {
     }
     bool went = wait_for_probes(&probing);
     close_probes(&probing);
-    if (!went || !settle(play, LR_SECOND + 4 * play->slack_ns) || !ask_summary(&probing)) {
+    if (!went || !settle(play, LR_SECOND + 4 * play->slack_ns) || !ask_summary(&probing, false)) {
         return play->error.code != LR_OK ? play->error.code : LR_ENOMEM;
     }
     lr_party_end(probing.client, true);
