@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "explore/reach.h"
+#include "world/sim.h"
 
 /* What a server takes for what it does by itself. */
 #define BY_ITSELF_NS (100 * LR_MS)
@@ -68,13 +69,25 @@ static void bound(struct judging *judging, enum lr_cause cause, lr_time at, uint
     }
 }
 
+/* A server's FIN goes behind what it had said when its client ended. Where that is more than the
+ * systems hold, as nobody read it, each further part has room a way there and back after the last.
+ */
+static uint64_t held_back_ns(const struct judging *judging) {
+    const struct lr_plan_link *link = &judging->play->plan->link;
+    const struct lr_account *account = judging->account;
+    const uint64_t held = lr_sim_options_default.receive_buffer;
+    uint64_t said = account->bytes[LR_FROM_SERVICE];
+    uint64_t parts = said < held ? 0 : (said - account->said_before + held - 1) / held;
+    return parts * 2 * (link->latency_us + link->jitter_us) * LR_US;
+}
+
 /* The earliest of what all its causes allow. */
 static void find_due(struct judging *judging) {
     const struct lr_playing *play = judging->play;
     const struct lr_account *account = judging->account;
     const struct lr_cause_note *note = judging->note;
     const struct lr_budget closing = lr_budget_for(LR_CAUSE_CLOSE, 0, false, NULL);
-    bound(judging, LR_CAUSE_FIN, judging->gone_at, closing.release_ns);
+    bound(judging, LR_CAUSE_FIN, judging->gone_at, closing.release_ns + held_back_ns(judging));
     bound(judging, LR_CAUSE_TIMEOUT, expiry_of(account), BY_ITSELF_NS);
     if (note->cause != LR_CAUSE_NONE && is_end_certain(judging)) {
         /* After a client's RST its server's way to the tracker has to show it. */

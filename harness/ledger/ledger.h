@@ -123,6 +123,7 @@ struct lr_account {
     bool in_call;           /* a question waits for its answer */
     lr_time last_packet_at; /* idle since: the last bytes in either direction */
     uint64_t bytes[2];      /* by direction */
+    uint64_t said_before;   /* of those FROM_SERVICE, until the client's first end was seen */
     lr_time shutdown_at[2];
     lr_time fin_at[2];
     lr_time reset_at[2];

@@ -108,6 +108,7 @@ void lr_ledger_session_client_gone(struct lr_ledger *ledger, lr_time at,
     (void)ledger;
     if (session->client_gone_at == LR_TIME_NEVER) {
         session->client_gone_at = at;
+        session->account.said_before = session->account.bytes[LR_FROM_SERVICE];
     }
     settle_direct(session);
 }

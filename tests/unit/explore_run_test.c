@@ -74,6 +74,37 @@ Test(explore_run, no_memory_loses_nothing) {
     lr_test_each_failure(run_small, NULL);
 }
 
+/* One server without a tracker, that a peer has opened a link to; it does the |count| |steps| then.
+ */
+static void begin_peer(const struct lr_plan_step *steps, uint8_t count) {
+    memset(&plan, 0, sizeof plan);
+    plan.seed = 3;
+    plan.link.latency_us = 5000;
+    plan.server_count = 1;
+    plan.servers[0] = (struct lr_plan_server){.slots = 1, .direct = true};
+    plan.actor_count = 1;
+    plan.actors[0].kind = LR_ACTOR_PEER;
+    plan.actors[0].count = (uint8_t)(count + 1);
+    plan.actors[0].steps[0] = (struct lr_plan_step){.what = LR_DO_OPEN, .target = 1};
+    memcpy(&plan.actors[0].steps[1], steps, count * sizeof *steps);
+}
+
+static void expect_nothing(void) {
+    struct lr_explored out = play(&plan, false);
+    cr_expect_eq(out.finding_count, 0U, "%s", out.findings[0].text);
+}
+
+/* Its FIN goes behind answers for which the systems have no room, as nobody reads them. */
+Test(explore_run, a_release_is_not_late_that_waits_for_what_was_said_to_be_read) {
+    static const struct lr_plan_step steps[] = {
+        {.what = LR_DO_SAY, .target = LR_LINE_MANY_CALLS, .slot = 1},
+        {.what = LR_DO_PASS, .ms = 1000},
+        {.what = LR_DO_END},
+    };
+    begin_peer(steps, LR_COUNT_OF(steps));
+    expect_nothing();
+}
+
 /* The first seed from |*seed| on that shows the bug by more than a delay: what is late by
  * milliseconds, who knows the plan sees, and a scenario does not. */
 static struct lr_explored find_bug(uint64_t *seed) {
