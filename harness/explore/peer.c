@@ -110,14 +110,21 @@ static lr_time at_once(const struct lr_playing *play) {
     return lr_time_add(lr_playing_now(play), 2 * play->slack_ns + AT_ONCE_NS);
 }
 
+/* Nobody knows what belongs to what from now on. */
+static void not_judged(struct lr_act *act) {
+    act->said.law.lawless = true;
+    act->said.then = LR_THEN_WHATEVER;
+    act->said.then_due = LR_TIME_NEVER;
+    act->said.due = LR_TIME_NEVER;
+}
+
 /* What the newest line calls for has not come when it should. */
 static void judge_then(struct lr_playing *play, struct lr_act *act) {
     struct lr_said *said = &act->said;
     uint64_t heard = heard_by(play, act);
     bool let_in_late = due_behind_others(play, act, 0) != LR_TIME_NEVER;
     if (waits_for_others(play, act) || let_in_late) {
-        said->law.lawless = true;
-        said->due = LR_TIME_NEVER;
+        not_judged(act);
     } else if (said->law.flooded && heard > said->heard) {
         said->heard = heard; /* its turn comes when what was said before is answered */
         said->then_due = at_once(play);
@@ -311,6 +318,7 @@ static bool say_next(struct lr_playing *play, struct lr_act *act, const struct l
     bool more = lr_law_needs_more(&said->law, step);
     unsigned int line = lr_law_next(&said->law, step);
     bool was_lawless = said->law.lawless;
+    bool unheard = waits_for_others(play, act);
     bool cut = false;
     if (!more && step->slot != 0 && !hush(play, act)) {
         return false;
@@ -321,6 +329,9 @@ static bool say_next(struct lr_playing *play, struct lr_act *act, const struct l
     said->answer = (uint8_t)answer_to(play, said, line);
     expect(play, act, lr_law_say(&said->law, line, cut));
     set_due(play, said, line, was_lawless);
+    if (unheard && said->then != LR_THEN_WHATEVER) {
+        not_judged(act); /* the first word that comes answers its key */
+    }
     return more;
 }
 

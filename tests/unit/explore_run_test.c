@@ -105,6 +105,24 @@ Test(explore_run, a_release_is_not_late_that_waits_for_what_was_said_to_be_read)
     expect_nothing();
 }
 
+/* On a narrow link answers may take long, and so may the place that somebody else has. */
+Test(explore_run, an_answer_to_the_key_is_none_to_what_was_said_behind_it) {
+    static const struct lr_plan_step steps[] = {
+        {.what = LR_DO_SAY, .target = LR_LINE_SHUTDOWN},
+        {.what = LR_DO_SAY, .target = LR_LINE_MANY_CALLS},
+    };
+    begin_peer(steps, LR_COUNT_OF(steps));
+    plan.link.bandwidth = 1000000;
+    plan.actors[1] = plan.actors[0];
+    plan.actors[0] = (struct lr_plan_actor){
+        .kind = LR_ACTOR_CLIENT,
+        .count = 3,
+        .steps = {{.what = LR_DO_CONNECT}, {.what = LR_DO_PASS, .ms = 5000}, {.what = LR_DO_CLOSE}},
+    };
+    plan.actor_count = 2;
+    expect_nothing();
+}
+
 /* The first seed from |*seed| on that shows the bug by more than a delay: what is late by
  * milliseconds, who knows the plan sees, and a scenario does not. */
 static struct lr_explored find_bug(uint64_t *seed) {
