@@ -443,12 +443,13 @@ static void tell_room(struct lr_sim_end *from) {
     }
 }
 
+/* What is under way waits for the net to be there again; what has arrived is read all the same. */
 void lr_sim_tcp_arrive(struct lr_sim_end *from) {
     struct lr_sim_end *to = lr_sim_peer(from);
-    if (lr_sim_tcp_cut_off(from)) {
-        return; /* until the net is there again */
+    bool cut_off = lr_sim_tcp_cut_off(from);
+    if (!cut_off) {
+        land(from, to);
     }
-    land(from, to);
     if (to->frozen) {
         if ((from->out.fin_arrived || from->out.rst_arrived) && !to->peer_gone) {
             lr_sim_conn_peer_gone(to, from->out.rst_arrived);
@@ -457,12 +458,14 @@ void lr_sim_tcp_arrive(struct lr_sim_end *from) {
         deliver(from, to);
     }
     tell_room(from);
-    arm_by(from, lr_time_min(next_arrival(&from->out), next_read(from, to)));
+    lr_time arrival = cut_off ? LR_TIME_NEVER : next_arrival(&from->out);
+    arm_by(from, lr_time_min(arrival, next_read(from, to)));
 }
 
 void lr_sim_tcp_room_again(struct lr_sim_end *end) {
+    bool own = end->spent; /* its own system took less than it had room for */
     end->spent = false;
-    if (lr_sim_tcp_cut_off(end)) {
+    if (lr_sim_tcp_cut_off(end) && !own) {
         return;
     }
     launch(end);
@@ -474,9 +477,7 @@ void lr_sim_tcp_room_again(struct lr_sim_end *end) {
 
 void lr_sim_tcp_want(struct lr_sim_end *to) {
     struct lr_sim_end *from = lr_sim_peer(to);
-    if (!lr_sim_tcp_cut_off(from)) {
-        arm_by(from, next_read(from, to));
-    }
+    arm_by(from, next_read(from, to));
 }
 
 void lr_sim_tcp_resume(struct lr_sim_end *end) {

@@ -137,6 +137,29 @@ Test(world_sim_trouble, whatever_reads_and_writes_do_all_bytes_arrive) {
     }
 }
 
+/* What its system takes or gives is nothing that the net has to do with. */
+Test(world_sim_trouble, who_is_off_the_net_reads_and_writes_all_the_same) {
+    for (size_t i = 0; i < LR_COUNT_OF(io_kinds); i++) {
+        struct lr_world_rig rig;
+        struct lr_host_fault fault = {.kind = io_kinds[i], .amount = 3};
+        start(&rig);
+        cr_assert(lr_world_rig_connect(&rig));
+        put(&rig.server, &fault);
+        lr_teller_signal(&rig.server, LR_COMMAND_PAUSE);
+        lr_world_drain(rig.server.host);
+        send(&rig.client, 100);
+        lr_world_rig_pass(&rig, LR_MS);
+        lr_sim_lose(rig.client.host);
+        lr_teller_signal(&rig.server, LR_COMMAND_RESUME);
+        send(&rig.server, 100);
+        lr_world_rig_pass(&rig, LR_MS);
+        cr_expect_eq(rig.server.received, 100, "%s", lr_fault_row(io_kinds[i])->name);
+        cr_expect_gt(rig.server.writable, 0, "%s", lr_fault_row(io_kinds[i])->name);
+        cr_expect_eq(rig.client.received, 0);
+        finish(&rig);
+    }
+}
+
 Test(world_sim_trouble, short_reads_are_short) {
     struct lr_world_rig rig;
     struct lr_host_fault fault = {.kind = LR_FAULT_SHORT_READS, .amount = 3};
