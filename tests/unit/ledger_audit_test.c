@@ -80,6 +80,18 @@ Test(ledger_audit, server_that_does_not_come_back_from_a_refusal_is_found) {
     lr_rig_deinit(&rig);
 }
 
+/* Whoever has told it the matchkey: nobody was seen to ask for it. */
+Test(ledger_audit, place_that_was_taken_without_a_grant_is_missed_too) {
+    cr_assert(lr_rig_init(&rig, lr_alloc_system()));
+    server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
+    lr_rig_accept(&rig, data);
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    rig.now += LR_SECOND;
+    expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "s1 has not offered its place again");
+    lr_rig_deinit(&rig);
+}
+
 /* A server can give back its own place alone. */
 Test(ledger_audit, another_servers_matchkey_does_not_bring_it_back) {
     open_session("");

@@ -85,6 +85,9 @@ Test(ledger_held, says_that_a_server_ended_it_by_itself) {
     rig.now += 2 * LR_SECOND;
     lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
     cr_assert(strstr(summary(), "ended by its server 2.00 s after it was accepted"), "%s", text);
+    rig.now += 4 * LR_MS;
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    cr_assert(strstr(summary(), ", requestable again after 4.0 ms"), "%s", text);
     lr_rig_deinit(&rig);
 }
 

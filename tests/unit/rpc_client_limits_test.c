@@ -28,6 +28,28 @@ static void announce(struct client_rig *rig, lr_link link, uint64_t size, size_t
     lr_driver_feed(rig->driver, link, length, width);
 }
 
+/* For good, and not once: whoever asks is told at once, and not when his patience ends. */
+Test(rpc_client_limits, a_tracker_that_there_is_no_memory_to_greet_is_left_at_once) {
+    struct lr_counting_alloc counting;
+    struct client_rig rig;
+    struct lr_client_options options = with_tracker();
+    const struct lr_address *address;
+    lr_op op;
+    lr_counting_alloc_init(&counting, lr_alloc_system());
+    cr_assert(client_rig_init(&rig, &counting.base, &options));
+    cr_assert_eq(request(&rig, "k", &op), LR_OK);
+    lr_link link = lr_driver_waiting(rig.driver, rig.host, &address);
+    cr_assert_neq(link, LR_LINK_NONE);
+    counting.limit_bytes = counting.live_bytes;
+    lr_driver_accept(rig.driver, link);
+    counting.limit_bytes = SIZE_MAX;
+    cr_assert(client_rig_result(&rig));
+    cr_assert_eq(rig.result.error.code, LR_ENOMEM);
+    cr_assert_not_null(strstr(rig.result.error.text, "no memory to greet the tracker"));
+    client_rig_deinit(&rig);
+    cr_assert_eq(counting.live_blocks, 0U);
+}
+
 CLIENT_CASE(rpc_client_limits, a_key_beyond_the_limit_is_not_sent) {
     struct client_rig rig;
     struct lr_client_options options = with_tracker();
