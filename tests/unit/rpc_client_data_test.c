@@ -109,20 +109,21 @@ static const struct {
            0, 0, 0, 0, 'f'),
     PACKET("no business sending InitServer", 16, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
     /* A CopyAck to a call that copies nothing; an unknown code; a body that ends early. */
-    PACKET("", 8, 8, 0, 0, 0, 1, 2, 3, 4),
-    PACKET("", 4, 99, 0, 0, 0),
-    PACKET("", 8, 4, 0, 0, 0, 7, 0, 0, 0),
-    PACKET("", 2, 4, 0),
+    PACKET("a CopyAck that nobody waits for", 8, 8, 0, 0, 0, 1, 2, 3, 4),
+    PACKET("unknown packet code 99", 4, 99, 0, 0, 0),
+    PACKET("7 values announced, 0 bytes left", 8, 4, 0, 0, 0, 7, 0, 0, 0),
+    PACKET("a packet of 2 bytes has no code", 2, 4, 0),
     /* A Return of nothing at all; one whose first value is no type code; a type code without its
      * value; a count that is not true; a text that is longer than the packet. */
     PACKET("names no type", 8, 4, 0, 0, 0, 0, 0, 0, 0),
     PACKET("names no type", 12, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
-    PACKET("", 20, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
-    PACKET("", 8, 4, 0, 0, 0, 0xff, 0xff, 0xff, 0xff),
-    PACKET("", 20, 4, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-           0x7f),
+    PACKET("is not what its type code 1 says", 20, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0,
+           0, 0, 0, 0),
+    PACKET("a sequence of -1 values", 8, 4, 0, 0, 0, 0xff, 0xff, 0xff, 0xff),
+    PACKET("announces 9223372036854775807 bytes, 0 are left", 20, 4, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0,
+           0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f),
     /* An exception without a text. */
-    PACKET("", 12, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
+    PACKET("an exception without a text", 12, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0),
 };
 
 CLIENT_CASE_ROWS(rpc_client_data, does_not_follow_a_server_that_breaks_the_protocol,
