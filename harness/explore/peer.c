@@ -42,7 +42,7 @@ void lr_act_peer_number(const struct lr_playing *play, struct lr_act *act) {
     if (said->number == 0 && act->party->host != NULL) {
         uint16_t port =
             lr_world_conn_port(act->party->host, lr_raw_conn(act->party->role.raw, said->link));
-        said->number = lr_ledger_link_of_port(play->ledger, act->party->name, port);
+        said->number = lr_ledger_link_of_ports(play->ledger, act->party->name, port, said->port);
     }
 }
 
@@ -223,6 +223,7 @@ static void begin_open(struct lr_playing *play, struct lr_act *act,
     }
     play->out->operations++;
     act->said = (struct lr_said){.law = {.to = (uint8_t)host},
+                                 .port = service->service.port,
                                  .link = link,
                                  .due = LR_TIME_NEVER,
                                  .then_due = LR_TIME_NEVER};

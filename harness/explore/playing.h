@@ -44,6 +44,7 @@ struct lr_said {
     struct lr_law law;
     uint8_t then;    /* enum lr_line_then, of the last line: by |then_due| */
     uint32_t number; /* in the ledger; 0: the service has not taken it yet */
+    uint16_t port;   /* of the service; it may come again at another one */
     size_t link;     /* of the peer */
     uint64_t heard;  /* bytes that had come when it was said, to the ledger .. */
     size_t got;      /* .. and to the peer */

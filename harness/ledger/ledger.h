@@ -156,12 +156,12 @@ const struct lr_account *lr_ledger_account_of_link(const struct lr_ledger *ledge
 
 /* How many connections to servers are open that have not said for which session. */
 size_t lr_ledger_nameless_count(const struct lr_ledger *ledger);
-/* The newest link that neither side has ended from |client| to |service| (names of the world).
- * 0: none. */
+/* The newest link from |client| to |service| (names of the world) that nobody ended; 0: none. */
 uint32_t lr_ledger_find_link(const struct lr_ledger *ledger, const char *client,
                              const char *service);
-/* The newest link that |client| has opened from its local |port|: ports come again. 0: none. */
-uint32_t lr_ledger_link_of_port(const struct lr_ledger *ledger, const char *client, uint16_t port);
+/* The newest link of |client|'s port |local| to a service's |remote|: ports come again. 0: none. */
+uint32_t lr_ledger_link_of_ports(const struct lr_ledger *ledger, const char *client, uint16_t local,
+                                 uint16_t remote);
 /* Bytes that have passed on the link |number|. */
 uint64_t lr_ledger_link_passed(const struct lr_ledger *ledger, uint32_t number,
                                enum lr_direction direction);
@@ -181,8 +181,7 @@ const char *lr_ledger_link_service(const struct lr_ledger *ledger, uint32_t numb
 /* How the side that |direction| comes from has ended it: "fin", "rst", or NULL while it has not. */
 const char *lr_ledger_link_ended(const struct lr_ledger *ledger, uint32_t number,
                                  enum lr_direction direction);
-/* Who has opened it: a name of the world, or an address; "" for a number that no link has. Borrowed
- * until the ledger is told something more. */
+/* Who has opened it: a world's name, or an address; "": no such link. Borrowed until told more. */
 const char *lr_ledger_link_opener(const struct lr_ledger *ledger, uint32_t number);
 /* Neither side has ended it. */
 bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number);

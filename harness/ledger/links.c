@@ -23,13 +23,20 @@ bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number) {
     return link != NULL && link->open && !link->fin[LR_TO_SERVICE] && !link->fin[LR_FROM_SERVICE];
 }
 
-uint32_t lr_ledger_link_of_port(const struct lr_ledger *ledger, const char *client, uint16_t port) {
+/* Whether |address|, "HOST:PORT", ends in |port|. */
+static bool has_port(const char *address, uint16_t port) {
     char text[8];
+    const char *colon = strrchr(address, ':');
     (void)snprintf(text, sizeof text, "%u", (unsigned int)port);
-    for (size_t i = ledger->link_count; i > 0 && port != 0; i--) {
+    return colon != NULL && strcmp(colon + 1, text) == 0;
+}
+
+uint32_t lr_ledger_link_of_ports(const struct lr_ledger *ledger, const char *client, uint16_t local,
+                                 uint16_t remote) {
+    for (size_t i = ledger->link_count; i > 0 && local != 0; i--) {
         const struct lr_ledger_link *link = ledger->links[i - 1];
-        const char *colon = strrchr(link->client_address, ':');
-        if (colon != NULL && strcmp(colon + 1, text) == 0 && strcmp(link->client, client) == 0) {
+        if (strcmp(link->client, client) == 0 && has_port(link->client_address, local) &&
+            has_port(link->service_address, remote)) {
             return link->number;
         }
     }

@@ -218,16 +218,6 @@ uint64_t lr_stage_digest(const struct lr_stage *stage) {
     return has_digest(stage) ? stage->digest.value : 0;
 }
 
-/* Whether |address|, "HOST:PORT", ends in |port|. */
-static bool has_port(const char *address, uint16_t port) {
-    char text[8];
-    const char *colon = strrchr(address, ':');
-    (void)snprintf(text, sizeof text, "%u", (unsigned int)port);
-    return colon != NULL && strcmp(colon + 1, text) == 0;
-}
-
-/* Its connection is known by the ports of both ends: one local port may serve two connections, to
- * different services. The newest, as ports come again. */
 uint32_t lr_stage_account(const struct lr_party *client, const struct lr_session *session) {
     if (client->host == NULL) {
         return 0;
@@ -235,12 +225,7 @@ uint32_t lr_stage_account(const struct lr_party *client, const struct lr_session
     const struct lr_ledger *ledger = client->stage->ledger;
     uint16_t local = lr_world_conn_port(client->host, lr_session_conn(session));
     uint16_t remote = lr_session_address(session)->port;
-    for (uint32_t i = (uint32_t)lr_ledger_account_count(ledger); i > 0 && local != 0; i--) {
-        const struct lr_account *account = lr_ledger_account(ledger, i);
-        if (strcmp(account->client, client->name) == 0 && account->data_link != 0 &&
-            has_port(account->client_address, local) && has_port(account->server_address, remote)) {
-            return i;
-        }
-    }
-    return 0;
+    const struct lr_account *account = lr_ledger_account_of_link(
+        ledger, lr_ledger_link_of_ports(ledger, client->name, local, remote));
+    return account == NULL ? 0 : account->number;
 }

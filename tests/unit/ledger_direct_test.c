@@ -331,14 +331,19 @@ Test(ledger_direct, shutdown_before_the_accept_ends_nothing_until_it_is_read) {
     end();
 }
 
-Test(ledger_direct, link_is_found_by_its_clients_port) {
+/* c1 uses a port for two services at once, and for one of them once more later. */
+Test(ledger_direct, link_is_found_by_the_ports_of_both_ends) {
     begin();
+    (void)lr_rig_connect(&rig, "c1", 5001, "s1");
+    uint32_t tracker = lr_rig_connect(&rig, "c1", 5001, "tracker");
     uint32_t first = lr_rig_connect(&rig, "c1", 5001, "s1");
     uint32_t second = lr_rig_connect(&rig, "c2", 5002, "s1");
-    cr_assert_eq(lr_ledger_link_of_port(rig.ledger, "c1", 5001), first);
-    cr_assert_eq(lr_ledger_link_of_port(rig.ledger, "c2", 5002), second);
-    cr_assert_eq(lr_ledger_link_of_port(rig.ledger, "c1", 5002), 0U);
-    cr_assert_eq(lr_ledger_link_of_port(rig.ledger, "c1", 0), 0U);
+    cr_assert_eq(lr_ledger_link_of_ports(rig.ledger, "c1", 5001, 9091), first);
+    cr_assert_eq(lr_ledger_link_of_ports(rig.ledger, "c1", 5001, 9190), tracker);
+    cr_assert_eq(lr_ledger_link_of_ports(rig.ledger, "c2", 5002, 9091), second);
+    cr_assert_eq(lr_ledger_link_of_ports(rig.ledger, "c2", 5002, 9190), 0U);
+    cr_assert_eq(lr_ledger_link_of_ports(rig.ledger, "c1", 5002, 9091), 0U);
+    cr_assert_eq(lr_ledger_link_of_ports(rig.ledger, "c1", 0, 9091), 0U);
     cr_assert_str_eq(lr_ledger_link_opener(rig.ledger, second), "c2");
     cr_assert_str_eq(lr_ledger_link_opener(rig.ledger, 99), "");
     end();
