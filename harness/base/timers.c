@@ -10,10 +10,8 @@ static const struct lr_timer *timer_of(const struct lr_tree_node *node) {
 static int compare_timers(const struct lr_tree_node *a, const struct lr_tree_node *b) {
     const struct lr_timer *x = timer_of(a);
     const struct lr_timer *y = timer_of(b);
-    if (x->at != y->at) {
-        return x->at < y->at ? -1 : 1;
-    }
-    return (x->sequence > y->sequence) - (x->sequence < y->sequence);
+    int order = LR_ORDER(x->at, y->at);
+    return order != 0 ? order : LR_ORDER(x->sequence, y->sequence);
 }
 
 void lr_timers_init(struct lr_timers *timers) {

@@ -17,6 +17,8 @@ struct lr_tree_node {
 
 /* Order of two nodes: negative, 0 or positive. */
 typedef int (*lr_tree_compare)(const struct lr_tree_node *a, const struct lr_tree_node *b);
+/* That of two numbers of one type. */
+#define LR_ORDER(a, b) (((a) > (b)) - ((a) < (b)))
 /* Order of a key that is looked up and a node. */
 typedef int (*lr_tree_compare_key)(const void *key, const struct lr_tree_node *node);
 

@@ -33,15 +33,9 @@ static int compare_waiting(const struct lr_tree_node *left, const struct lr_tree
         LR_CONTAINER_OF(left, const struct lr_ledger_session, of_queue);
     const struct lr_ledger_session *b =
         LR_CONTAINER_OF(right, const struct lr_ledger_session, of_queue);
-    if (a->priority != b->priority) {
-        return a->priority > b->priority ? -1 : 1;
-    }
-    if (a->priority_rest < b->priority_rest || a->priority_rest > b->priority_rest) {
-        return a->priority_rest > b->priority_rest ? -1 : 1;
-    }
-    return a->account.number < b->account.number   ? -1
-           : a->account.number > b->account.number ? 1
-                                                   : 0;
+    int order = LR_ORDER(b->priority, a->priority);
+    order = order != 0 ? order : LR_ORDER(b->priority_rest, a->priority_rest);
+    return order != 0 ? order : LR_ORDER(a->account.number, b->account.number);
 }
 
 void lr_ledger_queues_init(struct lr_ledger *ledger) {

@@ -39,15 +39,11 @@ static struct client_link *link_of(const struct lr_tree_node *node) {
 }
 
 static int compare_links(const struct lr_tree_node *a, const struct lr_tree_node *b) {
-    lr_conn first = link_of(a)->conn;
-    lr_conn second = link_of(b)->conn;
-    return (first > second) - (first < second);
+    return LR_ORDER(link_of(a)->conn, link_of(b)->conn);
 }
 
 static int compare_conn(const void *key, const struct lr_tree_node *node) {
-    lr_conn wanted = *(const lr_conn *)key;
-    lr_conn conn = link_of(node)->conn;
-    return (wanted > conn) - (wanted < conn);
+    return LR_ORDER(*(const lr_conn *)key, link_of(node)->conn);
 }
 
 enum lr_status lr_client_link_open(struct lr_client *client, struct client_link *link,
@@ -107,15 +103,11 @@ static struct client_op *op_of(const struct lr_tree_node *node) {
 }
 
 static int compare_ops(const struct lr_tree_node *a, const struct lr_tree_node *b) {
-    lr_op first = op_of(a)->number;
-    lr_op second = op_of(b)->number;
-    return (first > second) - (first < second);
+    return LR_ORDER(op_of(a)->number, op_of(b)->number);
 }
 
 static int compare_op_number(const void *key, const struct lr_tree_node *node) {
-    lr_op wanted = *(const lr_op *)key;
-    lr_op number = op_of(node)->number;
-    return (wanted > number) - (wanted < number);
+    return LR_ORDER(*(const lr_op *)key, op_of(node)->number);
 }
 
 enum lr_status lr_client_op_begin(struct lr_client *client, struct client_op *op,

@@ -15,15 +15,11 @@ static struct lr_server_conn *conn_of(const struct lr_tree_node *node) {
 }
 
 static int compare_conns(const struct lr_tree_node *a, const struct lr_tree_node *b) {
-    lr_conn left = conn_of(a)->id;
-    lr_conn right = conn_of(b)->id;
-    return (left > right) - (left < right);
+    return LR_ORDER(conn_of(a)->id, conn_of(b)->id);
 }
 
 static int compare_id(const void *key, const struct lr_tree_node *node) {
-    lr_conn left = *(const lr_conn *)key;
-    lr_conn right = conn_of(node)->id;
-    return (left > right) - (left < right);
+    return LR_ORDER(*(const lr_conn *)key, conn_of(node)->id);
 }
 
 void lr_server_conns_init(struct lr_server *server) {

@@ -54,13 +54,13 @@ static struct lr_tracker *tracker_of(struct lr_role *role) {
 static int compare_conns(const struct lr_tree_node *a, const struct lr_tree_node *b) {
     lr_conn left = LR_CONTAINER_OF(a, struct lr_tracker_conn, node)->number;
     lr_conn right = LR_CONTAINER_OF(b, struct lr_tracker_conn, node)->number;
-    return left < right ? -1 : left > right;
+    return LR_ORDER(left, right);
 }
 
 static int compare_number(const void *key, const struct lr_tree_node *node) {
     lr_conn left = *(const lr_conn *)key;
     lr_conn right = LR_CONTAINER_OF(node, struct lr_tracker_conn, node)->number;
-    return left < right ? -1 : left > right;
+    return LR_ORDER(left, right);
 }
 
 /* Frees the records of connections that ended in this turn. */

@@ -40,13 +40,9 @@ static int compare_matchkey(const void *key, const struct lr_tree_node *node) {
 static int compare_requests(const struct lr_tree_node *a, const struct lr_tree_node *b) {
     const struct lr_tracker_request *left = request_of(a);
     const struct lr_tracker_request *right = request_of(b);
-    if (left->priority != right->priority) {
-        return left->priority > right->priority ? -1 : 1;
-    }
-    if (left->priority_rest < right->priority_rest || left->priority_rest > right->priority_rest) {
-        return left->priority_rest > right->priority_rest ? -1 : 1;
-    }
-    return left->arrival < right->arrival ? -1 : left->arrival > right->arrival;
+    int order = LR_ORDER(right->priority, left->priority); /* the higher one comes first */
+    order = order != 0 ? order : LR_ORDER(right->priority_rest, left->priority_rest);
+    return order != 0 ? order : LR_ORDER(left->arrival, right->arrival);
 }
 
 void lr_tracker_queues_init(struct lr_tracker *tracker) {

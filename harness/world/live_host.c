@@ -10,13 +10,13 @@ enum { EVENTS_A_TURN_MAX = 512 }; /* then the others have their turn, too */
 static int compare_numbers(const struct lr_tree_node *a, const struct lr_tree_node *b) {
     lr_conn left = LR_CONTAINER_OF(a, struct lr_numbered, node)->number;
     lr_conn right = LR_CONTAINER_OF(b, struct lr_numbered, node)->number;
-    return (left > right) - (left < right);
+    return LR_ORDER(left, right);
 }
 
 static int compare_number(const void *key, const struct lr_tree_node *node) {
     lr_conn left = *(const lr_conn *)key;
     lr_conn right = LR_CONTAINER_OF(node, const struct lr_numbered, node)->number;
-    return (left > right) - (left < right);
+    return LR_ORDER(left, right);
 }
 
 void lr_host_number(struct lr_live_host *host, struct lr_numbered *numbered, lr_conn number) {

@@ -244,6 +244,57 @@ done:
     client_rig_deinit(&rig);
 }
 
+/* Until the next command needs memory. */
+static bool fill_outbox(struct client_rig *rig) {
+    struct lr_outbox *outbox = &lr_client_role(rig->client)->outbox;
+    while (outbox->count + outbox->live < outbox->capacity) {
+        if (lr_outbox_signal(outbox, outbox->last_conn, LR_COMMAND_RESUME) != LR_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What is sent where there is no room for a command is refused or fails, and lost it is not. */
+CLIENT_CASE_ROWS(rpc_client_limits, loses_nothing_where_a_command_needs_memory, 5) {
+    const size_t row = *(const size_t *)context;
+    struct client_rig rig;
+    lr_op op = 0;
+    enum lr_status status = LR_OK;
+    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL));
+    if (row < 2) { /* over a connection to the tracker that stands */
+        RIG_EXPECT(&rig, lr_client_summary(rig.client, client_rig_now(&rig), false, &op) == LR_OK);
+        lr_link tracker = client_rig_tracker(&rig);
+        RIG_EXPECT(&rig, tracker != LR_LINK_NONE && client_rig_asked(&rig, tracker, "[6]"));
+        client_rig_tell(&rig, tracker, "[0, {\"queue_info\": {}, \"server_info\": []}]");
+        RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_OK));
+    } else {
+        RIG_EXPECT(&rig, client_rig_session(&rig, ffi));
+    }
+    RIG_EXPECT(&rig, fill_outbox(&rig));
+    switch (row) {
+    case 0:
+        status = lr_client_summary(rig.client, client_rig_now(&rig), false, &op);
+        break;
+    case 1:
+        status = request(&rig, "dev", &op);
+        break;
+    case 2:
+        status = client_rig_call(&rig, &op);
+        break;
+    case 3:
+        status =
+            lr_session_call_name(rig.session, client_rig_now(&rig), lr_text_of("f"), NULL, 0, &op);
+        break;
+    default:
+        lr_session_close(rig.session, client_rig_now(&rig));
+        RIG_EXPECT(&rig, lr_session_closed(rig.session));
+    }
+    RIG_EXPECT(&rig, status == LR_OK);
+done:
+    client_rig_deinit(&rig);
+}
+
 /* The one allocation that fails is the outbox's: the call is not tried again behind its caller's
  * back, and the next one is sent. */
 Test(rpc_client_limits, a_call_that_cannot_be_sent_fails_and_the_session_goes_on) {
@@ -260,10 +311,7 @@ Test(rpc_client_limits, a_call_that_cannot_be_sent_fails_and_the_session_goes_on
     client_rig_return(&rig, rig.server, ffi, answer, 2);
     cr_assert(client_rig_ended(&rig, op, LR_OK));
 
-    struct lr_outbox *outbox = &lr_client_role(rig.client)->outbox;
-    while (outbox->count + outbox->live < outbox->capacity) {
-        cr_assert_eq(lr_outbox_signal(outbox, outbox->last_conn, LR_COMMAND_RESUME), LR_OK);
-    }
+    cr_assert(fill_outbox(&rig));
     counting.fail_at = counting.calls + own + 1;
     cr_assert_eq(client_rig_call(&rig, &op), LR_OK);
     cr_assert(client_rig_ended(&rig, op, LR_ENOMEM));
