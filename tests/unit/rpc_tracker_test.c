@@ -480,3 +480,44 @@ static void register_servers(struct tracker_rig *rig) {
 Test(tracker, logs_a_registration_as_a_person_reads_it) {
     rig_once(register_servers, NULL);
 }
+
+/* Whichever allocation fails between a question and its answer: who asked has the answer or the end
+ * at once, and need not find out by itself that nothing comes. */
+static void ask_a_poor_tracker(struct tracker_rig *rig) {
+    static const char *const questions[] = {
+        NULL, /* the magic */
+        "[1]",
+        "[2, \"dev:0.5\"]",
+        "[3, \"dev\", [9090, \"dev:0.5\"], null]",
+        "[5, {\"key\": \"server:dev\", \"addr\": [null, 9090]}]",
+        "[6]",
+        "[7]",
+    };
+    for (size_t i = 0; i < LR_COUNT_OF(questions); i++) {
+        bool failed = true;
+        for (uint64_t n = 1; failed; n++) {
+            cr_assert_lt(n, 100U);
+            lr_link peer =
+                questions[i] == NULL ? rig_connect(rig, "127.0.0.2") : rig_join(rig, "127.0.0.2");
+            rig->counting.fail_at = rig->counting.calls + n;
+            if (questions[i] == NULL) {
+                rig_send(rig, peer, magic, sizeof magic);
+            } else {
+                rig_say(rig, peer, questions[i]);
+            }
+            failed = rig->counting.failed > 0;
+            rig->counting.fail_at = 0;
+            rig->counting.failed = 0;
+            size_t size;
+            (void)lr_driver_output(rig->driver, peer, &size);
+            cr_assert(size > 0 || lr_driver_ended(rig->driver, peer), "question %zu, %zu", i,
+                      (size_t)n);
+            lr_driver_reset(rig->driver, peer);
+        }
+    }
+    lr_driver_advance(rig->driver, LR_SECOND);
+}
+
+Test(tracker, answers_or_leaves_at_once_where_memory_is_short) {
+    rig_once(ask_a_poor_tracker, NULL);
+}
