@@ -247,6 +247,10 @@ bool rig_hear(struct server_rig *rig, lr_link link) {
     lr_packet_deinit(&rig->heard);
     lr_buf_deinit(&rig->heard_bytes);
     if (size < 8) {
+        /* What is asked for and not answered, for want of memory or for whatever else, is left. */
+        cr_assert(link == LR_LINK_NONE || rig->alloc->failed == 0 ||
+                      lr_driver_ended(rig->driver, link),
+                  "neither an answer nor an end");
         return false;
     }
     struct lr_reader reader = lr_reader_of(data, size);
