@@ -44,6 +44,7 @@ Test(rpc_json, refuses_what_is_none_with_a_sentence) {
     } rows[] = {
         {"", LR_EPROTO, "empty"},
         {"{nope", LR_EPROTO, "not JSON at byte"},
+        {"[\x7f", LR_EPROTO, "near '?'"},
         {"[1", LR_EPROTO, "not JSON"},
         {"[1] x", LR_EPROTO, "not JSON"},
         {"[1,]", LR_EPROTO, "not JSON"},
