@@ -49,6 +49,22 @@ Test(ledger_texts, nothing_is_lost_whichever_allocation_fails) {
     lr_test_each_failure(keep_many, &count);
 }
 
+/* However many they are, blocks do not double for ever. */
+Test(ledger_texts, take_no_more_at_once_than_they_must) {
+    struct lr_counting_alloc counting;
+    struct lr_texts texts;
+    lr_counting_alloc_init(&counting, lr_alloc_system());
+    lr_texts_init(&texts, &counting.base);
+    for (size_t i = 0; i < 20000; i++) {
+        char text[32];
+        size_t before = counting.live_bytes;
+        cr_assert_not_null(lr_texts_add(&texts, nth(text, i)));
+        cr_assert_leq(counting.live_bytes - before, 65U * 1024);
+    }
+    lr_texts_deinit(&texts);
+    cr_expect_eq(counting.live_bytes, 0);
+}
+
 Test(ledger_texts, of_any_size_and_with_any_bytes) {
     static char large[200000];
     struct lr_counting_alloc counting;

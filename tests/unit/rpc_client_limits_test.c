@@ -244,6 +244,41 @@ done:
     client_rig_deinit(&rig);
 }
 
+/* Whichever allocation of it fails: what was refused takes no place of those that there are. */
+static void refuse_and_ask_again(size_t row) {
+    struct lr_counting_alloc counting;
+    struct lr_client_options options = with_tracker();
+    const struct lr_address address = {.host = "server.test", .port = 9091};
+    bool failed = true;
+    options.asks_max = 1;
+    options.sessions_max = 1;
+    for (uint64_t n = 1; failed; n++) {
+        struct client_rig rig;
+        lr_op op;
+        lr_counting_alloc_init(&counting, lr_alloc_system());
+        cr_assert(client_rig_init(&rig, &counting.base, &options));
+        counting.fail_at = counting.calls + n;
+        for (int i = 0; i < 2; i++) {
+            lr_time now = client_rig_now(&rig);
+            enum lr_status status =
+                row == 0   ? request(&rig, "dev", &op)
+                : row == 1 ? lr_client_summary(rig.client, now, false, &op)
+                           : lr_client_connect(rig.client, now, &address, lr_text_of("k"), 0, &op);
+            failed = counting.failed > 0;
+            cr_assert_eq(status,
+                         i == 0 ? (failed ? LR_ENOMEM : LR_OK) : (failed ? LR_OK : LR_EBUSY));
+        }
+        client_rig_deinit(&rig);
+        cr_assert_eq(counting.live_blocks, 0);
+    }
+}
+
+Test(rpc_client_limits, what_is_refused_takes_no_place) {
+    for (size_t row = 0; row < 3; row++) {
+        refuse_and_ask_again(row);
+    }
+}
+
 /* Until the next command needs memory. */
 static bool fill_outbox(struct client_rig *rig) {
     struct lr_outbox *outbox = &lr_client_role(rig->client)->outbox;

@@ -15,6 +15,9 @@ RIG_CASE(server_functions, addone_adds_as_python_does) {
     struct lr_value value = lr_value_int(-9000000000);
     rig_invoke(rig, link, "rpc.test.addone", &value, 1);
     rig_expect_int(rig, -8999999999);
+    value = lr_value_int(INT64_MAX - 1);
+    rig_invoke(rig, link, "rpc.test.addone", &value, 1);
+    rig_expect_int(rig, INT64_MAX);
     value = lr_value_float(1.5);
     rig_invoke(rig, link, "rpc.test.addone", &value, 1);
     value = rig_heard(rig, 1);

@@ -556,8 +556,7 @@ Test(rpc_value, bytes_of_a_tensor_are_counted_and_overflow_is_seen) {
 Test(rpc_value, a_description_is_cut_to_its_room) {
     const struct lr_tensor tensor = {
         .ndim = 3, .dtype = {2, 32, 4}, .shape = {1234567, 2345678, 3456789}};
-    static const char
-        zeros[100]; /* of one that is too long what fits is told, wherever there is room */
+    static const char zeros[100]; /* of a longer text what fits is told, whatever room there is */
     const struct lr_value blanks = lr_value_str((struct lr_text){zeros, sizeof zeros});
     char text[100];
     cr_assert_eq(strlen(lr_value_describe(text, sizeof text, &blanks)), strlen("str ") + 60);
