@@ -74,7 +74,8 @@ static bool may_lose_nothing(const struct lr_playing *play) {
         const struct lr_plan_fault *planned = &play->plan->faults[i];
         bool once = planned->kind == LR_PLAN_NO_MEMORY && planned->bytes != 0;
         bool reset = planned->kind == LR_PLAN_RST && planned->host == LR_HOST_TRACKER;
-        if (play->faults[i].fired && !once && !reset && !lr_plan_fault_row(planned->kind)->harmless) {
+        if (play->faults[i].fired && !once && !reset &&
+            !lr_plan_fault_row(planned->kind)->harmless) {
             return false;
         }
     }

@@ -267,8 +267,8 @@ static unsigned int key_named(struct lr_text name) {
     return key;
 }
 
-/* What the tracker says, against what is there. |early|: a grant that nobody has seen may have to be
- * missed yet; but no more is on offer than there is, ever. */
+/* What the tracker says, against what is there. |early|: a grant that nobody has seen may have to
+ * be missed yet; but no more is on offer than there is, ever. */
 static void compare_summary(struct lr_playing *play, const struct lr_tracker_answer *summary,
                             bool early) {
     for (size_t i = 0; i < lr_summary_queue_count(summary); i++) {

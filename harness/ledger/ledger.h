@@ -138,8 +138,7 @@ struct lr_account {
     /* The slot offered again: its server's next PUT, whole, or without a tracker the next handshake
      * accepted. Of a direct connect that was not accepted, and so took no slot: released_at. */
     lr_time requestable_at;
-    lr_time tried_at; /* without a tracker: the first handshake that could show its return, and was
-                         not given another place */
+    lr_time tried_at; /* directly: the first handshake that could show its return */
     unsigned int released_count; /* more than one: released twice */
     bool out_of_turn; /* its matchkey had been free for longer than one that was granted before */
     enum lr_dialect dialect;
@@ -154,7 +153,7 @@ const struct lr_account *lr_ledger_account(const struct lr_ledger *ledger, uint3
 /* The session on a data link, or of a waiting or granted REQUEST of a control link; NULL: none. */
 const struct lr_account *lr_ledger_account_of_link(const struct lr_ledger *ledger, uint32_t link);
 
-/* How many connections to servers are open that have not said for which session. */
+/* How many open connections to servers have not said for which session. */
 size_t lr_ledger_nameless_count(const struct lr_ledger *ledger);
 /* The newest link from |client| to |service| (names of the world) that nobody ended; 0: none. */
 uint32_t lr_ledger_find_link(const struct lr_ledger *ledger, const char *client,

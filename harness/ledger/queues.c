@@ -206,8 +206,8 @@ struct lr_queue_account lr_ledger_queue(const struct lr_ledger *ledger, struct l
             account.free += queue->free;
             account.pending += queue->pending;
             account.pending_of_the_dead += queue->dead_counted;
-            account.changed_at = queue->changed_at > account.changed_at ? queue->changed_at
-                                                                        : account.changed_at;
+            account.changed_at =
+                queue->changed_at > account.changed_at ? queue->changed_at : account.changed_at;
         }
     }
     return account;

@@ -51,8 +51,8 @@ static void find_nothing(unsigned int asked, unsigned int lie) {
     struct lr_explored out;
     struct lr_error error = {.code = LR_OK};
     cr_assert_eq(lr_run_plan(&plan, &options, &out, &error), LR_OK, "%s", error.text);
-    cr_assert_eq(out.finding_count, 0U, "%s to %s: %s", lr_lie_row(lie)->name,
-                 lr_asked_name(asked), out.findings[0].text);
+    cr_assert_eq(out.finding_count, 0U, "%s to %s: %s", lr_lie_row(lie)->name, lr_asked_name(asked),
+                 out.findings[0].text);
 }
 
 Test(explore_lies, clients_bear_every_lie_of_a_server) {
