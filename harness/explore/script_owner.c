@@ -34,19 +34,28 @@ static const char words[] =
     "end\n"
     "local function held(py, session, ...)\n"
     "  if session and runs(py) then expect(session):held_by(...) end\n"
-    "end\n"
-    "-- What was told since: group by group, within one in any order; behind a ? what may be.\n"
+    "end\n";
+
+static const char words_of_events[] =
+    "-- What was told since: group by group, within one in any order; behind a ? what may be. Sessions are\n"
+    "-- numbered here as the program got them, and there as the tracker gave them.\n"
     "local function came(py, n, groups)\n"
     "  if not n.exited and not runs(py) then return end\n"
-    "  local events = py:events()\n"
-    "  n.told = n.told or 0\n"
-    "  local function next_one()\n"
-    "    local text = events[n.told + 1]\n"
-    "    return text and text:gsub(\"^session %d+ released:.*\", \"a session goes\")\n"
+    "  local events, ids = py:events(), n.ids or {}\n"
+    "  n.told, n.ids = n.told or 0, ids\n"
+    "  local function is(wanted, event, alone)\n"
+    "    local id, own = (event or \"\"):match(\"^session (%d+) released\"), wanted:match(\"session (%d+) goes\")\n"
+    "    if not id or not own then return wanted:gsub(\"^%?\", \"\") == event end\n"
+    "    id, own = tonumber(id), tonumber(own)\n"
+    "    for other, other_id in pairs(alone and ids or {}) do\n"
+    "      expect(other_id < id):is(other < own)\n"
+    "    end\n"
+    "    if alone then ids[own] = id end\n"
+    "    return true\n"
     "  end\n"
-    "  local function take(group)\n"
+    "  local function take(group, alone)\n"
     "    for i, wanted in ipairs(group) do\n"
-    "      if wanted == next_one() or wanted == \"?\" .. (next_one() or \"\") then\n"
+    "      if is(wanted, events[n.told + 1], alone) then\n"
     "        n.told = n.told + 1\n"
     "        table.remove(group, i)\n"
     "        return true\n"
@@ -54,16 +63,18 @@ static const char words[] =
     "    end\n"
     "  end\n"
     "  for _, group in ipairs(groups) do\n"
-    "    while take(group) do end\n"
+    "    local alone = #group == 1\n"
+    "    while take(group, alone) do end\n"
     "    for _, wanted in ipairs(group) do\n"
-    "      if wanted:sub(1, 1) ~= \"?\" then expect(next_one() or \"nothing\"):is(wanted) end\n"
+    "      if wanted:sub(1, 1) ~= \"?\" then expect(events[n.told + 1] or \"nothing\"):is(wanted) end\n"
     "    end\n"
     "  end\n"
-    "  expect(next_one() or \"nothing\"):is(\"nothing\")\n"
+    "  expect(events[n.told + 1] or \"nothing\"):is(\"nothing\")\n"
     "end\n";
 
 void lr_scripting_owner_words(struct lr_scripting *script) {
     lr_scripting_say(script, "%s", words);
+    lr_scripting_say(script, "%s", words_of_events);
 }
 
 void lr_scripting_owner_runtime(struct lr_scripting *script, unsigned int actor) {
@@ -143,9 +154,20 @@ static void say_event(struct lr_scripting *script, const struct lr_shadow_event 
                                         [LR_SHADOW_EXITED] = "exit"};
     const char *maybe = event->maybe ? "?" : "";
     if (event->what == LR_SHADOW_GOES) {
-        lr_scripting_say(script, "\"%sa session goes\", ", maybe);
+        lr_scripting_say(script, "\"%ssession %u goes\", ", maybe, event->number);
     } else {
         lr_scripting_say(script, "\"%s%s %u\", ", maybe, texts[event->what], event->number);
+    }
+}
+
+static void say_closed(struct lr_scripting *script) {
+    const struct lr_shadow *shadow = &script->shadow;
+    for (unsigned int i = 0; i < shadow->event_count; i++) {
+        const struct lr_shadow_event *event = &shadow->events[i];
+        if (event->what == LR_SHADOW_CLOSES && !event->maybe) {
+            SAY(script, "if n[%u] then expect(n[%u]:closed()):is(true) end\n", event->number,
+                event->number);
+        }
     }
 }
 
@@ -166,13 +188,6 @@ static void say_came(struct lr_scripting *script, const char *client) {
         lr_scripting_say(script, ends ? "}," : "");
     }
     lr_scripting_say(script, " })\n");
-    for (unsigned int i = 0; i < shadow->event_count; i++) {
-        const struct lr_shadow_event *event = &shadow->events[i];
-        if (event->what == LR_SHADOW_CLOSES && !event->maybe) {
-            SAY(script, "if n[%u] then expect(n[%u]:closed()):is(true) end\n", event->number,
-                event->number);
-        }
-    }
 }
 
 /* ---- steps ---- */
@@ -344,13 +359,20 @@ void lr_scripting_owner_step(struct lr_scripting *script, const char *client,
     if (makes) {
         SAY(script, "  n[%u] = g.%s\n", filling.number, lr_owner_var(step->x));
     }
-    if (step->moves != 0 && !shadow->ended) {
-        SAY(script, "  ");
-        say_filled(script, native ? "h.{y}:reset(); h.{y} = nil" : "{c}:del(g.{y})", &filling);
-        lr_scripting_say(script, "\n");
-    }
     SAY(script, "end)\n");
+    bool is_with = step->target == LR_PROGRAM_WITH || step->target == LR_PROGRAM_WITH_ERROR;
+    if (is_with) { /* before what was in it goes */
+        say_closed(script);
+    }
+    if (step->moves != 0 && !shadow->ended) {
+        SAY(script, "attempt(function() ");
+        say_filled(script, native ? "h.{y}:reset(); h.{y} = nil" : "{c}:del(g.{y})", &filling);
+        lr_scripting_say(script, " end)\n");
+    }
     say_came(script, client);
+    if (!is_with) {
+        say_closed(script);
+    }
     if (!shadow->ended) {
         say_lives(script, client);
         say_held(script, client);
