@@ -348,8 +348,16 @@ static void make_fault(struct making *making, struct lr_plan_fault *fault) {
                                 : 0;
 }
 
-/* One that fails alone is to be one of a step's: of who does it, or of the tracker, which is asked
- * for something in an actor's first. */
+/* A step of |actor|'s that asks the tracker, mostly. */
+static uint8_t draw_asking(struct making *making, const struct lr_plan_actor *actor) {
+    uint8_t step = draw_below(making, actor->count);
+    for (unsigned int i = 0; i < 4 && actor->steps[step].what != LR_DO_REQUEST; i++) {
+        step = draw_below(making, actor->count);
+    }
+    return step;
+}
+
+/* One that fails alone is to be one of a step's: of who does it, or of the tracker. */
 static void aim_memory(struct making *making, struct lr_plan_fault *fault) {
     fault->bytes = fault->kind == LR_PLAN_NO_MEMORY ? (uint16_t)draw(making, lr_odds_allocation)
                                                     : fault->bytes;
@@ -358,7 +366,8 @@ static void aim_memory(struct making *making, struct lr_plan_fault *fault) {
         fault->when = LR_WHEN_STEP;
         fault->ms = 0;
         fault->host = (uint8_t)(of_tracker ? LR_HOST_TRACKER : LR_HOST_ACTORS + fault->actor);
-        fault->step = of_tracker && draw_below(making, 2) == 0 ? 0 : fault->step;
+        fault->step =
+            of_tracker ? draw_asking(making, &making->plan->actors[fault->actor]) : fault->step;
     }
 }
 

@@ -316,9 +316,9 @@ const struct lr_odds lr_odds_lasts_ms[] = {
 const struct lr_odds lr_odds_apart[] = {{2, 50, 0}, {3, 30, 0}, {5, 20, 0}, END};
 
 /* Which one fails, from now on; 0: now and then one. */
-const struct lr_odds lr_odds_allocation[] = {{0, 40, 0}, {1, 15, 0}, {2, 10, 0},
-                                             {3, 10, 0}, {4, 10, 0}, {6, 5, 0},
-                                             {9, 5, 0},  {14, 5, 0}, END};
+const struct lr_odds lr_odds_allocation[] = {{0, 30, 0}, {1, 12, 0}, {2, 12, 0}, {3, 12, 0},
+                                             {4, 10, 0}, {5, 8, 0},  {6, 6, 0},  {8, 5, 0},
+                                             {11, 5, 0}, END};
 
 /* ---- links ---- */
 

@@ -190,8 +190,7 @@ bool lr_ledger_link_open(const struct lr_ledger *ledger, uint32_t number);
 struct lr_queue_account {
     size_t free;
     size_t pending;
-    size_t pending_of_the_dead; /* requests whose connection is gone and which were not withdrawn as
-                                   far as SUMMARY answers seen on the wire tell */
+    size_t pending_of_the_dead; /* whose connection is gone, and which SUMMARY still counts */
     lr_time changed_at;         /* when one of these counts did so last; 0: never */
 };
 struct lr_queue_account lr_ledger_queue(const struct lr_ledger *ledger, struct lr_text key);
