@@ -8,9 +8,9 @@
 
 /* What the tracker has seen of a request: it is put again when its server refuses or is gone. */
 struct seen {
-    unsigned int asked; /* how often it was put .. */
-    unsigned int tries; /* .. less those that may be of one that was given up before */
-    const struct lr_account *last;
+    unsigned int asked;            /* how often it was put .. */
+    unsigned int tries;            /* .. less those that may be of one that was given up before */
+    const struct lr_account *last; /* not of such a one: that has ended its link */
 };
 
 static struct seen look(const struct lr_playing *play, const struct lr_act *act) {
@@ -21,7 +21,8 @@ static struct seen look(const struct lr_playing *play, const struct lr_act *act)
             break;
         }
         if (account->request_link != 0 && strcmp(account->client, act->party->name) == 0) {
-            seen.last = seen.last == NULL ? account : seen.last;
+            bool goes_on = lr_ledger_link_open(play->ledger, account->request_link);
+            seen.last = seen.last == NULL && goes_on ? account : seen.last;
             seen.asked++;
             seen.tries += account->requested_at > lr_time_add(act->began, play->slack_ns);
         }
@@ -89,8 +90,10 @@ static void check_offers(struct lr_playing *play, const struct lr_act *act,
         lr_ledger_queue(play->ledger, lr_text_of(lr_plan_key(step->target)));
     uint32_t host = UINT32_C(1) << (LR_HOST_ACTORS + act->number);
     bool waits = seen->last != NULL && seen->last->granted_at == LR_TIME_NEVER;
+    lr_time since = waits && seen->last->requested_at > queue.changed_at ? seen->last->requested_at
+                                                                         : queue.changed_at;
     if (waits && queue.free > 0 && may_lose_nothing(play) && (play->disturbed & host) == 0 &&
-        lr_time_add(queue.changed_at, GRANTED_NS + 2 * play->slack_ns) < lr_playing_now(play)) {
+        lr_time_add(since, GRANTED_NS + 2 * play->slack_ns) < lr_playing_now(play)) {
         lr_playing_find(play, LR_FINDING_PROTOCOL,
                         "%s gives a request up while there are places on offer", act->party->name);
     }

@@ -123,6 +123,23 @@ Test(explore_run, an_answer_to_the_key_is_none_to_what_was_said_behind_it) {
     expect_nothing();
 }
 
+/* What comes late at the tracker is of the one that was given up before. */
+Test(explore_run, a_request_is_not_taken_for_the_one_before) {
+    memset(&plan, 0, sizeof plan);
+    plan.seed = 3;
+    plan.link.latency_us = 10000;
+    plan.server_count = 1;
+    plan.servers[0].slots = 1;
+    plan.actor_count = 1;
+    plan.actors[0].count = 3;
+    plan.actors[0].steps[0] = (struct lr_plan_step){.what = LR_DO_PASS, .ms = 1000};
+    plan.actors[0].steps[1] = (struct lr_plan_step){
+        .what = LR_DO_REQUEST, .target = 1, .priority = 1, .limit = 45, .tries = 1};
+    plan.actors[0].steps[2] =
+        (struct lr_plan_step){.what = LR_DO_REQUEST, .priority = 1, .limit = 20, .tries = 1};
+    expect_nothing();
+}
+
 /* The first seed from |*seed| on that shows the bug by more than a delay: what is late by
  * milliseconds, who knows the plan sees, and a scenario does not. */
 static struct lr_explored find_bug(uint64_t *seed) {
