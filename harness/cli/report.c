@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/report.h"
 #include "explore/tally_json.h"
 
 enum { FILE_BYTES_MAX = 64 * 1024 * 1024, PIECE = 64 * 1024 };
@@ -58,6 +59,7 @@ static enum lr_status read_file(const char *path, struct lr_buf *bytes, struct l
 }
 
 struct merging {
+    struct lr_alloc *alloc;
     struct lr_tally whole;
     struct lr_tally part;
     struct lr_tally_about about;
@@ -69,10 +71,10 @@ struct merging {
 static enum lr_status add_file(struct merging *merging, const char *path, struct lr_error *error) {
     struct lr_buf bytes;
     struct lr_tally_about about;
-    lr_buf_init(&bytes, lr_alloc_system());
+    lr_buf_init(&bytes, merging->alloc);
     enum lr_status status = read_file(path, &bytes, error);
     if (status == LR_OK) {
-        status = lr_tally_read_json(lr_alloc_system(), lr_buf_data(&bytes), lr_buf_size(&bytes),
+        status = lr_tally_read_json(merging->alloc, lr_buf_data(&bytes), lr_buf_size(&bytes),
                                     &merging->part, &about, error);
         if (status != LR_OK) {
             lr_error_prefix(error, "%s", path);
@@ -136,12 +138,16 @@ static enum lr_status check_shares(struct merging *merging, struct lr_error *err
 static enum lr_status write_whole(const struct merging *merging, const char *path,
                                   struct lr_error *error) {
     struct lr_buf text;
-    lr_buf_init(&text, lr_alloc_system());
+    lr_buf_init(&text, merging->alloc);
     enum lr_status status = lr_tally_write_json(&merging->whole, &merging->about, &text);
+    if (status != LR_OK) { /* what was there before stays */
+        lr_buf_deinit(&text);
+        return lr_error_set(error, status, "no memory for the whole");
+    }
     FILE *file = path == NULL ? stdout : fopen(path, "wb");
     size_t size = lr_buf_size(&text);
-    bool good = status == LR_OK && file != NULL &&
-                fwrite(lr_buf_data(&text), 1, size, file) == size && fflush(file) == 0;
+    bool good =
+        file != NULL && fwrite(lr_buf_data(&text), 1, size, file) == size && fflush(file) == 0;
     good = (file == NULL || file == stdout || fclose(file) == 0) && good;
     lr_buf_deinit(&text);
     return good ? LR_OK
@@ -158,8 +164,8 @@ static int exit_status(const struct merging *merging, enum lr_status status) {
                                             : LR_EXIT_OK;
 }
 
-static int merge(char **paths, size_t count, const char *out) {
-    struct lr_alloc *alloc = lr_alloc_system();
+int lr_report_merge(struct lr_alloc *alloc, const char *const *paths, size_t count,
+                    const char *out) {
     struct lr_error error = {.code = LR_OK};
     struct merging *merging = LR_NEW(alloc, struct merging);
     struct lr_tally_about *parts = lr_alloc_zeroed(alloc, count * sizeof *parts);
@@ -167,6 +173,7 @@ static int merge(char **paths, size_t count, const char *out) {
                                 ? lr_error_set(&error, LR_ENOMEM, "no memory for reports")
                                 : LR_OK;
     if (status == LR_OK) {
+        merging->alloc = alloc;
         merging->parts = parts;
     }
     for (size_t i = 0; i < count && status == LR_OK; i++) {
@@ -198,5 +205,6 @@ int lr_cli_report(int argc, char **argv) {
     if (strcmp(operands[0], "merge") != 0) {
         return lr_options_refuse(&report_line, "no report %s; there is merge", operands[0]);
     }
-    return merge(operands + 1, operand_count - 1, settings.out);
+    return lr_report_merge(lr_alloc_system(), (const char *const *)operands + 1, operand_count - 1,
+                           settings.out);
 }
