@@ -276,34 +276,6 @@ done:
     client_rig_deinit(&rig);
 }
 
-/* What was put again is not asked yet: who gives it up leaves the new connection to the others. */
-CLIENT_CASE(rpc_client, keeps_the_new_connection_when_one_of_those_put_again_is_given_up) {
-    struct client_rig rig;
-    lr_op ops[2];
-    (void)context;
-    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL));
-    RIG_EXPECT(&rig, lr_client_summary(rig.client, client_rig_now(&rig), false, &ops[0]) == LR_OK);
-    lr_link tracker = client_rig_tracker(&rig);
-    RIG_EXPECT(&rig, tracker != LR_LINK_NONE && client_rig_asked(&rig, tracker, "[6]"));
-    client_rig_tell(&rig, tracker, nothing_there);
-    RIG_EXPECT(&rig, client_rig_ended(&rig, ops[0], LR_OK));
-    for (size_t i = 0; i < 2; i++) {
-        RIG_EXPECT(&rig,
-                   lr_client_summary(rig.client, client_rig_now(&rig), false, &ops[i]) == LR_OK);
-    }
-    lr_driver_reset(rig.driver, tracker);
-    lr_link next = lr_driver_waiting(rig.driver, rig.host, NULL);
-    lr_client_cancel(rig.client, client_rig_now(&rig), ops[0]);
-    RIG_EXPECT(&rig, client_rig_ended(&rig, ops[0], LR_ECANCELED));
-    tracker = client_rig_tracker(&rig);
-    RIG_EXPECT(&rig, tracker != LR_LINK_NONE && tracker == next);
-    RIG_EXPECT(&rig, client_rig_asked(&rig, tracker, "[6]"));
-    client_rig_tell(&rig, tracker, nothing_there);
-    RIG_EXPECT(&rig, client_rig_ended(&rig, ops[1], LR_OK));
-done:
-    client_rig_deinit(&rig);
-}
-
 CLIENT_CASE(rpc_client, answers_pipelined_summaries_in_order) {
     struct client_rig rig;
     lr_op first;
@@ -330,39 +302,6 @@ CLIENT_CASE(rpc_client, answers_pipelined_summaries_in_order) {
     RIG_EXPECT(&rig, client_rig_ended(&rig, second, LR_OK));
     RIG_EXPECT(&rig, lr_summary_queue_count(&rig.result.summary) == 0);
     RIG_EXPECT(&rig, rig.requests == 0); /* these ask for no server */
-done:
-    client_rig_deinit(&rig);
-}
-
-/* Why a connection cannot be made, as its world says it: LR_OK and no word where that does not. */
-static const struct {
-    enum lr_status status;
-    const char *reason;
-    enum lr_status told;
-    const char *said;
-} failures[] = {
-    {LR_ETIMEOUT, "no route", LR_ETIMEOUT, ":9190: no route"},
-    {LR_OK, NULL, LR_EREFUSED, ":9190: no reason given"},
-};
-
-CLIENT_CASE_ROWS(rpc_client, tells_why_nobody_can_be_reached, LR_COUNT_OF(failures) * 2) {
-    const size_t row = *(const size_t *)context;
-    const struct lr_address address = {.host = "server.test", .port = 9190};
-    struct client_rig rig;
-    lr_op op;
-    RIG_EXPECT(&rig, client_rig_init(&rig, alloc, NULL));
-    if (row % 2 == 0) {
-        RIG_EXPECT(&rig, lr_client_summary(rig.client, client_rig_now(&rig), false, &op) == LR_OK);
-    } else {
-        RIG_EXPECT(&rig, lr_client_connect(rig.client, client_rig_now(&rig), &address,
-                                           lr_text_of("k"), 0, &op) == LR_OK);
-    }
-    lr_driver_pump(rig.driver);
-    lr_link waiting = lr_driver_waiting(rig.driver, rig.host, NULL);
-    RIG_EXPECT(&rig, waiting != LR_LINK_NONE);
-    lr_driver_fail(rig.driver, waiting, failures[row / 2].status, failures[row / 2].reason);
-    RIG_EXPECT(&rig, client_rig_ended(&rig, op, failures[row / 2].told));
-    RIG_EXPECT(&rig, strstr(rig.result.error.text, failures[row / 2].said) != NULL);
 done:
     client_rig_deinit(&rig);
 }
