@@ -10,7 +10,8 @@ if(CRITERION_FOUND)
     PUBLIC lr_ledger lr_mocks_capture PkgConfig::CRITERION
     PRIVATE lr_warnings lr_sanitizers)
 
-  foreach(name capture observer session slots direct place queue audit budget held result texts timeline)
+  foreach(name
+      capture observer session slots direct lies place queue audit budget held result texts timeline)
     lr_add_unit_test(ledger_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/ledger_${name}_test.c
       LINKS lr_test_ledger)

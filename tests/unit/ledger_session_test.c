@@ -381,75 +381,7 @@ Test(ledger_session, may_be_seen_to_end_a_little_after_its_slot_is_offered) {
     }
 }
 
-/* ---- roles that lie ---- */
-
-Test(ledger_session, is_not_released_by_what_a_server_says_of_itself) {
-    open_session("");
-    lr_rig_initialise(&rig, data, LR_DIALECT_FFI);
-    struct lr_value text = lr_value_str(lr_text_of("RPCSessionTimeoutError: it is over, really"));
-    lr_rig_packet(&rig, data, LR_FROM_SERVICE, LR_DIALECT_FFI, LR_PACKET_EXCEPTION, &text, 1);
-    lr_rig_packet(&rig, data, LR_FROM_SERVICE, LR_DIALECT_FFI, LR_PACKET_SHUTDOWN, NULL, 0);
-    lr_ledger_note(rig.ledger, rig.now, 1, "s1 says: session ended");
-    cr_assert_eq(account(1)->released_at, LR_TIME_NEVER);
-    lr_rig_audit(&rig);
-    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LEAKED), 1U);
-    end();
-}
-
-Test(ledger_session, is_not_moved_by_a_stranger_who_names_its_matchkey) {
-    open_session("");
-    uint32_t thief = lr_rig_hello(&rig, "c2", 5009, "s1", "test:0.1", "");
-    lr_ledger_link_fin(rig.ledger, rig.now, thief, LR_TO_SERVICE);
-    cr_assert_eq(account(1)->data_link, data);
-    cr_assert_eq(account(1)->fin_at[LR_TO_SERVICE], LR_TIME_NEVER);
-    cr_assert_eq(lr_ledger_account_of_link(rig.ledger, thief), account(2));
-    end();
-}
-
-Test(ledger_session, answers_that_nobody_asked_for_are_findings) {
-    open_session("");
-    lr_rig_initialise(&rig, data, LR_DIALECT_FFI);
-    struct lr_value one = lr_value_int(1);
-    lr_rig_packet(&rig, data, LR_FROM_SERVICE, LR_DIALECT_FFI, LR_PACKET_RETURN, &one, 1);
-    lr_rig_packet(&rig, data, LR_FROM_SERVICE, LR_DIALECT_FFI, LR_PACKET_CALL_FUNC, &one, 1);
-    lr_rig_audit(&rig);
-    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 2U);
-    cr_assert_eq(account(1)->calls, 0U);
-    end();
-}
-
-/* Whether the audit takes the client of a session that stays for gone after |direction|'s Shutdown.
- */
-static bool gone_after(enum lr_direction direction) {
-    open_session("");
-    lr_rig_initialise(&rig, data, LR_DIALECT_FFI);
-    lr_rig_packet(&rig, data, direction, LR_DIALECT_FFI, LR_PACKET_SHUTDOWN, NULL, 0);
-    pass(20 * LR_SECOND);
-    lr_rig_audit(&rig);
-    bool gone = false;
-    for (size_t i = 0; i < rig.finding_count; i++) {
-        gone = gone || strstr(rig.findings[i].text, "c1 has gone") != NULL;
-    }
-    end();
-    return gone;
-}
-
-Test(ledger_session, a_shutdown_of_the_client_is_its_end_and_one_of_the_server_is_not) {
-    cr_assert(gone_after(LR_TO_SERVICE));
-    cr_assert_not(gone_after(LR_FROM_SERVICE));
-}
-
-Test(ledger_session, bytes_that_do_not_decode_are_one_finding_a_direction) {
-    open_session("");
-    for (int i = 0; i < 3; i++) {
-        lr_rig_bytes(&rig, data, LR_TO_SERVICE, "\4\0\0\0\0\0\0\0\x63\0\0\0", 12);
-    }
-    lr_rig_audit(&rig);
-    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
-    lr_rig_packet(&rig, data, LR_TO_SERVICE, LR_DIALECT_FFI, LR_PACKET_SHUTDOWN, NULL, 0);
-    cr_assert_eq(account(1)->shutdown_at[LR_TO_SERVICE], rig.now, "what follows is still seen");
-    end();
-}
+/* ---- who it is ---- */
 
 /* While a grant is unused a link waits for its handshake to say whose it is; one that says what is
  * no handshake is a session of its own. */
