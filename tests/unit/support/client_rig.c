@@ -89,12 +89,21 @@ bool client_rig_ended(struct client_rig *rig, lr_op op, enum lr_status code) {
     return client_rig_result(rig) && rig->result.op == op && rig->result.error.code == code;
 }
 
+/* What a client has not sent, for want of memory or for whatever else, it has given up: somebody
+ * hears of that at once. */
+static bool not_sent(const struct client_rig *rig, lr_link link) {
+    cr_assert(rig->alloc->failed == 0 || lr_driver_ended(rig->driver, link) ||
+                  lr_client_has_result(rig->client),
+              "neither a word nor an end");
+    return false;
+}
+
 bool client_rig_sent(struct client_rig *rig, lr_link link, const void *bytes, size_t size) {
     size_t have;
     lr_driver_pump(rig->driver);
     const uint8_t *data = lr_driver_output(rig->driver, link, &have);
     if (have < size || memcmp(data, bytes, size) != 0) {
-        return false;
+        return not_sent(rig, link);
     }
     lr_driver_consume(rig->driver, link, size);
     return true;
@@ -199,7 +208,7 @@ bool client_rig_packet(struct client_rig *rig, lr_link link, int32_t code) {
     uint64_t size = lr_read_u64(&reader);
     int32_t seen = lr_read_i32(&reader);
     if (reader.status != LR_OK || seen != code || size > have - 8) {
-        return false;
+        return not_sent(rig, link);
     }
     lr_driver_consume(rig->driver, link, 8 + (size_t)size);
     return true;
