@@ -331,3 +331,29 @@ RIG_CASE_ONCE(server_limits, a_key_that_there_is_no_memory_for_ends_the_connecti
     rig->alloc->fail_at = 0;
     cr_assert(lr_driver_saw_reset(rig->driver, link));
 }
+
+/* An answer for which the commands have no room left: its bytes go with the connection. */
+RIG_CASE(server_limits, loses_nothing_where_an_answer_needs_memory) {
+    struct lr_role *role = lr_server_role(rig->server);
+    struct lr_outbox *outbox = &role->outbox;
+    const struct lr_value name = lr_value_str(lr_text_of("rpc.test.addone"));
+    struct lr_buf packet;
+    lr_link link = rig_open(rig, "client:dev");
+    if (link == LR_LINK_NONE || lr_driver_ended(rig->driver, link)) {
+        return;
+    }
+    while (outbox->count + outbox->live < outbox->capacity) {
+        cr_assert_eq(lr_outbox_signal(outbox, outbox->last_conn, LR_COMMAND_RESUME), LR_OK);
+    }
+    lr_buf_init(&packet, lr_alloc_system());
+    cr_assert_eq(
+        lr_packet_encode_values(rig->dialect, LR_PACKET_GET_GLOBAL_FUNC, &name, 1, &packet), LR_OK);
+    role->ops->handle(role, &(struct lr_event){.kind = LR_EVENT_RECEIVED,
+                                               .now = lr_driver_now(rig->driver),
+                                               .conn = outbox->last_conn,
+                                               .data = lr_buf_data(&packet),
+                                               .size = lr_buf_size(&packet)});
+    lr_buf_deinit(&packet);
+    lr_driver_pump(rig->driver);
+    rig_expect(rig, rig_hear(rig, link) && rig_heard(rig, 0).kind == LR_VALUE_HANDLE);
+}
