@@ -18,6 +18,8 @@ static void fill(struct lr_alloc *alloc, void *context) {
     enum lr_status expected = lr_case_result_expect(&result, &expectation);
     expectation.held = true;
     expectation.seen = "s";
+    expectation.late = true;
+    expectation.session = 7;
     enum lr_status again = lr_case_result_expect(&result, &expectation);
     size_t kept = 0; /* whole or not at all, whichever text there is no memory for */
     for (const struct lr_expectation *one = result.expectations; one != NULL; one = one->next) {
@@ -25,6 +27,8 @@ static void fill(struct lr_alloc *alloc, void *context) {
         cr_assert_str_eq(one->expected, "e");
         cr_assert_str_eq(one->where, "w:1");
         cr_assert(one->held ? strcmp(one->seen, "s") == 0 : one->seen == NULL);
+        cr_assert_eq(one->late, one->held);
+        cr_assert_eq(one->session, one->held ? 7U : 0U);
         kept++;
     }
     cr_assert_eq(kept, (expected == LR_OK ? 1U : 0U) + (again == LR_OK ? 1U : 0U));
