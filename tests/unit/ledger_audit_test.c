@@ -14,8 +14,7 @@ static void tell_of_session(const char *options) {
     server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
     client = lr_rig_request(&rig, "c1", 5001, 1);
     lr_rig_grant(&rig, client, "test:0.1");
-    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", options);
-    lr_rig_accept(&rig, data);
+    data = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.1", options);
 }
 
 static void open_session(const char *options) {
@@ -84,8 +83,7 @@ Test(ledger_audit, server_that_does_not_come_back_from_a_refusal_is_found) {
 Test(ledger_audit, place_that_was_taken_without_a_grant_is_missed_too) {
     cr_assert(lr_rig_init(&rig, lr_alloc_system()));
     server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
-    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
-    lr_rig_accept(&rig, data);
+    data = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.1", "");
     lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
     rig.now += LR_SECOND;
     expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "s1 has not offered its place again");
@@ -164,8 +162,7 @@ Test(ledger_audit, server_that_was_started_anew_is_missed_again) {
     rig.now += LR_SECOND;
     server = lr_rig_server(&rig, "s1", 9091, "test:0.2");
     lr_rig_grant(&rig, lr_rig_request(&rig, "c1", 5003, 1), "test:0.2");
-    data = lr_rig_hello(&rig, "c1", 5004, "s1", "test:0.2", "");
-    lr_rig_accept(&rig, data);
+    data = lr_rig_open(&rig, "c1", 5004, "s1", "test:0.2", "");
     lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
     rig.now += LR_SECOND;
     expect_findings(LR_FINDING_NOT_REQUESTABLE, 1, "s1 has not offered its place again");
@@ -366,7 +363,7 @@ Test(ledger_audit, handshake_that_was_never_accepted_is_late_for_nobody) {
     data = lr_rig_hello(&rig, "c1", 5001, "s1", "test", "");
     lr_ledger_link_reset(rig.ledger, rig.now, data, LR_TO_SERVICE);
     rig.now += 20 * LR_SECOND;
-    lr_rig_accept(&rig, lr_rig_hello(&rig, "c2", 5002, "s1", "test", ""));
+    (void)lr_rig_open(&rig, "c2", 5002, "s1", "test", "");
     lr_rig_audit(&rig);
     cr_assert_eq(lr_rig_count(&rig, LR_FINDING_LATE), 0U, "%s", rig.findings[0].text);
     lr_rig_deinit(&rig);

@@ -15,8 +15,7 @@ static const struct lr_account *account(uint32_t number) {
 }
 
 static uint32_t open_session(unsigned int port) {
-    uint32_t link = lr_rig_hello(&rig, "c1", port, "s1", "test", "");
-    lr_rig_accept(&rig, link);
+    uint32_t link = lr_rig_open(&rig, "c1", port, "s1", "test", "");
     return link;
 }
 
@@ -354,7 +353,7 @@ static void come_and_go(void) {
     lr_rig_initialise(&rig, link, LR_DIALECT_FFI);
     lr_ledger_link_reset(rig.ledger, rig.now, link, LR_TO_SERVICE);
     rig.now += LR_MS;
-    lr_rig_accept(&rig, lr_rig_hello(&rig, "c2", 5002, "s1", "test", ""));
+    (void)lr_rig_open(&rig, "c2", 5002, "s1", "test", "");
 }
 
 static void expect_answered(void) {

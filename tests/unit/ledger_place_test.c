@@ -88,7 +88,7 @@ static void ask_and_be_found(void) {
     lr_ledger_link_client(rig.ledger, link, &asking);
     lr_rig_server(&rig, "s1", 9091, "test:0.1");
     lr_rig_grant(&rig, link, "test:0.1");
-    lr_rig_accept(&rig, lr_rig_hello(&rig, "uses", 5002, "s1", "test:0.1", ""));
+    (void)lr_rig_open(&rig, "uses", 5002, "s1", "test:0.1", "");
     lr_ledger_link_client(rig.ledger, link, &later);
 }
 

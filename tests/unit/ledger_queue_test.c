@@ -75,11 +75,9 @@ Test(ledger_queue, takes_a_matchkey_that_is_not_pending_any_more_for_granted_uns
     begin();
     uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
     rig.now += LR_SECOND;
-    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
-    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[\"test:0.1\"]");
+    lr_rig_poll(&rig, server, "[\"test:0.1\"]");
     expect_queue(1, 0);
-    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
-    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[]");
+    lr_rig_poll(&rig, server, "[]");
     expect_queue(0, 0);
     end();
 }
@@ -102,12 +100,10 @@ Test(ledger_queue, takes_a_matchkey_that_is_pending_again_for_free) {
     begin();
     uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
     rig.now += LR_SECOND;
-    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
-    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[]");
+    lr_rig_poll(&rig, server, "[]");
     expect_queue(0, 0);
     rig.now += LR_SECOND;
-    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
-    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[\"test:0.1\"]");
+    lr_rig_poll(&rig, server, "[\"test:0.1\"]");
     expect_queue(1, 0);
     end();
 }
@@ -364,8 +360,7 @@ Test(ledger_queue, place_that_was_late_is_no_return_when_the_other_one_is_named)
     uint32_t client = lr_rig_request(&rig, "c1", 5001, 1);
     uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
     lr_rig_grant(&rig, client, "test:0.1");
-    uint32_t data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
-    lr_rig_accept(&rig, data);
+    uint32_t data = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.1", "");
     lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
     lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
     lr_rig_put(&rig, server, 9091, "test:0.3", "test:0.1");
@@ -487,8 +482,7 @@ static unsigned int releases_beside_a_hurt_request(bool leaves, uint64_t later_n
     begin();
     uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
     lr_rig_grant(&rig, lr_rig_request(&rig, "c1", 5001, 1), "test:0.1");
-    uint32_t data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
-    lr_rig_accept(&rig, data);
+    uint32_t data = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.1", "");
     lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
     rig.now += 2 * LR_SECOND;
     lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
@@ -549,8 +543,7 @@ static void wait_and_be_granted(void) {
     lr_rig_request(&rig, "c2", 5002, 5);
     rig.now += LR_SECOND;
     uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
-    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
-    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[\"test:0.1\"]");
+    lr_rig_poll(&rig, server, "[\"test:0.1\"]");
     lr_rig_grant(&rig, first, "test:0.1");
     lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
     summary(1, 1);

@@ -39,8 +39,7 @@ static void open_session(const char *options) {
     pass(LR_MS);
     lr_rig_grant(&rig, client, "test:0.1");
     pass(LR_MS);
-    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", options);
-    lr_rig_accept(&rig, data);
+    data = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.1", options);
     pass(LR_MS);
 }
 
@@ -210,8 +209,7 @@ Test(ledger_session, is_not_released_by_what_comes_late_on_a_link_before) {
     uint32_t again = lr_rig_server(&rig, "s1", 9091, "test:0.3");
     client = lr_rig_request(&rig, "c1", 5001, 1);
     lr_rig_grant(&rig, client, "test:0.3");
-    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.3", "");
-    lr_rig_accept(&rig, data);
+    data = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.3", "");
     pass(LR_SECOND);
     lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
     cr_assert_eq(account(1)->released_at, LR_TIME_NEVER);
@@ -227,8 +225,7 @@ Test(ledger_session, of_an_unused_grant_ends_with_the_matchkey_that_takes_its_pl
     client = lr_rig_request(&rig, "c1", 5001, 1);
     lr_rig_grant(&rig, client, "test:0.1");
     pass(6 * LR_SECOND);
-    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
-    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[]");
+    lr_rig_poll(&rig, server, "[]");
     lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
     cr_assert_eq(account(1)->connected_at, LR_TIME_NEVER);
     cr_assert_eq(account(1)->released_at, rig.now);
@@ -266,8 +263,7 @@ Test(ledger_session, may_begin_with_a_handshake_that_is_sent_twice) {
     lr_ledger_link_reset(rig.ledger, rig.now, first, LR_FROM_SERVICE);
     cr_assert_eq(account(1)->released_at, rig.now);
     pass(LR_SECOND);
-    data = lr_rig_hello(&rig, "c1", 5003, "s1", "test:0.1", "");
-    lr_rig_accept(&rig, data);
+    data = lr_rig_open(&rig, "c1", 5003, "s1", "test:0.1", "");
     cr_assert_eq(lr_ledger_account_count(rig.ledger), 1U);
     cr_assert_eq(account(1)->data_link, data);
     cr_assert_eq(account(1)->accepted_at, rig.now);
@@ -333,8 +329,7 @@ Test(ledger_session, is_not_released_twice_by_a_matchkey_that_replaces_a_lost_on
     lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
     lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
     pass(8 * LR_SECOND);
-    lr_rig_text(&rig, server, LR_TO_SERVICE, "[7]");
-    lr_rig_text(&rig, server, LR_FROM_SERVICE, "[]");
+    lr_rig_poll(&rig, server, "[]");
     lr_rig_put(&rig, server, 9091, "test:0.3", NULL);
     cr_assert_eq(account(1)->released_count, 1U);
     lr_ledger_link_fin(rig.ledger, rig.now, server, LR_TO_SERVICE);
@@ -418,7 +413,7 @@ Test(ledger_session, of_which_the_asker_becomes_known_later_gets_its_name) {
     cr_assert_str_eq(account(1)->client, "asker");
     cr_assert_eq(account(1)->client_pid, 4712);
     lr_rig_grant(&rig, client, "test:0.1");
-    lr_rig_accept(&rig, lr_rig_hello(&rig, "c2", 5002, "s1", "test:0.1", ""));
+    (void)lr_rig_open(&rig, "c2", 5002, "s1", "test:0.1", "");
     cr_assert_str_eq(account(1)->client, "c2");
     lr_ledger_link_client(rig.ledger, client, &asker);
     cr_assert_str_eq(account(1)->client, "c2");
@@ -455,8 +450,7 @@ static void live_and_die(void) {
     uint32_t link = lr_rig_server(&rig, "s1", 9091, "test:0.1");
     uint32_t asker = lr_rig_request(&rig, "c1", 5001, 1);
     lr_rig_grant(&rig, asker, "test:0.1");
-    uint32_t carrier = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
-    lr_rig_accept(&rig, carrier);
+    uint32_t carrier = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.1", "");
     lr_rig_initialise(&rig, carrier, LR_DIALECT_FFI);
     lr_ledger_process(rig.ledger, rig.now, "s1", 1, true);
     lr_ledger_link_reset(rig.ledger, rig.now, carrier, LR_TO_SERVICE);

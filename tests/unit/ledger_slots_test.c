@@ -36,8 +36,7 @@ static void open_two(uint32_t *second) {
     lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
     client = lr_rig_request(&rig, "c1", 5001, 1);
     lr_rig_grant(&rig, client, "test:0.1");
-    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
-    lr_rig_accept(&rig, data);
+    data = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.1", "");
     lr_rig_text(&rig, client, LR_TO_SERVICE, "[4, \"test\", \"\", 1]");
     lr_rig_grant(&rig, client, "test:0.2");
     *second = lr_rig_hello(&rig, "c1", 5003, "s1", "test:0.2", "");
@@ -83,8 +82,7 @@ Test(ledger_slots, of_a_server_whose_places_come_one_by_one_is_missed) {
     server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
     client = lr_rig_request(&rig, "c1", 5001, 1);
     lr_rig_grant(&rig, client, "test:0.1");
-    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
-    lr_rig_accept(&rig, data);
+    data = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.1", "");
     lr_rig_put(&rig, server, 9091, "test:0.2", "test:0.9");
     pass(5 * LR_SECOND);
     lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
@@ -130,8 +128,7 @@ static void use_both_and_come_back(void) {
     lr_rig_put(&rig, link, 9091, "test:0.2", NULL);
     uint32_t asker = lr_rig_request(&rig, "c1", 5001, 1);
     lr_rig_grant(&rig, asker, "test:0.2");
-    uint32_t carrier = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.2", "");
-    lr_rig_accept(&rig, carrier);
+    uint32_t carrier = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.2", "");
     lr_ledger_link_fin(rig.ledger, rig.now, carrier, LR_FROM_SERVICE);
     lr_rig_put(&rig, link, 9091, "test:0.3", "test:0.2");
 }

@@ -10,8 +10,7 @@ static struct ledger_rig rig;
 static uint32_t data;
 
 static void tell_of_a_session(void) {
-    data = lr_rig_hello(&rig, "c1", 5002, "s1", "test:0.1", "");
-    lr_rig_accept(&rig, data);
+    data = lr_rig_open(&rig, "c1", 5002, "s1", "test:0.1", "");
     lr_rig_initialise(&rig, data, LR_DIALECT_FFI);
 }
 

@@ -151,6 +151,18 @@ void lr_rig_accept(struct ledger_rig *rig, uint32_t link) {
     lr_rig_text(rig, link, LR_FROM_SERVICE, "server:test");
 }
 
+uint32_t lr_rig_open(struct ledger_rig *rig, const char *name, unsigned int port,
+                     const char *service, const char *matchkey, const char *options) {
+    uint32_t link = lr_rig_hello(rig, name, port, service, matchkey, options);
+    lr_rig_accept(rig, link);
+    return link;
+}
+
+void lr_rig_poll(struct ledger_rig *rig, uint32_t link, const char *pending) {
+    lr_rig_text(rig, link, LR_TO_SERVICE, "[7]");
+    lr_rig_text(rig, link, LR_FROM_SERVICE, pending);
+}
+
 void lr_rig_initialise(struct ledger_rig *rig, uint32_t link, enum lr_dialect dialect) {
     struct lr_value nothing = lr_value_null();
     lr_rig_packet(rig, link, LR_TO_SERVICE, dialect, LR_PACKET_INIT_SERVER, NULL, 0);

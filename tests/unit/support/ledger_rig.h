@@ -50,6 +50,8 @@ uint32_t lr_rig_server(struct ledger_rig *rig, const char *name, unsigned int po
                        const char *matchkey);
 void lr_rig_put(struct ledger_rig *rig, uint32_t link, unsigned int port, const char *matchkey,
                 const char *replaces);
+/* A server asks on |link| which of its matchkeys nobody was granted, and is told |pending|. */
+void lr_rig_poll(struct ledger_rig *rig, uint32_t link, const char *pending);
 /* A client's: REQUEST, and the grant of |matchkey| on its link. */
 uint32_t lr_rig_request(struct ledger_rig *rig, const char *name, unsigned int port, int priority);
 void lr_rig_grant(struct ledger_rig *rig, uint32_t link, const char *matchkey);
@@ -57,6 +59,9 @@ void lr_rig_grant(struct ledger_rig *rig, uint32_t link, const char *matchkey);
 uint32_t lr_rig_hello(struct ledger_rig *rig, const char *name, unsigned int port,
                       const char *service, const char *matchkey, const char *options);
 void lr_rig_accept(struct ledger_rig *rig, uint32_t link);
+/* Both at once: a session is open. */
+uint32_t lr_rig_open(struct ledger_rig *rig, const char *name, unsigned int port,
+                     const char *service, const char *matchkey, const char *options);
 /* InitServer and its answer. */
 void lr_rig_initialise(struct ledger_rig *rig, uint32_t link, enum lr_dialect dialect);
 
