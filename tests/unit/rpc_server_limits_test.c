@@ -45,9 +45,13 @@ LIMIT_CASE(a_key_beyond_the_limit_is_refused) {
     lr_link link = rig_connect(rig);
     rig_send_bytes(rig, link, hello, sizeof hello);
     rig_hear_mismatch(rig, link);
+    rig_expect(rig,
+               strcmp(rig->told[LR_TRACE_LIMIT], "a packet or key of more than 64 bytes") == 0);
     link = rig_connect(rig);
     rig_send_bytes(rig, link, negative, sizeof negative);
     rig_hear_mismatch(rig, link);
+    rig_expect(rig, strcmp(rig->told[LR_TRACE_PEER_ERROR],
+                           "a length that no packet or key has (limit 64)") == 0);
     rig_expect_alive(rig, rig_open(rig, "client:dev"));
 }
 

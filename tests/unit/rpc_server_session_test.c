@@ -300,7 +300,13 @@ RIG_CASE(server_session, a_handle_of_another_kind_is_an_error) {
     rig_call(rig, link, data, NULL, 0);
     rig_hear_exception(rig, link, "is of kind allocation, not function");
     rig_send_values(rig, link, LR_PACKET_FREE_HANDLE, &handle, 1);
-    rig_hear_exception(rig, link, "allocation");
+    rig_hear_exception(rig, link, "FreeHandle does not free a handle of kind allocation");
+    struct lr_value device = lr_value_device((struct lr_device){1, 0});
+    rig_send_values(rig, link, LR_PACKET_DEV_CREATE_STREAM, &device, 1);
+    rig_expect(rig, rig_hear(rig, link));
+    struct lr_value stream = lr_value_handle(rig_heard(rig, 0).as.handle);
+    rig_send_values(rig, link, LR_PACKET_FREE_HANDLE, &stream, 1);
+    rig_hear_exception(rig, link, "FreeHandle does not free a handle of kind stream");
     struct lr_value free_data[] = {lr_value_device((struct lr_device){1, 0}),
                                    lr_value_handle(function)};
     rig_send_values(rig, link, LR_PACKET_DEV_FREE_DATA, free_data, 2);

@@ -86,7 +86,9 @@ bool client_rig_result(struct client_rig *rig) {
 }
 
 bool client_rig_ended(struct client_rig *rig, lr_op op, enum lr_status code) {
-    return client_rig_result(rig) && rig->result.op == op && rig->result.error.code == code;
+    return client_rig_result(rig) && rig->result.op == op && rig->result.error.code == code &&
+           (code == LR_OK ||
+            (rig->result.value.kind == LR_VALUE_NULL && rig->result.array_handle == 0));
 }
 
 /* What a client has not sent, for want of memory or for whatever else, it has given up: somebody

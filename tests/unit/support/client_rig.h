@@ -67,7 +67,7 @@ bool client_rig_holds(const struct client_rig *rig, bool holds, const char *what
 
 /* The oldest result, after carrying out what waits, into rig->result. False: none. */
 bool client_rig_result(struct client_rig *rig);
-/* Likewise, and it is |op|'s and ended with |code|. */
+/* Likewise, and it is |op|'s and ended with |code|: without a value, unless that is LR_OK. */
 bool client_rig_ended(struct client_rig *rig, lr_op op, enum lr_status code);
 
 /* Scripted far ends. Each consumes what it names. */
