@@ -37,8 +37,8 @@ static const char words[] =
     "end\n";
 
 static const char words_of_events[] =
-    "-- What was told since: group by group, within one in any order; behind a ? what may be. Sessions are\n"
-    "-- numbered here as the program got them, and there as the tracker gave them.\n"
+    "-- What was told since: group by group, within one in any order; behind a ? what may be.\n"
+    "-- Sessions are numbered here as the program got them, there as the tracker gave them.\n"
     "local function came(py, n, groups)\n"
     "  if not n.exited and not runs(py) then return end\n"
     "  local events, ids = py:events(), n.ids or {}\n"
@@ -67,7 +67,8 @@ static const char words_of_events[] =
     "    local alone = #group == 1\n"
     "    while take(group, alone) do end\n"
     "    for _, wanted in ipairs(group) do\n"
-    "      if wanted:sub(1, 1) ~= \"?\" then expect(events[n.told + 1] or \"nothing\"):is(wanted) end\n"
+    "      local seen = events[n.told + 1] or \"nothing\"\n"
+    "      if wanted:sub(1, 1) ~= \"?\" then expect(seen):is(wanted) end\n"
     "    end\n"
     "  end\n"
     "  expect(events[n.told + 1] or \"nothing\"):is(\"nothing\")\n"

@@ -172,35 +172,42 @@ void lr_search_find_cycles(struct search *search) {
     }
 }
 
-/* Whether |node| is what is asked about, or refers to something that leads there. */
-static bool leads_to(const struct search *search, const struct node *node, uint32_t asked) {
-    if (node == &search->nodes[asked]) {
-        return true;
-    }
+/* Whether |node| is what is asked about, or refers to something that leads there; and whether there
+ * is a cycle on the way. */
+static void look_ahead(const struct search *search, struct node *node, uint32_t asked) {
+    node->leads = node == &search->nodes[asked];
+    node->holds = false;
     for (uint32_t k = 0; k < node->object->slot_count; k++) {
         const struct lr_object *target = node->object->slots[k].target;
         if (target != NULL && search->nodes[target->index].leads) {
-            return true;
+            node->leads = true;
+            node->holds = node->holds || search->nodes[target->index].holds;
         }
     }
-    return false;
+    node->holds = node->holds || (node->leads && node->in_cycle);
 }
 
-/* The oldest generation of all cycles that hold |asked|: only when that is collected are all of
- * them gone. What hangs off them goes with its last reference, however old. */
+/* The oldest generation of all cycles that hold |asked|, and of what refers to those: only when
+ * that is collected are all of them gone, as what is older counts as outside. What else hangs off
+ * them goes with its last reference, however old. */
 static int oldest_generation(struct search *search, uint32_t asked) {
     int oldest = 0;
     uint32_t total = search->tail;
     for (uint32_t first = 0, end = 0; first < total; first = end) {
         bool leads = false;
+        bool holds = false;
         uint32_t component = search->nodes[search->queue[first]].component;
         for (; end < total && search->nodes[search->queue[end]].component == component; end++) {
-            leads = leads || leads_to(search, &search->nodes[search->queue[end]], asked);
+            struct node *node = &search->nodes[search->queue[end]];
+            look_ahead(search, node, asked);
+            leads = leads || node->leads;
+            holds = holds || node->holds;
         }
         for (uint32_t i = first; i < end && leads; i++) {
             struct node *node = &search->nodes[search->queue[i]];
             node->leads = true;
-            if (node->in_cycle && node->object->generation > oldest) {
+            node->holds = holds || node->in_cycle;
+            if (node->holds && node->object->generation > oldest) {
                 oldest = node->object->generation;
             }
         }

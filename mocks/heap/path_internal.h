@@ -24,7 +24,8 @@ struct node {
     bool seen;
     bool is_open;
     bool in_cycle;
-    bool leads; /* to the object that is asked about */
+    bool leads; /* to the object that is asked about .. */
+    bool holds; /* .. by way of a cycle, or in one */
     bool refers_to_itself;
 };
 

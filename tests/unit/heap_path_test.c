@@ -51,6 +51,42 @@ Test(heap_path, a_running_frame_is_a_hop_below_its_thread) {
     lr_heap_free(heap);
 }
 
+/* A list that is an item of itself, and has |held| as another. */
+static struct lr_object *new_ring(struct lr_heap *heap, struct lr_object *held) {
+    struct lr_object *ring;
+    cr_assert(lr_heap_new_list(heap, &ring) == LR_OK);
+    cr_assert(lr_heap_append(heap, ring, ring) == LR_OK);
+    cr_assert(lr_heap_append(heap, ring, held) == LR_OK);
+    return ring;
+}
+
+/* What is older counts as outside, garbage or not: the younger cycle stays with it. */
+Test(heap_path, what_is_old_between_two_young_cycles_has_to_be_collected_as_well) {
+    struct lr_heap *heap = new_heap("3.8.10");
+    struct lr_object *session = new_session(heap, "session");
+    struct lr_object *old;
+    struct lr_heap_path path;
+    cr_assert(lr_heap_new_list(heap, &old) == LR_OK);
+    (void)lr_heap_collect(heap, 1);
+    struct lr_object *inner = new_ring(heap, session);
+    struct lr_object *outer = new_ring(heap, old);
+    struct lr_heap_watch watch;
+    lr_heap_watch(&watch, session);
+    cr_assert(lr_heap_append(heap, old, inner) == LR_OK);
+    lr_heap_drop(heap, session);
+    lr_heap_drop(heap, inner);
+    lr_heap_drop(heap, outer);
+    lr_heap_drop(heap, old);
+    cr_assert(lr_heap_find_path(heap, session, &path) == LR_OK);
+    cr_expect_eq(path.generation, 2, "%d", path.generation);
+    (void)lr_heap_collect(heap, 1);
+    cr_expect_not_null(watch.object, "a younger generation was enough");
+    cr_assert(lr_heap_find_path(heap, session, &path) == LR_OK);
+    (void)lr_heap_collect(heap, path.generation);
+    cr_expect_null(watch.object, "it was not enough");
+    lr_heap_free(heap);
+}
+
 /* The report's r, after del r: returns the session, which is garbage. */
 static struct lr_object *leave_report(struct lr_heap *heap) {
     cr_assert(lr_heap_push_frame(heap, "check_remote") == LR_OK);
