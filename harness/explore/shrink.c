@@ -215,6 +215,9 @@ static void plain_ports(struct lr_plan *plan) {
         plan->servers[i].shared = false;
     }
 }
+static void nothing_odd(struct lr_plan *plan) {
+    plan->odd_key = 0;
+}
 static void plain_keys(struct lr_plan *plan) {
     for (unsigned int i = 0; i < plan->server_count; i++) {
         plan->servers[i].key = 0;
@@ -229,8 +232,8 @@ static void plain_keys(struct lr_plan *plan) {
 
 static bool make_plain(struct trial *trial) {
     static void (*const ways[])(struct lr_plan * plan) = {
-        plain_latency,  plain_jitter, plain_bandwidth, plain_segments,
-        plain_dialects, plain_slots,  plain_ports,     plain_keys,
+        plain_latency, plain_jitter, plain_bandwidth, plain_segments, plain_dialects,
+        plain_slots,   plain_ports,  nothing_odd,     plain_keys,
     };
     bool smaller = false;
     for (size_t i = 0; i < LR_COUNT_OF(ways); i++) {

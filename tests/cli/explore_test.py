@@ -69,6 +69,24 @@ class Explore(unittest.TestCase):
         self.assertRegex(out, r"(?m)^-- \d+ operations, \d+ faults, .*; digest [0-9a-f]{16}$")
         self.assertEqual(run("explore", "--seed", "7"), (0, out, ""))
 
+    def lying_plan(self, word):
+        """The scenario of the first seed that has |word| and little patience, and no fault that may not fire."""
+        for seed in range(1, 400):
+            status, out, errors = run("explore", "--seed", str(seed))
+            self.assertEqual((status, errors), (0, ""))
+            plan = out.split("scenario \"")[1]
+            faulty = "w:fault" in plan or "w.fault" in plan or ", 0 faults" not in plan
+            if word in plan and "handshake = \"500ms\"" in plan and not faulty:
+                return out[:out.rindex("\n}\n") + 3]
+        self.fail("no seed has " + word)
+
+    def test_services_that_lie_are_written_as_a_scenario_that_plays(self):
+        for word in ("stand_as_server", "stand_as_tracker"):
+            with open(self.path("liar.lua"), "w", encoding="utf-8") as file:
+                file.write(self.lying_plan(word))
+            status, out, errors = run("run", self.path("liar.lua"), "--world", "sim")
+            self.assertEqual(status, 0, out + errors)
+
     def test_the_seeds_are_played_whoever_plays_them(self):
         out = self.explore("one.json", "--seeds", "1..100", "--jobs", "1")
         self.assertRegex(out, r"(?m)^100 runs, \d+ operations, ")
