@@ -80,6 +80,15 @@ static bool is_wanted(const struct lr_slot *slot, const struct lr_plan_step *ste
     }
 }
 
+/* What is said goes behind an answer that was begun before: where that takes longer than its server
+ * waits for it to be read, it is lost. */
+static bool is_behind_answer(const struct lr_playing *play, const struct lr_slot *slot) {
+    const struct lr_plan *plan = play->plan;
+    uint64_t bytes = slot->array_size > slot->file_size ? slot->array_size : slot->file_size;
+    uint64_t narrow_ns = plan->link.bandwidth == 0 ? 0 : bytes * LR_SECOND / plan->link.bandwidth;
+    return lr_plan_parts_ns(plan, bytes) + narrow_ns > lr_server_options_default.linger_ns;
+}
+
 /* A session that its timeout has ended was told so in as many words. */
 static void check_farewell(struct lr_playing *play, const struct lr_act *act,
                            const struct lr_slot *slot) {
@@ -89,7 +98,7 @@ static void check_farewell(struct lr_playing *play, const struct lr_act *act,
         note->cause != LR_CAUSE_NONE) {
         return;
     }
-    if (strstr(end->text, TIMEOUT_SAID) == NULL) {
+    if (strstr(end->text, TIMEOUT_SAID) == NULL && !is_behind_answer(play, slot)) {
         lr_playing_find(play, LR_FINDING_PROTOCOL, "%s is not told of its session's timeout: %s",
                         act->party->name, end->text);
     }

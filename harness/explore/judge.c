@@ -73,12 +73,11 @@ static void bound(struct judging *judging, enum lr_cause cause, lr_time at, uint
  * systems hold, as nobody read it, each further part has room a way there and back after the last.
  */
 static uint64_t held_back_ns(const struct judging *judging) {
-    const struct lr_plan_link *link = &judging->play->plan->link;
     const struct lr_account *account = judging->account;
-    const uint64_t held = lr_sim_options_default.receive_buffer;
     uint64_t said = account->bytes[LR_FROM_SERVICE];
-    uint64_t parts = said < held ? 0 : (said - account->said_before + held - 1) / held;
-    return parts * 2 * (link->latency_us + link->jitter_us) * LR_US;
+    return said < lr_sim_options_default.receive_buffer
+               ? 0
+               : lr_plan_parts_ns(judging->play->plan, said - account->said_before);
 }
 
 /* The earliest of what all its causes allow. */

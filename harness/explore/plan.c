@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "base/time.h"
 #include "rpc/server.h"
+#include "world/sim.h"
 
 /* Of the hasty: what is stalled is given up in less than a second of theirs. Silence is two thirds
  * of it before the first probe, as scenarios have it. */
@@ -110,6 +111,11 @@ uint64_t lr_plan_slack_ns(const struct lr_plan *plan) {
     }
     uint64_t way = (uint64_t)(plan->link.latency_us + plan->link.jitter_us) * LR_US;
     return plan->link.bandwidth == 0 ? way : way + 2 * bytes * LR_SECOND / plan->link.bandwidth;
+}
+
+uint64_t lr_plan_parts_ns(const struct lr_plan *plan, uint64_t bytes) {
+    const uint64_t held = lr_sim_options_default.receive_buffer;
+    return (bytes + held - 1) / held * 2 * (plan->link.latency_us + plan->link.jitter_us) * LR_US;
 }
 
 bool lr_plan_equal(const struct lr_plan *a, const struct lr_plan *b) {

@@ -231,5 +231,8 @@ struct lr_plan_patience lr_plan_patience(const struct lr_plan *plan);
 /* What the links add to a budget, one way: latency, and what the plan sends at most at a time on a
  * link that has a bandwidth. */
 uint64_t lr_plan_slack_ns(const struct lr_plan *plan);
+/* How much longer than that |bytes| are on their way to one who reads them at once: each part that
+ * a system holds waits for the one before to be read, a way there and back. */
+uint64_t lr_plan_parts_ns(const struct lr_plan *plan, uint64_t bytes);
 
 #endif

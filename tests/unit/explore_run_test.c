@@ -140,6 +140,23 @@ Test(explore_run, a_request_is_not_taken_for_the_one_before) {
     expect_nothing();
 }
 
+/* The word of its timeout goes behind an answer of 4 MB, for which its server waits a second. */
+Test(explore_run, a_farewell_may_be_lost_behind_an_answer_that_takes_too_long) {
+    memset(&plan, 0, sizeof plan);
+    plan.seed = 3;
+    plan.hasty = true;
+    plan.link.latency_us = 40000;
+    plan.server_count = 1;
+    plan.servers[0].slots = 1;
+    plan.actor_count = 1;
+    plan.actors[0].count = 3;
+    plan.actors[0].steps[0] = (struct lr_plan_step){
+        .what = LR_DO_REQUEST, .priority = 1, .limit = 3000, .tries = 1, .ms = 1700};
+    plan.actors[0].steps[1] = (struct lr_plan_step){.what = LR_DO_WRITE, .size = 4300001};
+    plan.actors[0].steps[2] = (struct lr_plan_step){.what = LR_DO_READ};
+    expect_nothing();
+}
+
 /* The first seed from |*seed| on that shows the bug by more than a delay: what is late by
  * milliseconds, who knows the plan sees, and a scenario does not. */
 static struct lr_explored find_bug(uint64_t *seed) {
