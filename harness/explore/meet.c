@@ -103,6 +103,9 @@ static void link_hit(struct lr_playing *play, unsigned int number) {
     release_peer(play, link);
     if (planned->host == LR_HOST_TRACKER && client < LR_HOST_ACTORS) {
         play->cut_off |= UINT32_C(1) << client;
+        if (lr_fault_spoils(state->link.kind)) {
+            play->misled[client]++;
+        }
         await_server(play, planned, client);
     }
     if (note != NULL && planned->host != LR_HOST_TRACKER) {

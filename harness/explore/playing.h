@@ -126,13 +126,14 @@ struct lr_playing {
     struct lr_case_result result;
     struct lr_error error; /* what hindered the playing */
     lr_time began;
-    uint64_t slack_ns;    /* what the links add to a budget, one way and for what is under way */
-    uint32_t disturbed;   /* a bit for each host that a fault has met */
-    uint32_t starved;     /* of those: hosts that lacked memory, and nothing else */
-    uint32_t stopped;     /* of those: actors that have ended by themselves, and nothing else */
-    uint32_t cut_off;     /* likewise, for a fault on its link to the tracker */
-    bool quiet;           /* nothing has met anybody */
-    struct lr_party *odd; /* a server with an odd key; NULL: none, or it was refused */
+    uint64_t slack_ns;  /* what the links add to a budget, one way and for what is under way */
+    uint32_t disturbed; /* a bit for each host that a fault has met */
+    uint32_t starved;   /* of those: hosts that lacked memory, and nothing else */
+    uint32_t stopped;   /* of those: actors that have ended by themselves, and nothing else */
+    uint32_t cut_off;   /* likewise, for a fault on its link to the tracker */
+    uint8_t misled[LR_HOST_ACTORS]; /* servers: how often what a tracker told was changed */
+    bool quiet;                     /* nothing has met anybody */
+    struct lr_party *odd;           /* a server with an odd key; NULL: none, or it was refused */
     struct lr_seat seats[LR_PLAYING_HOSTS];
     struct lr_act acts[LR_PLAN_ACTORS_MAX];
     struct lr_liar liars[LR_PLAN_LIARS_MAX];

@@ -49,14 +49,31 @@ static size_t places_of(const struct lr_playing *play, unsigned int key) {
     return places;
 }
 
+/* A server that is told that its matchkeys are not at the tracker puts others, and those that are
+ * there stay on offer. */
+static size_t places_at_most(const struct lr_playing *play, unsigned int key) {
+    size_t places = places_of(play, key);
+    for (unsigned int i = 0; i < play->plan->server_count; i++) {
+        const struct lr_plan_server *server = &play->plan->servers[i];
+        if (server->key == key && !server->direct) {
+            places += (size_t)server->slots * play->misled[LR_HOST_SERVERS + i];
+        }
+    }
+    return places;
+}
+
 static struct lr_queue_account queue_of(const struct lr_playing *play, unsigned int key) {
     return lr_ledger_queue(play->ledger, lr_text_of(lr_plan_key(key)));
 }
 
+static bool are_on_offer(const struct lr_playing *play, unsigned int key) {
+    size_t free = queue_of(play, key).free;
+    return free >= places_of(play, key) && free <= places_at_most(play, key);
+}
+
 static bool is_as_before(const struct lr_playing *play) {
     for (unsigned int key = 0; key < LR_PLAN_KEYS; key++) {
-        struct lr_queue_account queue = queue_of(play, key);
-        if (queue.free != places_of(play, key) || queue.pending != 0) {
+        if (!are_on_offer(play, key) || queue_of(play, key).pending != 0) {
             return false;
         }
     }
@@ -73,7 +90,7 @@ static bool settle(struct lr_playing *play, uint64_t within_ns) {
     for (unsigned int key = 0; key < LR_PLAN_KEYS; key++) {
         struct lr_queue_account queue = queue_of(play, key);
         size_t places = places_of(play, key);
-        if (queue.free != places) {
+        if (!are_on_offer(play, key)) {
             lr_playing_find(play, LR_FINDING_NOT_REQUESTABLE,
                             "%zu of %zu places are on offer when faults have stopped", queue.free,
                             places);
@@ -278,7 +295,8 @@ static void compare_summary(struct lr_playing *play, const struct lr_tracker_ans
         }
         unsigned int key = key_named(queue.key);
         size_t places = key < LR_PLAN_KEYS ? places_of(play, key) : 0;
-        if (queue.free > (int64_t)places || (!early && queue.free < (int64_t)places)) {
+        size_t most = key < LR_PLAN_KEYS ? places_at_most(play, key) : 0;
+        if (queue.free > (int64_t)most || (!early && queue.free < (int64_t)places)) {
             lr_playing_find(play, LR_FINDING_ORPHAN,
                             "SUMMARY says %lld free, where %zu are, when faults have stopped",
                             (long long)queue.free, places);

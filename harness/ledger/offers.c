@@ -78,11 +78,12 @@ static bool is_registering(const struct lr_ledger_link *link, lr_time at) {
 }
 
 /* A session that came back is released once more: unless whom its place was granted to then was
- * not seen. */
+ * not seen, or its server may have been told so of one that is free. */
 static bool may_be_unseen(const struct lr_ledger_session *session,
-                          const struct lr_ledger_queue *queue, lr_time at) {
+                          const struct lr_ledger_queue *queue, const struct lr_ledger_link *link,
+                          lr_time at) {
     return session != NULL && session->account.requestable_at != LR_TIME_NEVER &&
-           (queue->unsure > 0 || at < queue->unsure_until);
+           (queue->unsure > 0 || at < queue->unsure_until || link->spoiled);
 }
 
 /* It was taken for back when a place was put without a name: that may have been another one. */
@@ -139,7 +140,7 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
     bool tells = link == server->link && (!link->proxy || put->has_replaces);
     struct lr_ledger_session *session =
         tells ? find_returning(ledger, at, put, same, server) : NULL;
-    if (may_be_unseen(session, queue, at)) {
+    if (may_be_unseen(session, queue, link, at)) {
         session = NULL;
     }
     if (same != NULL && same->session != NULL &&

@@ -12,6 +12,7 @@
 #include "explore/shrink.h"
 #include "mocks/peers/deaf_server.h"
 #include "support/failing.h"
+#include "world/link.h"
 
 static struct lr_plan plan;
 
@@ -155,6 +156,29 @@ Test(explore_run, a_farewell_may_be_lost_behind_an_answer_that_takes_too_long) {
     plan.actors[0].steps[1] = (struct lr_plan_step){.what = LR_DO_WRITE, .size = 4300001};
     plan.actors[0].steps[2] = (struct lr_plan_step){.what = LR_DO_READ};
     expect_nothing();
+}
+
+/* Its server is told of a matchkey that nobody has put, misses its own, and puts another. */
+Test(explore_run, a_server_that_was_misled_may_offer_more_than_it_has) {
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        memset(&plan, 0, sizeof plan);
+        plan.seed = seed;
+        plan.hasty = true;
+        plan.link.latency_us = 50;
+        plan.server_count = 1;
+        plan.servers[0].slots = 1;
+        plan.actor_count = 1;
+        plan.actors[0].count = 1;
+        plan.actors[0].steps[0] = (struct lr_plan_step){.what = LR_DO_PASS, .ms = 20000};
+        plan.fault_count = 2;
+        plan.faults[0] = (struct lr_plan_fault){
+            .kind = LR_PLAN_RESTART, .host = LR_HOST_SERVERS, .when = LR_WHEN_TIME, .ms = 1};
+        plan.faults[1] = (struct lr_plan_fault){.kind = LR_PLAN_CORRUPT,
+                                                .when = LR_WHEN_BYTES,
+                                                .side = LR_SIDE_FROM_SERVICE,
+                                                .bytes = 80};
+        expect_nothing();
+    }
 }
 
 /* The first seed from |*seed| on that shows the bug by more than a delay: what is late by

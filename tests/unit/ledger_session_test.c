@@ -324,6 +324,17 @@ Test(ledger_session, is_released_twice_by_two_matchkeys_without_a_grant_between)
     end();
 }
 
+/* A fault has changed what its server is told: that the matchkey before is not there, perhaps. */
+Test(ledger_session, is_not_released_twice_by_a_server_that_may_have_been_misled) {
+    open_session("");
+    lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
+    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
+    lr_ledger_link_spoiled(rig.ledger, server);
+    lr_rig_put(&rig, server, 9091, "test:0.3", NULL);
+    cr_assert_eq(account(1)->released_count, 1U);
+    end();
+}
+
 Test(ledger_session, is_not_released_twice_by_a_matchkey_that_replaces_a_lost_one) {
     open_session("");
     lr_ledger_link_fin(rig.ledger, rig.now, data, LR_FROM_SERVICE);
