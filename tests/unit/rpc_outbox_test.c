@@ -105,3 +105,32 @@ static void open_and_end(struct lr_alloc *alloc, void *context) {
 Test(rpc_outbox, an_end_needs_no_memory) {
     lr_test_each_failure(open_and_end, NULL);
 }
+
+/* However a connection ends: closed, reset, or by its peer. */
+Test(rpc_outbox, connections_that_come_and_go_leave_nothing_behind) {
+    struct lr_counting_alloc counting;
+    struct lr_outbox outbox;
+    size_t first = 0;
+    lr_counting_alloc_init(&counting, lr_alloc_system());
+    lr_outbox_init(&outbox, &counting.base);
+    for (int i = 0; i < 3000; i++) {
+        size_t count;
+        lr_conn conn = lr_outbox_accept(&outbox);
+        cr_assert_neq(conn, 0);
+        if (i % 3 == 0) {
+            lr_outbox_close(&outbox, conn, 0);
+        } else if (i % 3 == 1) {
+            lr_outbox_reset(&outbox, conn);
+        } else {
+            lr_outbox_ended(&outbox);
+        }
+        (void)lr_outbox_take(&outbox, &count);
+        cr_assert_eq(count, i % 3 == 2 ? 0U : 1U);
+        lr_outbox_return(&outbox);
+        first = i == 0 ? counting.live_bytes : first;
+    }
+    cr_assert_eq(counting.live_bytes, first, "%zu bytes after 3000 connections, %zu after one",
+                 counting.live_bytes, first);
+    lr_outbox_deinit(&outbox);
+    cr_assert_eq(counting.live_blocks, 0U);
+}
