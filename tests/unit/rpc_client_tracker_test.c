@@ -11,7 +11,7 @@ CLIENT_CASE(rpc_client_tracker, is_told_once_where_to_ask) {
     struct lr_request_options request = lr_request_options_default;
     struct lr_text key = lr_text_of("k");
     char long_name[LR_HOST_MAX + 1];
-    lr_op op;
+    lr_op op = 0;
     (void)context;
     memset(long_name, 'h', LR_HOST_MAX);
     long_name[LR_HOST_MAX] = '\0';
@@ -21,7 +21,12 @@ CLIENT_CASE(rpc_client_tracker, is_told_once_where_to_ask) {
     RIG_EXPECT(&rig, lr_client_set_tracker(rig.client, "", 9190) == LR_EINVAL);
     RIG_EXPECT(&rig, lr_client_set_tracker(rig.client, "tracker.test", 0) == LR_EINVAL);
     RIG_EXPECT(&rig, lr_client_set_tracker(rig.client, long_name, 9190) == LR_EINVAL);
-    RIG_EXPECT(&rig, lr_client_set_tracker(rig.client, "tracker.test", 9190) == LR_OK);
+    enum lr_status told = lr_client_set_tracker(rig.client, "tracker.test", 9190);
+    enum lr_status asked = lr_client_request(rig.client, now, key, &request, &op);
+    cr_assert_eq(told == LR_OK, asked != LR_EINVAL, "it knows one, or has said that it does not");
+    lr_client_cancel(rig.client, now, op);
+    RIG_EXPECT(&rig, told == LR_OK && asked == LR_OK);
+    RIG_EXPECT(&rig, client_rig_ended(&rig, op, LR_ECANCELED));
     RIG_EXPECT(&rig, lr_client_set_tracker(rig.client, "tracker.test", 9190) == LR_OK);
     RIG_EXPECT(&rig, lr_client_set_tracker(rig.client, "tracker.test", 9191) == LR_EEXISTS);
     RIG_EXPECT(&rig, lr_client_set_tracker(rig.client, "other.test", 9190) == LR_EEXISTS);

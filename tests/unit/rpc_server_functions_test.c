@@ -164,6 +164,12 @@ RIG_CASE(server_functions, echo_and_shapes_serve_the_suite) {
     struct lr_value items[] = {str("xyz"), lr_value_int(2)};
     rig_invoke(rig, link, "testing.echo", items, 2);
     rig_expect_text(rig, "xyz");
+    struct lr_value wrong[][2] = {{str("KeyError"), lr_value_int(1)},
+                                  {lr_value_int(1), str("msg")}};
+    for (size_t i = 0; i < LR_COUNT_OF(wrong); i++) {
+        rig_call(rig, link, rig_function(rig, link, "testing.test_raise_error"), wrong[i], 2);
+        rig_hear_exception(rig, link, "TypeError: ");
+    }
     struct lr_value error[] = {str("KeyError"), str("msg")};
     rig_call(rig, link, rig_function(rig, link, "testing.test_raise_error"), error, 2);
     rig_hear_exception(rig, link, "KeyError: msg");
