@@ -129,10 +129,7 @@ static void audit_return(const struct audit *audit, const struct lr_ledger_sessi
 static lr_time end_due(const struct lr_ledger_session *session,
                        const struct lr_ledger_patience *patience, uint64_t *allowed) {
     const struct lr_account *account = &session->account;
-    lr_time expires = LR_TIME_NEVER;
-    if (account->accepted_at != LR_TIME_NEVER && account->timeout_ns != LR_TIME_NEVER) {
-        expires = lr_time_add(account->accepted_at, account->timeout_ns);
-    }
+    lr_time expires = lr_time_add(account->accepted_at, account->timeout_ns); /* or never */
     bool expired = expires < session->client_gone_at;
     *allowed = expired ? patience->expired_ns : patience->late_ns;
     /* What a client says before it is accepted waits to be read; what it does to the link not. */

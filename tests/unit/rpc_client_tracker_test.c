@@ -36,6 +36,22 @@ done:
     client_rig_deinit(&rig);
 }
 
+Test(rpc_client_tracker, is_told_again_where_there_was_no_memory_for_it) {
+    struct lr_counting_alloc counting;
+    struct lr_client_options options = lr_client_options_default;
+    struct client_rig rig;
+    lr_op op;
+    lr_counting_alloc_init(&counting, lr_alloc_system());
+    cr_assert(client_rig_init(&rig, &counting.base, &options));
+    counting.fail_at = counting.calls + 1;
+    cr_assert_eq(lr_client_set_tracker(rig.client, "tracker.test", 9190), LR_ENOMEM);
+    cr_assert_eq(lr_client_summary(rig.client, client_rig_now(&rig), false, &op), LR_EINVAL);
+    cr_assert_eq(lr_client_set_tracker(rig.client, "tracker.test", 9190), LR_OK);
+    cr_assert_eq(lr_client_summary(rig.client, client_rig_now(&rig), false, &op), LR_OK);
+    client_rig_deinit(&rig);
+    cr_assert_eq(counting.live_blocks, 0);
+}
+
 static const char nothing_there[] = "[0, {\"queue_info\": {}, \"server_info\": []}]";
 
 /* What was put again is not asked yet: who gives it up leaves the new connection to the others. */

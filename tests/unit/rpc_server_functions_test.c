@@ -194,6 +194,9 @@ RIG_CASE(server_functions, echo_and_shapes_serve_the_suite) {
     element[1] = lr_value_int(2);
     rig_call(rig, link, rig_function(rig, link, "rpc.testing.GetShapeElem"), element, 2);
     rig_hear_exception(rig, link, "IndexError");
+    element[1] = str("0");
+    rig_call(rig, link, rig_function(rig, link, "rpc.testing.GetShapeElem"), element, 2);
+    rig_hear_exception(rig, link, "TypeError");
 }
 
 RIG_CASE(server_functions, a_shape_has_as_many_dimensions_as_may_be) {
