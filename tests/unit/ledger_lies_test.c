@@ -98,6 +98,27 @@ Test(ledger_lies, bytes_that_do_not_decode_are_one_finding_a_direction) {
     end();
 }
 
+/* Who was told something else than its tracker said repeats that: it alone, and wherever it may. */
+Test(ledger_lies,
+     bytes_that_do_not_decode_are_no_finding_where_a_fault_has_changed_what_was_granted) {
+    static const struct {
+        const char *spoiled;
+        enum lr_plane plane;
+        size_t found;
+    } rows[] = {{"c1", LR_PLANE_CONTROL, 0}, {"c1", LR_PLANE_DATA, 1}, {"c2", LR_PLANE_CONTROL, 1}};
+    for (size_t i = 0; i < LR_COUNT_OF(rows); i++) {
+        open_session();
+        uint32_t link = rows[i].plane == LR_PLANE_CONTROL
+                            ? lr_rig_control(&rig, rows[i].spoiled, 5003, "[1]")
+                            : lr_rig_connect(&rig, rows[i].spoiled, 5003, "s1");
+        lr_ledger_link_spoiled(rig.ledger, link);
+        lr_rig_bytes(&rig, data, LR_TO_SERVICE, "\4\0\0\0\0\0\0\0\x63\0\0\0", 12);
+        lr_rig_audit(&rig);
+        cr_expect_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), rows[i].found, "row %zu", i);
+        end();
+    }
+}
+
 static void tell_nonsense(void) {
     tell_of_session();
     lr_rig_bytes(&rig, data, LR_TO_SERVICE, "\4\0\0\0\0\0\0\0\x63\0\0\0", 12);

@@ -74,6 +74,7 @@ Test(rpc_tracker_msg, other_spellings_and_other_servers_are_understood) {
     } rows[] = {
         /* TVM's Java and iOS servers */
         {"[5, {\"key\" : \"server:dev\", \"addr\": [null, \"5001\"]}]", 5001, false, "server:dev"},
+        {"[5, {\"key\": \"k\", \"addr\": [null, \"1\"]}]", 1, false, "k"},
         /* an old PUT without a custom address, and what may come one day */
         {"[3,\"dev\",[9090,\"dev:0.1\"]]", 9090, false, "dev"},
         {"[3, \"dev\", [9090, \"dev:0.1\"], \"h\", null, 7]", 9090, true, "dev"},
@@ -164,6 +165,8 @@ Test(rpc_tracker_msg, what_is_no_message_is_refused_with_a_sentence) {
         {"[5, {\"key\": \"k\", \"addr\": 3}]", LR_EPROTO, 5, "addr is no list"},
         {"[5, {\"key\": \"k\", \"addr\": [1, 2]}]", LR_EPROTO, 5, "the host in addr is an integer"},
         {"[5, {\"key\": \"k\", \"addr\": [null, \"x\"]}]", LR_EPROTO, 5,
+         "port in addr is no number"},
+        {"[5, {\"key\": \"k\", \"addr\": [null, \"0\"]}]", LR_EPROTO, 5,
          "port in addr is no number"},
         {"[5, {\"key\": \"k\", \"addr\": [null, null]}]", LR_EPROTO, 5,
          "port in addr is no number"},
