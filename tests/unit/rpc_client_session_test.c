@@ -482,7 +482,7 @@ done:
     client_rig_deinit(&rig);
 }
 
-enum { RESULT_ROWS = 11 };
+enum { RESULT_ROWS = 12 };
 
 CLIENT_CASE_ROWS(rpc_client_session, reads_every_kind_of_result, (size_t)RESULT_ROWS * 2) {
     const size_t i = *(const size_t *)context;
@@ -494,6 +494,7 @@ CLIENT_CASE_ROWS(rpc_client_session, reads_every_kind_of_result, (size_t)RESULT_
         size_t count;
     } rows[RESULT_ROWS] = {
         {LR_RESULT_NULL, LR_ANSWER_NONE, {lr_value_null()}, 1},
+        {LR_RESULT_NULL, LR_ANSWER_NONE, {lr_value_null()}, 0}, /* its type code says it all */
         {LR_RESULT_INT, LR_ANSWER_VALUE, {lr_value_int(-1)}, 1},
         {LR_RESULT_FLOAT, LR_ANSWER_VALUE, {lr_value_float(2.5)}, 1},
         {LR_RESULT_STR, LR_ANSWER_VALUE, {lr_value_str(lr_text_of("s"))}, 1},
