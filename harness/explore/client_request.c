@@ -89,7 +89,8 @@ static void check_offers(struct lr_playing *play, const struct lr_act *act,
     struct lr_queue_account queue =
         lr_ledger_queue(play->ledger, lr_text_of(lr_plan_key(step->target)));
     uint32_t host = UINT32_C(1) << (LR_HOST_ACTORS + act->number);
-    bool waits = seen->last != NULL && seen->last->granted_at == LR_TIME_NEVER;
+    bool waits = seen->last != NULL && seen->last->granted_at == LR_TIME_NEVER &&
+                 strcmp(seen->last->key, lr_plan_key(step->target)) == 0;
     lr_time since = waits && seen->last->requested_at > queue.changed_at ? seen->last->requested_at
                                                                          : queue.changed_at;
     if (waits && queue.free > 0 && may_lose_nothing(play) && (play->disturbed & host) == 0 &&

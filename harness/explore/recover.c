@@ -295,6 +295,9 @@ static void compare_summary(struct lr_playing *play, const struct lr_tracker_ans
         }
         unsigned int key = key_named(queue.key);
         size_t places = key < LR_PLAN_KEYS ? places_of(play, key) : 0;
+        if (early && key == LR_PLAN_KEYS) {
+            continue; /* of one who has just left */
+        }
         size_t most = key < LR_PLAN_KEYS ? places_at_most(play, key) : 0;
         if (queue.free > (int64_t)most || (!early && queue.free < (int64_t)places)) {
             lr_playing_find(play, LR_FINDING_ORPHAN,

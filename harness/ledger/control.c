@@ -295,6 +295,12 @@ void lr_ledger_control_unsure(struct lr_ledger_link *link, lr_time at) {
             session->queue->unsure++;
         }
     }
+    /* What was granted last may not have left: then it is free again, as its server learns. */
+    const struct lr_ledger_session *last =
+        link->last_request == 0 ? NULL : link->ledger->sessions[link->last_request - 1];
+    if (last != NULL && last->queue != NULL && last->account.accepted_at == LR_TIME_NEVER) {
+        last->queue->unsure_until = lr_time_add(at, LR_LEDGER_POLL_NS);
+    }
 }
 
 void lr_ledger_control_gone(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link,

@@ -201,13 +201,28 @@ static bool is_named(const struct lr_tracker_answer *answer, struct lr_text matc
     return false;
 }
 
+/* Its grant was on a link that a fault has met, and the server has let nobody in with it: to the
+ * tracker it never left. */
+static bool was_lost(const struct lr_ledger *ledger, const struct lr_ledger_offer *offer,
+                     lr_time asked_at) {
+    const struct lr_ledger_session *holder = offer->session;
+    const struct lr_ledger_link *link =
+        holder == NULL ? NULL : lr_ledger_link_at(ledger, holder->account.request_link);
+    return offer->state == LR_OFFER_GRANTED && link != NULL && link->hurt &&
+           link->gone_at < asked_at && holder->account.accepted_at == LR_TIME_NEVER;
+}
+
 /* One that had gone unseen is there again: whoever was to have it cannot be reached any more, and
  * the tracker has taken it back. */
 static void take_back(struct lr_ledger *ledger, const struct lr_ledger_link *link, lr_time asked_at,
                       struct lr_text matchkey) {
     struct lr_ledger_offer *offer = lr_ledger_offer_find(ledger, matchkey);
-    if (offer != NULL && offer->state == LR_OFFER_TAKEN && offer->session == NULL &&
-        offer->link == link) {
+    if (offer == NULL || offer->link != link) {
+        return;
+    }
+    if ((offer->state == LR_OFFER_TAKEN && offer->session == NULL) ||
+        was_lost(ledger, offer, asked_at)) {
+        offer->session = NULL;
         offer->serial = ++ledger->freed;
         offer->queue->unsure_serial = offer->serial; /* nobody has seen when */
         lr_ledger_offer_set(offer, asked_at, LR_OFFER_FREE);

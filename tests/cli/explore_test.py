@@ -70,7 +70,7 @@ class Explore(unittest.TestCase):
         self.assertEqual(run("explore", "--seed", "7"), (0, out, ""))
 
     def lying_plan(self, word):
-        """The scenario of the first seed that has |word| and little patience, and no fault that may not fire."""
+        """That of the first seed that has |word| and little patience, and no fault that may not fire."""
         for seed in range(1, 400):
             status, out, errors = run("explore", "--seed", str(seed))
             self.assertEqual((status, errors), (0, ""))
