@@ -165,7 +165,8 @@ static void check_offer(struct lr_ledger *ledger, lr_time at, uint32_t number,
 /* Joins the session to the server whose matchkey it got. */
 static void take_offer(lr_time at, struct lr_ledger_session *session,
                        struct lr_ledger_offer *offer) {
-    bool usable = offer->state == LR_OFFER_FREE || offer->state == LR_OFFER_TAKEN;
+    bool usable = offer->state == LR_OFFER_FREE || offer->state == LR_OFFER_TAKEN ||
+                  lr_ledger_offer_unread(offer);
     session->offer = offer;
     if (usable) {
         session->account.out_of_turn = !lr_ledger_offer_take_turn(offer);
@@ -303,6 +304,19 @@ void lr_ledger_control_unsure(struct lr_ledger_link *link, lr_time at) {
     }
 }
 
+/* A link that a fault ends in the moment of a grant leaves its tracker in doubt whether that was
+ * read: where it may not have been the place is on offer again. */
+static void doubt_grant(const struct lr_ledger_link *link, lr_time at) {
+    const struct lr_ledger_session *session =
+        lr_ledger_session_at(link->ledger, link->last_request);
+    struct lr_ledger_offer *offer = session == NULL ? NULL : session->offer;
+    if (link->hurt && offer != NULL && offer->session == session &&
+        offer->state == LR_OFFER_GRANTED &&
+        at <= lr_time_add(session->account.granted_at, LR_LEDGER_ORDER_NS)) {
+        lr_ledger_offer_doubt(offer, at);
+    }
+}
+
 void lr_ledger_control_gone(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link,
                             bool by_client) {
     if (link->gone_at != LR_TIME_NEVER) {
@@ -310,6 +324,7 @@ void lr_ledger_control_gone(struct lr_ledger *ledger, lr_time at, struct lr_ledg
     }
     link->gone_at = at;
     lr_ledger_control_unsure(link, at);
+    doubt_grant(link, at);
     lr_ledger_offers_withdraw(ledger, at, link);
     /* They stay on the link's list: a grant may still come for them, and must not. */
     LR_LIST_EACH (node, &link->requests) {

@@ -111,6 +111,11 @@ struct lr_ledger_offer *lr_ledger_offer_find(const struct lr_ledger *ledger,
 void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
                          struct lr_ledger_link *link, const struct lr_tracker_msg *put);
 void lr_ledger_offer_set(struct lr_ledger_offer *offer, lr_time at, enum lr_offer_state state);
+/* It is not known from |at| on whether its grant was read: the next poll of its server tells. */
+void lr_ledger_offer_doubt(struct lr_ledger_offer *offer, lr_time at);
+/* True where that is so, and its tracker shows that it has it again: whom it was granted to has not
+ * come, and has lost it. */
+bool lr_ledger_offer_unread(struct lr_ledger_offer *offer);
 /* |offer| is granted. False: it had been free for longer than one that was granted before it. */
 bool lr_ledger_offer_take_turn(struct lr_ledger_offer *offer);
 /* Which of |link|'s free matchkeys the tracker did not name. */

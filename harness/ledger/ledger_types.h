@@ -106,6 +106,7 @@ struct lr_ledger_offer {
     struct lr_ledger_link *link;
     enum lr_offer_state state;
     bool named;      /* its PUT said which one it replaces */
+    bool in_doubt;   /* granted, and its tracker may have taken that back */
     uint64_t serial; /* in the order in which they became free */
     lr_time put_at;
     lr_time withdrawn_at;              /* or replaced */

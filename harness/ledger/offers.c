@@ -51,6 +51,24 @@ void lr_ledger_offer_set(struct lr_ledger_offer *offer, lr_time at, enum lr_offe
         offer->withdrawn_at = at;
     }
     offer->state = state;
+    offer->in_doubt = false;
+}
+
+void lr_ledger_offer_doubt(struct lr_ledger_offer *offer, lr_time at) {
+    offer->in_doubt = true;
+    offer->queue->unsure_until = lr_time_add(at, LR_LEDGER_POLL_NS);
+}
+
+bool lr_ledger_offer_unread(struct lr_ledger_offer *offer) {
+    struct lr_ledger_session *session = offer->session;
+    if (!offer->in_doubt || session->account.connected_at != LR_TIME_NEVER) {
+        return false;
+    }
+    session->account.observable = false;
+    lr_ledger_session_grant_used(offer->link->ledger, session);
+    lr_list_remove(&session->of_server);
+    offer->session = NULL;
+    return true;
 }
 
 /* A matchkey that was not there; in no state that counts yet. NULL: out of memory. */
@@ -201,17 +219,6 @@ static bool is_named(const struct lr_tracker_answer *answer, struct lr_text matc
     return false;
 }
 
-/* Its grant was on a link that a fault has met, and the server has let nobody in with it: to the
- * tracker it never left. */
-static bool was_lost(const struct lr_ledger *ledger, const struct lr_ledger_offer *offer,
-                     lr_time asked_at) {
-    const struct lr_ledger_session *holder = offer->session;
-    const struct lr_ledger_link *link =
-        holder == NULL ? NULL : lr_ledger_link_at(ledger, holder->account.request_link);
-    return offer->state == LR_OFFER_GRANTED && link != NULL && link->hurt &&
-           link->gone_at < asked_at && holder->account.accepted_at == LR_TIME_NEVER;
-}
-
 /* One that had gone unseen is there again: whoever was to have it cannot be reached any more, and
  * the tracker has taken it back. */
 static void take_back(struct lr_ledger *ledger, const struct lr_ledger_link *link, lr_time asked_at,
@@ -220,9 +227,10 @@ static void take_back(struct lr_ledger *ledger, const struct lr_ledger_link *lin
     if (offer == NULL || offer->link != link) {
         return;
     }
-    if ((offer->state == LR_OFFER_TAKEN && offer->session == NULL) ||
-        was_lost(ledger, offer, asked_at)) {
-        offer->session = NULL;
+    bool unread = lr_ledger_offer_unread(offer);
+    if (offer->in_doubt && !unread) {
+        lr_ledger_offer_doubt(offer, asked_at); /* it was read after all, and is spent */
+    } else if (unread || (offer->state == LR_OFFER_TAKEN && offer->session == NULL)) {
         offer->serial = ++ledger->freed;
         offer->queue->unsure_serial = offer->serial; /* nobody has seen when */
         lr_ledger_offer_set(offer, asked_at, LR_OFFER_FREE);
