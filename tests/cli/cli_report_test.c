@@ -58,22 +58,40 @@ static void remove_folder(void) {
     (void)rmdir(folder);
 }
 
-static void merge(struct lr_alloc *alloc, void *context) {
+/* Merges with the |fail_at|-th allocation failing, 0 for none; returns how many there were. */
+static uint64_t merge(uint64_t fail_at) {
     const char *const paths[] = {names[0], names[1]};
-    (void)context;
+    struct lr_counting_alloc counting;
+    lr_counting_alloc_init(&counting, lr_alloc_system());
+    counting.fail_at = fail_at;
     write_file(names[2], "before", 6);
-    int status = lr_report_merge(alloc, paths, LR_COUNT_OF(paths), names[2]);
-    if (lr_test_must_succeed(alloc)) {
-        cr_assert_eq(status, LR_EXIT_OK);
-        cr_assert_gt(size_of(names[2]), 100U);
-    } else {
-        cr_assert_eq(status, LR_EXIT_HARNESS);
-        cr_assert_eq(size_of(names[2]), 6U, "it is as it was");
+    int status = lr_report_merge(&counting.base, paths, LR_COUNT_OF(paths), names[2]);
+    cr_assert_eq(counting.live_blocks, 0U);
+    cr_assert_eq(status, fail_at == 0 ? LR_EXIT_OK : LR_EXIT_HARNESS);
+    cr_assert_eq(size_of(names[2]) == 6, fail_at != 0, "what was there before stays");
+    return counting.calls;
+}
+
+/* Some thousand are those of reading JSON, which explore_tally fails one by one: of them a few. */
+Test(cli_report, merges_or_leaves_all_as_it_was, .init = make_folder, .fini = remove_folder) {
+    const uint64_t all = merge(0);
+    const uint64_t ends = 20;
+    cr_assert_gt(all, 2 * ends);
+    for (uint64_t n = 1; n <= all; n += n < ends || n + ends >= all ? 1 : (all - n) / 8 + 1) {
+        (void)merge(n);
     }
 }
 
-Test(cli_report, merges_or_leaves_all_as_it_was, .init = make_folder, .fini = remove_folder) {
-    lr_test_each_failure(merge, NULL);
+static void read_nonsense(struct lr_alloc *alloc, void *context) {
+    const char *const path = names[2];
+    (void)context;
+    write_file(path, "{}", 2);
+    int status = lr_report_merge(alloc, &path, 1, folder);
+    cr_assert_eq(status, lr_test_must_succeed(alloc) ? LR_EXIT_USAGE : LR_EXIT_HARNESS);
+}
+
+Test(cli_report, tells_nonsense_from_want_of_memory, .init = make_folder, .fini = remove_folder) {
+    lr_test_each_failure(read_nonsense, NULL);
 }
 
 Test(cli_report, says_by_its_exit_status_what_is_missing, .init = make_folder,
