@@ -71,11 +71,14 @@ def check(patches):
 
 
 class Found:
-    """What a finder says: after how many seconds, in which case, with which verdict, and in which words."""
+    """What a finder says: after how many seconds, in which case, with which verdict, and in which words.
+    Of exploration also whether the scenario that it wrote fails on the mutant (|repeats|), and passes on the
+    tree as it is (|clean|)."""
 
-    def __init__(self, finder, seconds, case, verdict, text, count=1):
+    def __init__(self, finder, seconds, case, verdict, text, count=1, repeats=None, clean=None):
         self.finder, self.seconds, self.case = finder, seconds, case
         self.verdict, self.text, self.count = verdict, text, count
+        self.repeats, self.clean = repeats, clean
 
 
 def words_of(case):
@@ -105,6 +108,7 @@ def read_cases(file):
 class Finders:
     def __init__(self, base, cap):
         self.cap = cap
+        self.base = base
         self.torture = "--torture" in watch([str(base), "run", "--help"], ROOT, 10)[1]
         self.exploration = watch([str(base), "explore", "--help"], ROOT, 10)[0] == 0
 
@@ -161,7 +165,14 @@ class Finders:
         except (OSError, ValueError, KeyError, IndexError):
             return Found("exploration", first_at or 0, "", "died", output[-200:])
         verdict = finding["finding"].split(":")[0]
-        return Found("exploration", first_at or 0, f"seed {finding['seed']}", verdict, finding["finding"])
+        return Found("exploration", first_at or 0, f"seed {finding['seed']}", verdict, finding["finding"],
+                     repeats=finding["repeats"], clean=self.passes(program.parent, finding))
+
+    def passes(self, folder, finding):
+        """Whether a finding's scenario is as expected without the mutant."""
+        status, _, _ = watch([str(self.base), "run", "--world", "sim", "--jobs", "1", "--seed",
+                              str(finding["seed"]), finding["file"]], folder, self.cap, env=ENVIRONMENT)
+        return status == 0
 
 
 class Proof:
@@ -183,8 +194,11 @@ class Proof:
         if self.first is None:
             return f"MISSED {self.patch.name}: {self.patch.what}"
         found = self.first
+        scenario = "" if found.repeats is None else \
+            f" [its scenario: {'fails' if found.repeats else 'DOES NOT FAIL'}, " \
+            f"{'passes' if found.clean else 'DOES NOT PASS'} without it]"
         return (f"found  {self.patch.name}: by {found.finder} after {found.seconds:.1f} s, {found.verdict}; "
-                f"{found.case}: {found.text[:160]}")
+                f"{found.case}: {found.text[:160]}{scenario}")
 
 
 def prove(proof, base, guard, finders, folder, first, by):

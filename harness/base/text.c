@@ -211,8 +211,11 @@ enum lr_status lr_text_to_duration(struct lr_text text, uint64_t *ns) {
         size_t suffix = strlen(units[i].suffix);
         if (text.size > suffix &&
             memcmp(text.data + text.size - suffix, units[i].suffix, suffix) == 0) {
-            enum lr_status status =
-                lr_text_to_seconds((struct lr_text){text.data, text.size - suffix}, ns);
+            struct lr_text number = {text.data, text.size - suffix};
+            if (text.data[text.size - 2] == 'n' && lr_text_to_u64(number, INT64_MAX, ns) == LR_OK) {
+                return LR_OK; /* exactly, and however much that is */
+            }
+            enum lr_status status = lr_text_to_seconds(number, ns);
             *ns /= status == LR_OK ? units[i].divide_seconds_by : 1;
             return status;
         }

@@ -21,7 +21,8 @@ static void emit(struct lr_trace_sink *sink, const struct lr_trace_event *event)
 }
 
 /* To what its first finding needs; a plan that breaks nothing stays as it is. */
-static enum lr_status make_small(struct lr_plan *plan, struct lr_error *error) {
+static enum lr_status make_small(struct lr_plan *plan, struct lr_want *want,
+                                 struct lr_error *error) {
     const struct lr_run_plan_options options = {.alloc = lr_alloc_system()};
     struct lr_explored out;
     struct lr_explored shrunk;
@@ -32,12 +33,14 @@ static enum lr_status make_small(struct lr_plan *plan, struct lr_error *error) {
     struct lr_shrinking shrinking = {.alloc = lr_alloc_system(),
                                      .fingerprint = out.findings[0].fingerprint,
                                      .runs_max = LR_SHRINK_RUNS_MAX};
-    return lr_shrink(&shrinking, plan, &shrunk, error);
+    status = lr_shrink(&shrinking, plan, &shrunk, error);
+    *want = shrunk.findings[0].want;
+    return status;
 }
 
-static void print_plan(const struct lr_plan *plan, uint64_t seed) {
+static void print_plan(const struct lr_plan *plan, uint64_t seed, const struct lr_want *want) {
     struct lr_buf text;
-    const struct lr_script_about about = {seed, NULL, NULL};
+    const struct lr_script_about about = {.seed = seed, .want = *want};
     lr_buf_init(&text, lr_alloc_system());
     if (lr_script_write(plan, &about, &text) == LR_OK) {
         (void)fwrite(lr_buf_data(&text), 1, lr_buf_size(&text), stdout);
@@ -49,14 +52,15 @@ static void print_plan(const struct lr_plan *plan, uint64_t seed) {
 int lr_cli_explore_one(const struct lr_explore_one *one, struct lr_error *error) {
     struct lr_plan plan;
     struct lr_explored out;
+    struct lr_want want = {.what = LR_WANTED_NOTHING};
     struct lr_trace_sink sink = {.emit = emit, .level = LR_TRACE_DEBUG};
     const struct lr_run_plan_options options = {
         .alloc = lr_alloc_system(), .digested = true, .trace = one->events ? &sink : NULL};
     lr_generate(&plan, one->seed);
-    if (one->small && make_small(&plan, error) != LR_OK) {
+    if (one->small && make_small(&plan, &want, error) != LR_OK) {
         return LR_EXIT_HARNESS;
     }
-    print_plan(&plan, one->seed);
+    print_plan(&plan, one->seed, &want);
     if (lr_run_plan(&plan, &options, &out, error) != LR_OK) {
         return LR_EXIT_HARNESS;
     }

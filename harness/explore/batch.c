@@ -46,7 +46,8 @@ static enum lr_status write_file(const char *path, const struct lr_buf *text,
 }
 
 enum lr_status lr_batch_write(struct lr_tally_finding *finding, const struct lr_plan *plan,
-                              const char *found, struct lr_alloc *alloc, struct lr_error *error) {
+                              const struct lr_want *want, const char *found, struct lr_alloc *alloc,
+                              struct lr_error *error) {
     char name[128];
     struct lr_buf text;
     lr_script_name(name, sizeof name, finding->text, finding->seed);
@@ -55,7 +56,7 @@ enum lr_status lr_batch_write(struct lr_tally_finding *finding, const struct lr_
         return lr_error_set(error, LR_EINVAL, "the name of the folder %s is too long", found);
     }
     lr_buf_init(&text, alloc);
-    const struct lr_script_about about = {finding->seed, finding->text, finding->file};
+    const struct lr_script_about about = {finding->seed, finding->text, *want, finding->file};
     enum lr_status status = lr_script_write(plan, &about, &text);
     if (status == LR_OK) {
         status = write_file(finding->file, &text, error);
@@ -66,16 +67,15 @@ enum lr_status lr_batch_write(struct lr_tally_finding *finding, const struct lr_
     return status;
 }
 
-/* Whether the scenario fails as well. */
-static enum lr_status play_file(struct lr_tally_finding *finding, uint64_t seed,
-                                struct lr_alloc *alloc, struct lr_error *error) {
+enum lr_status lr_batch_repeat(struct lr_tally_finding *finding, struct lr_alloc *alloc,
+                               struct lr_error *error) {
     const struct lr_order order = {.file = finding->file,
                                    .name = finding->file,
                                    .title = finding->text,
                                    .world = "sim",
                                    .index = 0,
                                    .case_index = 0,
-                                   .seed = seed};
+                                   .seed = finding->seed};
     const struct lr_order_means means = {.alloc = alloc};
     struct lr_case_result result;
     bool interrupted = false;
@@ -85,6 +85,17 @@ static enum lr_status play_file(struct lr_tally_finding *finding, uint64_t seed,
         lr_case_result_deinit(&result);
     }
     return status;
+}
+
+/* What the shrunk plan has not shown. */
+static struct lr_want want_of(const struct lr_tally_finding *finding,
+                              const struct lr_explored *out) {
+    for (unsigned int i = 0; i < out->finding_count && i < LR_EXPLORED_FINDINGS_MAX; i++) {
+        if (strcmp(out->findings[i].fingerprint, finding->fingerprint) == 0) {
+            return out->findings[i].want;
+        }
+    }
+    return (struct lr_want){.what = LR_WANTED_NOTHING};
 }
 
 enum lr_status lr_batch_shrink(struct lr_tally_finding *finding, const char *found,
@@ -98,7 +109,8 @@ enum lr_status lr_batch_shrink(struct lr_tally_finding *finding, const char *fou
     finding->operations = lr_plan_operations(&plan);
     finding->shrink_runs = shrinking.runs;
     if (status == LR_OK) {
-        status = lr_batch_write(finding, &plan, found, alloc, error);
+        const struct lr_want want = want_of(finding, &out);
+        status = lr_batch_write(finding, &plan, &want, found, alloc, error);
     }
-    return status == LR_OK ? play_file(finding, plan.seed, alloc, error) : status;
+    return status == LR_OK ? lr_batch_repeat(finding, alloc, error) : status;
 }

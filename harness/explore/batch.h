@@ -25,13 +25,19 @@ LR_NODISCARD enum lr_status lr_batch_shrink(struct lr_tally_finding *finding, co
                                             struct lr_alloc *alloc, struct lr_error *error);
 /* Writes |finding|'s plan as it is: of one that cannot be played here. LR_ENOMEM, LR_EIO. */
 LR_NODISCARD enum lr_status lr_batch_write(struct lr_tally_finding *finding,
-                                           const struct lr_plan *plan, const char *found,
-                                           struct lr_alloc *alloc, struct lr_error *error);
+                                           const struct lr_plan *plan, const struct lr_want *want,
+                                           const char *found, struct lr_alloc *alloc,
+                                           struct lr_error *error);
+
+/* Plays the scenario of |finding|: whether it fails, too. LR_ENOMEM. */
+LR_NODISCARD enum lr_status lr_batch_repeat(struct lr_tally_finding *finding,
+                                            struct lr_alloc *alloc, struct lr_error *error);
 
 /* Lines between a team and its workers. */
 void lr_batch_say(struct lr_line_writer *writer, const struct lr_batch *batch);
 void lr_batch_say_shrink(struct lr_line_writer *writer, const struct lr_tally_finding *finding,
                          const char *found);
+void lr_batch_say_repeat(struct lr_line_writer *writer, const struct lr_tally_finding *finding);
 void lr_tally_say(struct lr_line_writer *writer, const struct lr_tally *tally);
 /* LR_EPROTO: not what lr_tally_say writes. */
 LR_NODISCARD enum lr_status lr_tally_hear(struct lr_line_reader *reader, struct lr_tally *tally);

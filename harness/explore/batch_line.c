@@ -6,6 +6,7 @@
 
 #define BATCH "play"
 #define SHRINK "shrink"
+#define REPEAT "repeat"
 #define TALLY "tally"
 
 /* The sums, as they stand in the structure: one after the other. */
@@ -28,6 +29,14 @@ void lr_batch_say_shrink(struct lr_line_writer *writer, const struct lr_tally_fi
     lr_line_number(writer, finding->seed);
     lr_line_text(writer, finding->text);
     lr_line_text(writer, found);
+    lr_line_end(writer);
+}
+
+void lr_batch_say_repeat(struct lr_line_writer *writer, const struct lr_tally_finding *finding) {
+    lr_line_begin(writer, REPEAT);
+    lr_line_number(writer, finding->seed);
+    lr_line_text(writer, finding->text);
+    lr_line_text(writer, finding->file);
     lr_line_end(writer);
 }
 
@@ -125,24 +134,31 @@ static enum lr_status answer(FILE *out, struct lr_alloc *alloc, const struct lr_
     return status == LR_OK ? LR_OK : lr_error_set(error, status, "an answer is lost");
 }
 
-static enum lr_status heed_shrink(struct lr_line_reader *reader, struct lr_alloc *alloc,
-                                  struct lr_tally *tally, struct lr_error *error) {
+static enum lr_status heed_look(struct lr_line_reader *reader, bool shrink, struct lr_alloc *alloc,
+                                struct lr_tally *tally, struct lr_error *error) {
     uint64_t seed = lr_line_take_number(reader, UINT64_MAX);
     const char *text = lr_line_take_string(reader);
-    const char *found = lr_line_take_string(reader);
+    const char *path = lr_line_take_string(reader);
     if (lr_line_done(reader) != LR_OK) {
         return LR_EPROTO;
     }
     struct lr_tally_finding *finding = lr_tally_find(tally, seed, 1, text);
-    return lr_batch_shrink(finding, found, alloc, error);
+    if (shrink) {
+        return lr_batch_shrink(finding, path, alloc, error);
+    }
+    if (strlen(path) >= sizeof finding->file) {
+        return LR_EPROTO;
+    }
+    memcpy(finding->file, path, strlen(path) + 1);
+    return lr_batch_repeat(finding, alloc, error);
 }
 
 static enum lr_status heed(struct lr_line_reader *reader, struct lr_alloc *alloc,
                            struct lr_tally *tally, struct lr_error *error) {
     const char *word = lr_line_word(reader);
     memset(tally, 0, sizeof *tally);
-    if (strcmp(word, SHRINK) == 0) {
-        return heed_shrink(reader, alloc, tally, error);
+    if (strcmp(word, SHRINK) == 0 || strcmp(word, REPEAT) == 0) {
+        return heed_look(reader, strcmp(word, SHRINK) == 0, alloc, tally, error);
     }
     if (strcmp(word, BATCH) != 0) {
         return LR_EPROTO;

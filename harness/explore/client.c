@@ -118,15 +118,9 @@ static void do_program(struct lr_playing *play, struct lr_act *act,
     }
 }
 
-static void begin_step(struct lr_playing *play, struct lr_act *act) {
+static void do_step(struct lr_playing *play, struct lr_act *act) {
     const struct lr_plan_step *step = step_of(play, act);
     struct lr_slot *slot = &act->slots[step->slot];
-    if (act->phase == 0) {
-        lr_meet_step(play, act);
-    }
-    if (act->state == LR_ACT_OVER) {
-        return; /* a fault has met the actor itself */
-    }
     switch (step->what) {
     case LR_DO_REQUEST:
         lr_slot_leave(play, act, slot);
@@ -161,6 +155,16 @@ static void begin_step(struct lr_playing *play, struct lr_act *act) {
     default:
         begin_operation(play, act, slot);
         break;
+    }
+}
+
+static void begin_step(struct lr_playing *play, struct lr_act *act) {
+    unsigned int step = act->step;
+    LR_ASSERT(act->phase == 0);
+    lr_meet_step(play, act, step, false);
+    if (act->state != LR_ACT_OVER) { /* no fault has met the actor itself */
+        do_step(play, act);
+        lr_meet_step(play, act, step, true);
     }
 }
 

@@ -89,6 +89,10 @@ static bool is_behind_answer(const struct lr_playing *play, const struct lr_slot
     return lr_plan_parts_ns(plan, bytes) + narrow_ns > lr_server_options_default.linger_ns;
 }
 
+static struct lr_want want_of_step(const struct lr_act *act, enum lr_wanted what) {
+    return (struct lr_want){.what = (uint8_t)what, .actor = act->number, .step = act->step};
+}
+
 /* A session that its timeout has ended was told so in as many words. */
 static void check_farewell(struct lr_playing *play, const struct lr_act *act,
                            const struct lr_slot *slot) {
@@ -99,8 +103,9 @@ static void check_farewell(struct lr_playing *play, const struct lr_act *act,
         return;
     }
     if (strstr(end->text, TIMEOUT_SAID) == NULL && !is_behind_answer(play, slot)) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s is not told of its session's timeout: %s",
-                        act->party->name, end->text);
+        const struct lr_want want = want_of_step(act, LR_WANTED_FAREWELL);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL,
+                        "%s is not told of its session's timeout: %s", act->party->name, end->text);
     }
 }
 
@@ -111,7 +116,8 @@ static void check_error(struct lr_playing *play, const struct lr_act *act,
         check_farewell(play, act, slot);
     }
     if (!is_wanted(slot, step, act->phase, result) && !is_excused(play, act, slot, step)) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s fails without a cause: %s",
+        const struct lr_want want = want_of_step(act, LR_WANTED_SUCCESS);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL, "%s: %s fails without a cause: %s",
                         act->party->name, step_names[step->what], result->error.text);
     }
 }
@@ -259,8 +265,14 @@ bool lr_check_result(struct lr_playing *play, struct lr_act *act, struct lr_slot
         return false; /* nothing certain comes of it, but an end */
     }
     if (!is_right(act, slot, step, result)) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: a wrong answer to %s", act->party->name,
-                        step_names[step->what]);
+        bool call = step->what == LR_DO_CALL && act->phase == 0;
+        bool refused =
+            (call && step->target >= LR_CALL_EXCEPT && step->target <= LR_CALL_UNKNOWN) ||
+            step->what == LR_DO_DROP;
+        const struct lr_want want =
+            want_of_step(act, refused ? LR_WANTED_REFUSAL : LR_WANTED_SUCCESS);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL, "%s: a wrong answer to %s",
+                        act->party->name, step_names[step->what]);
         return false;
     }
     if (slot == NULL || step->what == LR_DO_REQUEST || step->what == LR_DO_CONNECT) {
@@ -282,7 +294,8 @@ void lr_check_refusal(struct lr_playing *play, const struct lr_act *act, const s
     }
     if (slot == NULL || slot->session == NULL || status != LR_ECLOSED ||
         !lr_session_closed(slot->session)) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: an operation is refused: %s",
+        const struct lr_want want = want_of_step(act, LR_WANTED_SUCCESS);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL, "%s: an operation is refused: %s",
                         act->party->name, lr_status_text(status));
         return;
     }
@@ -291,7 +304,9 @@ void lr_check_refusal(struct lr_playing *play, const struct lr_act *act, const s
 
 void lr_check_never(struct lr_playing *play, const struct lr_act *act,
                     const struct lr_plan_step *step) {
-    lr_playing_find(play, LR_FINDING_PROTOCOL, "%s waits for the end of a %s for ever",
+    struct lr_want want = want_of_step(act, LR_WANTED_END);
+    want.ns = act->until - act->began;
+    lr_playing_miss(play, &want, LR_FINDING_PROTOCOL, "%s waits for the end of a %s for ever",
                     act->party->name, step_names[step->what]);
 }
 
@@ -310,7 +325,11 @@ void lr_check_heard(struct lr_playing *play, const struct lr_act *act) {
         /* Behind a black hole nothing but its own keep-alive tells it. */
         uint64_t hidden_ns = is_disturbed(play, act, slot) ? play->patience.silence_ns : 0;
         if (lr_playing_now(play) > lr_time_add(ended, 2 * play->slack_ns + HEARD_NS + hidden_ns)) {
-            lr_playing_find(play, LR_FINDING_PROTOCOL,
+            const struct lr_want want = {.what = LR_WANTED_NOTICE,
+                                         .actor = act->number,
+                                         .number = i,
+                                         .ns = lr_playing_now(play) - play->began};
+            lr_playing_miss(play, &want, LR_FINDING_PROTOCOL,
                             "%s does not know that its session has ended", act->party->name);
         }
     }

@@ -30,13 +30,19 @@ static struct seen look(const struct lr_playing *play, const struct lr_act *act)
     return seen;
 }
 
+static struct lr_want want_of(const struct lr_act *act, enum lr_wanted what, uint32_t number) {
+    return (struct lr_want){
+        .what = (uint8_t)what, .actor = act->number, .step = act->step, .number = number};
+}
+
 /* Its time is that until the grant, and not that of what comes behind it. */
 static void check_wait(struct lr_playing *play, const struct lr_act *act,
                        const struct lr_plan_step *step, const struct seen *seen) {
     lr_time until = lr_time_add(act->began, step->limit * LR_MS);
     if (play->quiet && seen->last != NULL && seen->last->granted_at != LR_TIME_NEVER &&
         lr_time_add(seen->last->granted_at, 2 * play->slack_ns) < until) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL,
+        const struct lr_want want = want_of(act, LR_WANTED_PATIENCE, 0);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL,
                         "%s gives a request up that was granted in its time", act->party->name);
     }
 }
@@ -63,8 +69,9 @@ static void check_tries(struct lr_playing *play, const struct lr_act *act,
                          code == LR_ETIMEOUT || code == LR_EIO;
     lr_time until = lr_time_add(act->began, step->limit * LR_MS);
     if (play->quiet && may_go_better && lr_playing_now(play) < until && seen->asked < step->tries) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s tries a request less often than it was to",
-                        act->party->name);
+        const struct lr_want want = want_of(act, LR_WANTED_ALL_TRIES, step->tries);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL,
+                        "%s tries a request less often than it was to", act->party->name);
     }
 }
 
@@ -95,7 +102,8 @@ static void check_offers(struct lr_playing *play, const struct lr_act *act,
                                                                          : queue.changed_at;
     if (waits && queue.free > 0 && may_lose_nothing(play) && (play->disturbed & host) == 0 &&
         lr_time_add(since, GRANTED_NS + 2 * play->slack_ns) < lr_playing_now(play)) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL,
+        const struct lr_want want = want_of(act, LR_WANTED_PATIENCE, 0);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL,
                         "%s gives a request up while there are places on offer", act->party->name);
     }
 }
@@ -104,8 +112,9 @@ void lr_check_request(struct lr_playing *play, const struct lr_act *act,
                       const struct lr_plan_step *step, const struct lr_result *result) {
     struct seen seen = look(play, act);
     if (seen.tries > step->tries && servers_ended_alone(play)) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s tries a request more often than it was to",
-                        act->party->name);
+        const struct lr_want want = want_of(act, LR_WANTED_TRIES, step->tries);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL,
+                        "%s tries a request more often than it was to", act->party->name);
     }
     check_tries(play, act, step, result, &seen);
     /* Where its server lied it is put again, or waits for that one in vain. */

@@ -317,6 +317,51 @@ static uint16_t grant_end(struct making *making) {
     return (uint16_t)(4 + 4 + strlen(grant) + strlen(lr_plan_key(draw_key(making))));
 }
 
+static bool is_aimed_at(unsigned int aim, unsigned int what) {
+    switch (aim) {
+    case LR_AIM_OPEN:
+        return what == LR_DO_REQUEST || what == LR_DO_CONNECT || what == LR_DO_OPEN;
+    case LR_AIM_COPY:
+        return what == LR_DO_WRITE || what == LR_DO_READ || what == LR_DO_UPLOAD ||
+               what == LR_DO_DOWNLOAD || what == LR_DO_SAY;
+    case LR_AIM_END:
+        return what == LR_DO_CLOSE || what == LR_DO_SCOPE || what == LR_DO_UNREF ||
+               what == LR_DO_FINISH || what == LR_DO_END || what == LR_DO_RESET;
+    default:
+        return true;
+    }
+}
+
+static uint8_t draw_step(struct making *making, const struct lr_plan_actor *actor) {
+    unsigned int first = draw_below(making, actor->count);
+    unsigned int aim = draw(making, lr_odds_aim);
+    for (unsigned int i = 0; i < actor->count; i++) {
+        unsigned int step = (first + i) % actor->count;
+        if (is_aimed_at(aim, actor->steps[step].what)) {
+            return (uint8_t)step;
+        }
+    }
+    return (uint8_t)first;
+}
+
+/* What comes with an actor's step is about that actor, half of the time. */
+static void aim_at_actor(struct making *making, struct lr_plan_fault *fault, bool of_link) {
+    bool with_step = fault->when == LR_WHEN_STEP || fault->when == LR_WHEN_BEGUN;
+    uint8_t actor = (uint8_t)(LR_HOST_ACTORS + fault->actor);
+    if (!with_step || draw_below(making, 2) != 0) {
+        return;
+    }
+    if (of_link) {
+        const struct lr_plan_step *step = &making->plan->actors[fault->actor].steps[fault->step];
+        bool asks = step->what == LR_DO_REQUEST && draw_below(making, 2) == 0;
+        bool says = step->what == LR_DO_SAY && lr_line_row(step->target)->plane == LR_PLANE_CONTROL;
+        fault->host = asks || says ? LR_HOST_TRACKER : fault->host;
+        fault->from = actor;
+    } else if (fault->host >= LR_HOST_ACTORS) {
+        fault->host = actor;
+    }
+}
+
 static void make_fault(struct making *making, struct lr_plan_fault *fault) {
     const struct lr_plan *plan = making->plan;
     fault->kind = (uint8_t)draw(making, lr_odds_fault);
@@ -324,20 +369,25 @@ static void make_fault(struct making *making, struct lr_plan_fault *fault) {
     bool of_link = row->subject == LR_PLAN_OF_LINK;
     fault->host = row->subject == LR_PLAN_OF_HOST ? draw_host(making) : draw_service(making);
     fault->when = (uint8_t)draw(making, lr_odds_when);
-    fault->when = fault->when == LR_WHEN_BYTES && !of_link ? LR_WHEN_STEP : fault->when;
-    fault->side = draw_below(making, 3);
-    /* What a tracker takes from bytes that nobody has sent would stay when faults have stopped. */
-    if (lr_fault_spoils(row->kind) && fault->host == LR_HOST_TRACKER) {
-        fault->side = LR_SIDE_FROM_SERVICE;
-    }
-    fault->apart = (uint8_t)draw(making, lr_odds_apart);
+    fault->when = fault->when == LR_WHEN_BYTES && !of_link ? LR_WHEN_BEGUN : fault->when;
     /* Links to the tracker are those of servers, mostly: a client's is busy for a moment alone. */
     bool by_server = fault->host == LR_HOST_TRACKER && draw_below(making, 4) != 0;
     fault->from = (uint8_t)(by_server ? LR_HOST_SERVERS + draw_below(making, plan->server_count)
                                       : LR_HOST_ACTORS + draw_below(making, plan->actor_count));
     fault->actor = draw_below(making, plan->actor_count);
-    fault->step = draw_below(making, plan->actors[fault->actor].count);
-    fault->bytes = fault->when == LR_WHEN_BYTES ? (uint16_t)lr_prng_below(&making->random, 400) : 0;
+    fault->step = draw_step(making, &plan->actors[fault->actor]);
+    aim_at_actor(making, fault, of_link);
+    fault->side = draw_below(making, 3);
+    /* What a tracker takes from bytes that nobody has sent would stay when faults have stopped. */
+    if (lr_fault_spoils(row->kind)) {
+        bool of_tracker = fault->host == LR_HOST_TRACKER;
+        fault->side = of_tracker ? LR_SIDE_FROM_SERVICE : draw_below(making, 2);
+    }
+    fault->apart = (uint8_t)draw(making, lr_odds_apart);
+    /* On a link that is there: at once, or inside of what passes next. */
+    fault->bytes = fault->when == LR_WHEN_BYTES ? (uint16_t)lr_prng_below(&making->random, 400)
+                   : of_link                    ? (uint16_t)draw(making, lr_odds_fault_bytes)
+                                                : 0;
     if (fault->kind == LR_PLAN_CORRUPT && draw_below(making, 2) == 0) {
         fault->bytes = code_at(fault);
     }

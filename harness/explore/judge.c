@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "explore/reach.h"
+#include "ledger/budget.h"
 #include "world/sim.h"
 
 /* What a server takes for what it does by itself. */
@@ -55,12 +56,6 @@ static bool is_end_certain(const struct judging *judging) {
            (play->disturbed & ~play->stopped & ~play->starved & judging->client) == 0;
 }
 
-static lr_time expiry_of(const struct lr_account *account) {
-    return account->accepted_at == LR_TIME_NEVER || account->timeout_ns == LR_TIME_NEVER
-               ? LR_TIME_NEVER
-               : lr_time_add(account->accepted_at, account->timeout_ns);
-}
-
 static void bound(struct judging *judging, enum lr_cause cause, lr_time at, uint64_t within_ns) {
     lr_time due = lr_time_add(at, lr_time_add(within_ns, judging->play->slack_ns));
     if (at != LR_TIME_NEVER && due < judging->due) {
@@ -87,7 +82,7 @@ static void find_due(struct judging *judging) {
     const struct lr_cause_note *note = judging->note;
     const struct lr_budget closing = lr_budget_for(LR_CAUSE_CLOSE, 0, false, NULL);
     bound(judging, LR_CAUSE_FIN, judging->gone_at, closing.release_ns + held_back_ns(judging));
-    bound(judging, LR_CAUSE_TIMEOUT, expiry_of(account), BY_ITSELF_NS);
+    bound(judging, LR_CAUSE_TIMEOUT, lr_account_expires_at(account), BY_ITSELF_NS);
     if (note->cause != LR_CAUSE_NONE && is_end_certain(judging)) {
         /* After a client's RST its server's way to the tracker has to show it. */
         bool by_put = account->reset_at[LR_TO_SERVICE] != LR_TIME_NEVER;
@@ -96,6 +91,36 @@ static void find_due(struct judging *judging) {
     if (note->silent_at != 0) {
         bound(judging, LR_CAUSE_SILENCE, note->silent_at, play->patience.silence_ns + BY_ITSELF_NS);
     }
+}
+
+/* Of a session's end: the account by its number among its client's. */
+static struct lr_want want_of(const struct lr_playing *play, const struct lr_account *account,
+                              enum lr_wanted what) {
+    unsigned int client = lr_playing_host_of(play, account->client);
+    struct lr_want want = {.what = (uint8_t)what,
+                           .actor = (uint8_t)(client - (unsigned int)LR_HOST_ACTORS)};
+    for (uint32_t i = 1; i <= account->number; i++) {
+        want.number += strcmp(lr_ledger_account(play->ledger, i)->client, account->client) == 0;
+    }
+    if (client < LR_HOST_ACTORS || client >= LR_PLAYING_HOSTS) {
+        want.what = LR_WANTED_NOTHING; /* the last client: every scenario asks for what it gets */
+    }
+    return want;
+}
+
+static struct lr_want want_since(const struct judging *judging, enum lr_wanted what) {
+    const struct lr_account *account = judging->account;
+    struct lr_want want = want_of(judging->play, account, what);
+    lr_time since = judging->play->began;
+    if (judging->cause == LR_CAUSE_FIN) {
+        want.since = LR_SINCE_GONE;
+        since = judging->gone_at;
+    } else if (judging->cause == LR_CAUSE_TIMEOUT) {
+        want.since = LR_SINCE_ACCEPTED;
+        since = account->accepted_at;
+    }
+    want.ns = judging->due - since;
+    return want;
 }
 
 /* Whether the release was shown when it was: by the server's own end of the link, or at the
@@ -114,7 +139,8 @@ static void judge_release(const struct judging *judging) {
     char late[32];
     if (is_shown(judging) && account->released_at != LR_TIME_NEVER &&
         account->released_at > judging->due) {
-        lr_playing_find(judging->play, LR_FINDING_LATE,
+        const struct lr_want want = want_since(judging, LR_WANTED_RELEASE);
+        lr_playing_miss(judging->play, &want, LR_FINDING_LATE,
                         "session %u of %s is released late after %s, by %s", account->number,
                         account->client, lr_cause_name(judging->cause),
                         lr_text_duration(late, sizeof late, account->released_at - judging->due));
@@ -124,13 +150,14 @@ static void judge_release(const struct judging *judging) {
 /* Nothing has ended it, and yet it was released. */
 static void judge_early(const struct judging *judging) {
     const struct lr_account *account = judging->account;
-    lr_time earliest = lr_time_min(judging->gone_at, expiry_of(account));
+    lr_time earliest = lr_time_min(judging->gone_at, lr_account_expires_at(account));
     if (judging->note->cause != LR_CAUSE_NONE) {
         earliest = lr_time_min(earliest, judging->note->at);
     }
     if (is_certain(judging) && account->accepted_at != LR_TIME_NEVER &&
         account->released_at < earliest) {
-        lr_playing_find(judging->play, LR_FINDING_TWICE,
+        const struct lr_want want = want_of(judging->play, account, LR_WANTED_HOLD);
+        lr_playing_miss(judging->play, &want, LR_FINDING_TWICE,
                         "session %u of %s is released before anything has ended it",
                         account->number, account->client);
     }
@@ -142,16 +169,17 @@ static void judge_farewell(const struct judging *judging) {
     const struct lr_cause_note *note = judging->note;
     bool by_client = note->cause == LR_CAUSE_CLOSE || note->cause == LR_CAUSE_SCOPE ||
                      note->cause == LR_CAUSE_LAST_REFERENCE;
-    bool ended_before =
-        account->released_at < note->at || lr_time_add(expiry_of(account), BY_ITSELF_NS) < note->at;
+    bool ended_before = account->released_at < note->at ||
+                        lr_time_add(lr_account_expires_at(account), BY_ITSELF_NS) < note->at;
     /* One who has not been told that it was accepted has nobody to say it to. */
     bool opened = account->initialised_at != LR_TIME_NEVER || account->in_call;
     if (is_certain(judging) && by_client && !ended_before && opened &&
         account->fin_at[LR_TO_SERVICE] != LR_TIME_NEVER &&
         account->shutdown_at[LR_TO_SERVICE] == LR_TIME_NEVER &&
-        expiry_of(account) > account->fin_at[LR_TO_SERVICE]) {
-        lr_playing_find(judging->play, LR_FINDING_PROTOCOL, "%s ends session %u without a Shutdown",
-                        account->client, account->number);
+        lr_account_expires_at(account) > account->fin_at[LR_TO_SERVICE]) {
+        const struct lr_want want = want_of(judging->play, account, LR_WANTED_SHUTDOWN);
+        lr_playing_miss(judging->play, &want, LR_FINDING_PROTOCOL,
+                        "%s ends session %u without a Shutdown", account->client, account->number);
     }
 }
 
@@ -169,7 +197,10 @@ static void judge_return(const struct judging *judging) {
     }
     lr_time due = lr_time_add(account->released_at, closing.requestable_ns + play->slack_ns);
     if (account->requestable_at > due) {
-        lr_playing_find(judging->play, LR_FINDING_LATE,
+        struct lr_want want = want_of(play, account, LR_WANTED_RETURN);
+        want.since = LR_SINCE_RELEASED;
+        want.ns = due - account->released_at;
+        lr_playing_miss(judging->play, &want, LR_FINDING_LATE,
                         "session %u of %s: %s is requestable again late by %s", account->number,
                         account->client, account->server,
                         lr_text_duration(late, sizeof late, account->requestable_at - due));
@@ -190,21 +221,14 @@ static void judge_unused(struct lr_playing *play, const struct lr_account *accou
     if (account->granted_at != LR_TIME_NEVER && account->observable && play->quiet &&
         !is_peer(play, lr_playing_host_of(play, account->client)) &&
         account->requestable_at != LR_TIME_NEVER && account->requestable_at > due) {
-        lr_playing_find(play, LR_FINDING_LATE,
+        struct lr_want want = want_of(play, account, LR_WANTED_RETURN);
+        want.since = LR_SINCE_GRANTED;
+        want.ns = due - account->granted_at;
+        lr_playing_miss(play, &want, LR_FINDING_LATE,
                         "session %u was granted and not used, and its server came back late by %s",
                         account->number,
                         lr_text_duration(late, sizeof late, account->requestable_at - due));
     }
-}
-
-/* What a client says before it is accepted waits to be read; what it does to the link does not. */
-static lr_time gone_of(const struct lr_account *account) {
-    lr_time ended = lr_time_min(account->fin_at[LR_TO_SERVICE], account->reset_at[LR_TO_SERVICE]);
-    if (account->accepted_at == LR_TIME_NEVER) {
-        return ended;
-    }
-    lr_time gone = lr_time_min(ended, account->shutdown_at[LR_TO_SERVICE]);
-    return gone < account->accepted_at ? account->accepted_at : gone;
 }
 
 /* Work goes round: of the servers of a key the one that has been free for the longest is given. */
@@ -238,7 +262,7 @@ static void judge_session(struct lr_playing *play, const struct lr_account *acco
         .server = server < LR_PLAYING_HOSTS ? UINT32_C(1) << server : 0,
         .client = client < LR_PLAYING_HOSTS ? UINT32_C(1) << client : 0,
         .by_peer = is_peer(play, client),
-        .gone_at = gone_of(account),
+        .gone_at = lr_account_gone_at(account),
         .due = LR_TIME_NEVER,
     };
     if ((play->disturbed & judging.server) != 0) {

@@ -6,12 +6,9 @@
 
 #include "explore/reach.h"
 
-/* Beyond what keep-alive takes: everybody has acted on it. */
-#define ACTED_NS (200 * LR_MS)
-
 void lr_meet_noted(struct lr_playing *play, bool silent) {
     lr_time now = lr_playing_now(play);
-    lr_time heard = lr_time_add(now, play->slack_ns + ACTED_NS);
+    lr_time heard = lr_time_add(now, play->slack_ns + LR_RUN_ACTED_NS);
     play->quiet = false;
     play->faults_end = heard;
     if (silent) {
@@ -24,12 +21,12 @@ static lr_time undo_time(const struct lr_playing *play, unsigned int number) {
     return undo_ms == 0 ? LR_TIME_NEVER : lr_time_add(lr_playing_now(play), undo_ms * LR_MS);
 }
 
-/* Chance of its own for each. */
-struct lr_prng lr_meet_random(const struct lr_playing *play, unsigned int number) {
+/* Each has its own, as scenarios have it: by the order in which they are put. */
+struct lr_prng lr_meet_random(struct lr_playing *play) {
     struct lr_prng whole;
     char name[24];
     lr_prng_init(&whole, play->plan->seed);
-    (void)snprintf(name, sizeof name, "fault %u", number);
+    (void)snprintf(name, sizeof name, "fault %u", play->fault_count++);
     return lr_prng_fork(&whole, name);
 }
 
@@ -80,7 +77,9 @@ static lr_time look_for_servers(struct lr_playing *play) {
         }
         play->back_due[i] = 0;
         if ((play->disturbed & hosts) == 0 && !is_back(play, i)) {
-            lr_playing_find(play, LR_FINDING_NOT_REQUESTABLE,
+            const struct lr_want want = {
+                .what = LR_WANTED_BACK, .number = i, .ns = lr_playing_now(play) - play->began};
+            lr_playing_miss(play, &want, LR_FINDING_NOT_REQUESTABLE,
                             "%s does not come back to its tracker", play->seats[i].party->name);
         }
     }
@@ -129,9 +128,9 @@ static void break_link(struct lr_playing *play, unsigned int number) {
     const char *service = play->seats[planned->host].party->name;
     state->link = (struct lr_fault){.kind = lr_plan_fault_row(planned->kind)->kind,
                                     .side = (enum lr_fault_side)planned->side,
-                                    .after_bytes = planned->bytes,
-                                    .random = lr_meet_random(play, number)};
+                                    .after_bytes = planned->bytes};
     if (planned->when == LR_WHEN_BYTES) {
+        state->link.random = lr_meet_random(play);
         lr_world_fault_next(play->world, service, &state->link);
         return;
     }
@@ -141,6 +140,7 @@ static void break_link(struct lr_playing *play, unsigned int number) {
         state->link.after_bytes += passed(play, link, state->link.side);
     }
     if (link != 0) {
+        state->link.random = lr_meet_random(play);
         (void)lr_world_fault(play->world, link, &state->link);
     }
 }
@@ -221,15 +221,14 @@ lr_time lr_meet_due(struct lr_playing *play) {
     return next;
 }
 
-void lr_meet_step(struct lr_playing *play, const struct lr_act *act) {
+void lr_meet_step(struct lr_playing *play, const struct lr_act *act, unsigned int step,
+                  bool begun) {
     bool due = false;
     for (unsigned int i = 0; i < play->plan->fault_count; i++) {
         const struct lr_plan_fault *planned = &play->plan->faults[i];
         struct lr_fault_state *state = &play->faults[i];
-        bool on_step = planned->when == LR_WHEN_STEP ||
-                       (planned->when == LR_WHEN_BYTES && planned->kind != LR_PLAN_NO_FAULT);
-        if (!state->done && on_step && planned->actor == act->number &&
-            planned->step == act->step) {
+        bool on_step = planned->when != LR_WHEN_TIME && begun == (planned->when == LR_WHEN_BEGUN);
+        if (!state->done && on_step && planned->actor == act->number && planned->step == step) {
             state->at = lr_time_add(lr_playing_now(play), planned->ms * LR_MS);
             due |= planned->ms == 0;
         }

@@ -10,9 +10,6 @@
 
 #define CLOCK_JUMP_NS (3600 * LR_SECOND)
 
-/* Of reads and writes: so many bytes at a time, one time in two. */
-enum { SHORT_BYTES = 3 };
-
 static uint32_t bit_of(unsigned int host) {
     return UINT32_C(1) << host;
 }
@@ -151,13 +148,14 @@ static void join(struct lr_playing *play) {
     play->is_parted = false;
 }
 
-static void make_scarce(struct lr_playing *play, unsigned int number, struct lr_party *party) {
+static void make_scarce(struct lr_playing *play, unsigned int number, struct lr_party *party,
+                        const struct lr_prng *random) {
     struct lr_scarce_alloc *scarce = &play->faults[number].scarce;
     lr_scarce_alloc_init(scarce, party->memory.parent);
     scarce->fail_in = play->plan->faults[number].bytes;
     scarce->chance_of[0] = scarce->fail_in == 0;
     scarce->chance_of[1] = scarce->fail_in == 0 ? LR_MEET_SCARCE_OF : 0;
-    scarce->random = lr_meet_random(play, number);
+    scarce->random = *random;
     party->memory.parent = &scarce->base;
 }
 
@@ -173,14 +171,15 @@ static void make_plenty(struct lr_playing *play, unsigned int number, struct lr_
     }
 }
 
-static void trouble(struct lr_playing *play, unsigned int number, const struct lr_party *party) {
+static void trouble(struct lr_playing *play, unsigned int number, const struct lr_party *party,
+                    const struct lr_prng *random) {
     unsigned int kind = play->plan->faults[number].kind;
     bool by_chance = kind >= LR_PLAN_SHORT_READS && kind <= LR_PLAN_INTERRUPTS;
-    play->faults[number].host =
-        (struct lr_host_fault){.kind = lr_plan_fault_row(kind)->kind,
-                               .amount = kind == LR_PLAN_CLOCK_JUMP ? CLOCK_JUMP_NS : SHORT_BYTES,
-                               .chance_of = {by_chance, by_chance ? 2 : 0},
-                               .random = lr_meet_random(play, number)};
+    play->faults[number].host = (struct lr_host_fault){
+        .kind = lr_plan_fault_row(kind)->kind,
+        .amount = kind == LR_PLAN_CLOCK_JUMP ? CLOCK_JUMP_NS : LR_MEET_SHORT_BYTES,
+        .chance_of = {by_chance, by_chance ? 2 : 0},
+        .random = *random};
     (void)lr_world_host_fault(party->host, &play->faults[number].host);
 }
 
@@ -188,6 +187,8 @@ static void trouble(struct lr_playing *play, unsigned int number, const struct l
 
 static void carry_out(struct lr_playing *play, unsigned int number, struct lr_seat *seat) {
     const struct lr_plan_fault *planned = &play->plan->faults[number];
+    bool has_word = planned->kind >= LR_PLAN_KILL && planned->kind <= LR_PLAN_LOSE;
+    const struct lr_prng random = has_word ? (struct lr_prng){0} : lr_meet_random(play);
     switch (planned->kind) {
     case LR_PLAN_KILL:
     case LR_PLAN_STOP:
@@ -204,7 +205,7 @@ static void carry_out(struct lr_playing *play, unsigned int number, struct lr_se
         break;
     case LR_PLAN_NO_MEMORY:
         starve(play, bit_of(planned->host));
-        make_scarce(play, number, seat->party);
+        make_scarce(play, number, seat->party, &random);
         break;
     case LR_PLAN_STORM:
         disturb(play, bit_of(planned->host));
@@ -212,10 +213,10 @@ static void carry_out(struct lr_playing *play, unsigned int number, struct lr_se
         break;
     case LR_PLAN_FREEZE:
         disturb(play, bit_of(planned->host));
-        trouble(play, number, seat->party);
+        trouble(play, number, seat->party, &random);
         break;
     default:
-        trouble(play, number, seat->party);
+        trouble(play, number, seat->party, &random);
         break;
     }
 }

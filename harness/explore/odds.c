@@ -53,9 +53,9 @@ static const struct lr_feature_row feature_rows[LR_FEATURE_COUNT] = {
     [LR_FEATURE_CUTS] = {"cuts", 45, "links cut, with FIN, RST or half"},
     [LR_FEATURE_DEATHS] = {"deaths", 35, "processes that are killed, stopped or started anew"},
     [LR_FEATURE_SILENCE] = {"silence", 20, "black holes, hosts off the net, and its parts apart"},
-    [LR_FEATURE_SPOILT] = {"spoilt", 15, "links on which other bytes arrive than were sent"},
+    [LR_FEATURE_SPOILT] = {"spoilt", 20, "links on which other bytes arrive than were sent"},
     [LR_FEATURE_STALLS] = {"stalls", 15, "links and processes that stand still for a while"},
-    [LR_FEATURE_SYSTEM] = {"system", 15, "short reads and writes, interrupts, the wall clock"},
+    [LR_FEATURE_SYSTEM] = {"system", 20, "short reads and writes, interrupts, the wall clock"},
     [LR_FEATURE_MEMORY] = {"memory", 10, "allocations of roles that fail"},
     [LR_FEATURE_SLOW] = {"slow", 35, "latency, jitter, a narrow link"},
     [LR_FEATURE_SEGMENTS] = {"segments", 30, "what is sent comes in pieces"},
@@ -278,35 +278,45 @@ const struct lr_odds lr_odds_lie[] = {{LR_LIE_TRUTH, 5, 0},     {LR_LIE_SILENCE,
 
 /* ---- faults ---- */
 
-const struct lr_odds lr_odds_faults[] = {{1, 45, 0}, {2, 25, 0}, {3, 15, 0}, {6, 5, 0}, END};
+const struct lr_odds lr_odds_faults[] = {{1, 35, 0}, {2, 30, 0}, {3, 20, 0}, {6, 15, 0}, END};
 const struct lr_odds lr_odds_fault[] = {{LR_PLAN_FIN, 10, CUTS},
                                         {LR_PLAN_RST, 12, CUTS},
                                         {LR_PLAN_HALF_CLOSE, 8, CUTS},
                                         {LR_PLAN_STORM, 2, CUTS},
                                         {LR_PLAN_BLACK_HOLE, 8, SILENCE},
                                         {LR_PLAN_LOSE, 8, SILENCE},
-                                        {LR_PLAN_POWER_OFF, 4, SILENCE},
-                                        {LR_PLAN_PARTITION, 4, SILENCE},
+                                        {LR_PLAN_POWER_OFF, 6, SILENCE},
+                                        {LR_PLAN_PARTITION, 6, SILENCE},
                                         {LR_PLAN_KILL, 12, DEATHS},
                                         {LR_PLAN_STOP, 6, DEATHS},
                                         {LR_PLAN_RESTART, 4, DEATHS},
                                         {LR_PLAN_CORRUPT, 12, SPOILT},
-                                        {LR_PLAN_TRUNCATE, 4, SPOILT},
-                                        {LR_PLAN_CORRUPT_LENGTH, 4, SPOILT},
-                                        {LR_PLAN_GARBAGE, 4, SPOILT},
+                                        {LR_PLAN_TRUNCATE, 7, SPOILT},
+                                        {LR_PLAN_CORRUPT_LENGTH, 7, SPOILT},
+                                        {LR_PLAN_GARBAGE, 7, SPOILT},
                                         {LR_PLAN_STALL, 10, STALLS},
                                         {LR_PLAN_FREEZE, 6, STALLS},
-                                        {LR_PLAN_CLOCK_JUMP, 3, SYSTEM},
-                                        {LR_PLAN_SHORT_READS, 4, SYSTEM},
-                                        {LR_PLAN_SHORT_WRITES, 4, SYSTEM},
-                                        {LR_PLAN_INTERRUPTS, 4, SYSTEM},
+                                        {LR_PLAN_CLOCK_JUMP, 10, SYSTEM},
+                                        {LR_PLAN_SHORT_READS, 7, SYSTEM},
+                                        {LR_PLAN_SHORT_WRITES, 7, SYSTEM},
+                                        {LR_PLAN_INTERRUPTS, 7, SYSTEM},
                                         {LR_PLAN_NO_MEMORY, 10, MEMORY},
                                         END};
-const struct lr_odds lr_odds_when[] = {
-    {LR_WHEN_TIME, 30, 0}, {LR_WHEN_STEP, 35, 0}, {LR_WHEN_BYTES, 35, 0}, END};
+const struct lr_odds lr_odds_when[] = {{LR_WHEN_TIME, 20, 0},
+                                       {LR_WHEN_STEP, 20, 0},
+                                       {LR_WHEN_BEGUN, 30, 0},
+                                       {LR_WHEN_BYTES, 30, 0},
+                                       END};
 /* After the beginning, or after a step begins. */
-const struct lr_odds lr_odds_fault_ms[] = {{0, 30, 0},  {1, 30, 0},  {5, 20, 0},
-                                           {30, 15, 0}, {500, 5, 0}, END};
+const struct lr_odds lr_odds_fault_ms[] = {{0, 35, 0},  {1, 20, 0},  {2, 8, 0},
+                                           {3, 7, 0},   {5, 12, 0},  {30, 10, 0},
+                                           {220, 4, 0}, {500, 4, 0}, END};
+/* Of a link that is there: so many bytes more pass. */
+const struct lr_odds lr_odds_fault_bytes[] = {{0, 60, 0},  {3, 10, 0}, {10, 10, 0}, {14, 5, 0},
+                                              {30, 10, 0}, {70, 5, 0}, END};
+/* The step that it comes with: any one, or the next one that opens, copies or ends. */
+const struct lr_odds lr_odds_aim[] = {
+    {LR_AIM_ANY, 40, 0}, {LR_AIM_OPEN, 20, 0}, {LR_AIM_COPY, 25, 0}, {LR_AIM_END, 15, 0}, END};
 const struct lr_odds lr_odds_undo_ms[] = {
     {0, 60, 0}, {10, 10, 0}, {800, 20, 0}, {3000, 10, 0}, END};
 /* Of what must not last for ever. */

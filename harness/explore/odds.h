@@ -90,6 +90,9 @@ extern const struct lr_odds lr_odds_priority[];
 extern const struct lr_odds lr_odds_faults[]; /* how many */
 extern const struct lr_odds lr_odds_fault[];  /* which */
 extern const struct lr_odds lr_odds_when[];
+extern const struct lr_odds lr_odds_fault_bytes[];
+enum lr_aim { LR_AIM_ANY, LR_AIM_OPEN, LR_AIM_COPY, LR_AIM_END };
+extern const struct lr_odds lr_odds_aim[]; /* at which of an actor's steps */
 extern const struct lr_odds lr_odds_fault_ms[];
 extern const struct lr_odds lr_odds_undo_ms[];
 extern const struct lr_odds lr_odds_lasts_ms[];

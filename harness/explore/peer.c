@@ -8,8 +8,7 @@
 
 #include "rpc/tracker_msg.h"
 
-/* What a service does at once, and a peer waits for a connection at most. */
-#define AT_ONCE_NS (100 * LR_MS)
+/* A peer waits for a connection so long at most. */
 #define CONNECT_NS (5 * LR_SECOND)
 
 static const struct lr_plan_step *step_of(const struct lr_playing *play, const struct lr_act *act) {
@@ -52,9 +51,14 @@ static uint64_t heard_by(const struct lr_playing *play, const struct lr_act *act
                : lr_ledger_link_passed(play->ledger, act->said.number, LR_FROM_SERVICE);
 }
 
-static bool is_ended(const struct lr_playing *play, const struct lr_act *act) {
+/* As far as the peer knows. */
+static bool sees_end(const struct lr_act *act) {
     enum lr_raw_state state = lr_raw_state(act->party->role.raw, act->said.link);
-    return (state != LR_RAW_UP && state != LR_RAW_CONNECTING) ||
+    return state != LR_RAW_UP && state != LR_RAW_CONNECTING;
+}
+
+static bool is_ended(const struct lr_playing *play, const struct lr_act *act) {
+    return sees_end(act) ||
            (act->said.number != 0 && !lr_ledger_link_open(play->ledger, act->said.number));
 }
 
@@ -67,16 +71,19 @@ static size_t answer_of(const struct lr_act *act, const uint8_t **bytes) {
     return size - act->said.got;
 }
 
-static bool has_come(const struct lr_playing *play, const struct lr_act *act) {
+static bool is_answered(const struct lr_playing *play, const struct lr_act *act) {
     const struct lr_said *said = &act->said;
     const uint8_t *bytes;
     bool whole = true;
-    if (said->then == LR_THEN_ANSWER && said->answer != LR_SAID_ANYTHING) {
+    if (said->awaited == LR_THEN_ANSWER && said->answer != LR_SAID_ANYTHING) {
         size_t size = answer_of(act, &bytes);
         (void)lr_line_is_answer(said->answer, bytes, size, &whole);
     }
-    bool answered = said->then == LR_THEN_ANSWER && heard_by(play, act) > said->heard && whole;
-    return answered || said->then == LR_THEN_WHATEVER || is_ended(play, act);
+    return said->awaited == LR_THEN_ANSWER && heard_by(play, act) > said->heard && whole;
+}
+
+static bool has_come(const struct lr_playing *play, const struct lr_act *act) {
+    return act->said.then == LR_THEN_WHATEVER || is_answered(play, act) || is_ended(play, act);
 }
 
 static const char *line_said(const struct lr_playing *play, const struct lr_act *act) {
@@ -102,12 +109,22 @@ static bool waits_for_others(const struct lr_playing *play, const struct lr_act 
  * back. LR_TIME_NEVER: it has had its time. */
 static lr_time due_behind_others(const struct lr_playing *play, const struct lr_act *act,
                                  uint64_t within_ns) {
-    lr_time due = lr_time_add(let_in_at(play, act), within_ns + 2 * play->slack_ns + AT_ONCE_NS);
+    lr_time due =
+        lr_time_add(let_in_at(play, act), within_ns + 2 * play->slack_ns + LR_LAW_AT_ONCE_NS);
     return due > lr_playing_now(play) ? due : LR_TIME_NEVER;
 }
 
 static lr_time at_once(const struct lr_playing *play) {
-    return lr_time_add(lr_playing_now(play), 2 * play->slack_ns + AT_ONCE_NS);
+    return lr_time_add(lr_playing_now(play), 2 * play->slack_ns + LR_LAW_AT_ONCE_NS);
+}
+
+/* Of what it has done on its link last, and within the time since then. */
+static struct lr_want want_of(const struct lr_playing *play, const struct lr_act *act,
+                              enum lr_wanted what) {
+    return (struct lr_want){.what = (uint8_t)what,
+                            .actor = act->number,
+                            .step = act->said.step,
+                            .ns = lr_playing_now(play) - act->said.at};
 }
 
 /* Nobody knows what belongs to what from now on. */
@@ -129,7 +146,8 @@ static void judge_then(struct lr_playing *play, struct lr_act *act) {
         said->heard = heard; /* its turn comes when what was said before is answered */
         said->then_due = at_once(play);
     } else {
-        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s %s %s", act->party->name,
+        const struct lr_want want = want_of(play, act, LR_WANTED_ANSWER);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL, "%s: %s %s %s", act->party->name,
                         play->seats[said->law.to].party->name,
                         said->then == LR_THEN_END ? "does not close on" : "does not answer",
                         line_said(play, act));
@@ -146,17 +164,21 @@ static void judge_words(struct lr_playing *play, struct lr_act *act) {
     bool reset = lr_raw_state(act->party->role.raw, said->link) == LR_RAW_RESET;
     if (said->then == LR_THEN_ANSWER && !lr_line_is_answer(said->answer, bytes, size, &whole) &&
         whole) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s answers %s wrongly", act->party->name,
-                        play->seats[said->law.to].party->name, line_said(play, act));
+        const struct lr_want want = want_of(play, act, LR_WANTED_ANSWER);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL, "%s: %s answers %s wrongly",
+                        act->party->name, play->seats[said->law.to].party->name,
+                        line_said(play, act));
         said->then = LR_THEN_WHATEVER;
     }
     if (said->then == LR_THEN_END && said->answer == LR_SAID_NOTHING && size > 0) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s answers %s", act->party->name,
+        const struct lr_want want = want_of(play, act, LR_WANTED_ANSWER);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL, "%s: %s answers %s", act->party->name,
                         play->seats[said->law.to].party->name, line_said(play, act));
         said->answer = LR_SAID_ANYTHING;
     }
     if (said->finished && reset) {
-        lr_playing_find(play, LR_FINDING_PROTOCOL, "%s: %s resets who has finished",
+        const struct lr_want want = want_of(play, act, LR_WANTED_FIN);
+        lr_playing_miss(play, &want, LR_FINDING_PROTOCOL, "%s: %s resets who has finished",
                         act->party->name, play->seats[said->law.to].party->name);
         said->finished = false;
     }
@@ -188,15 +210,20 @@ static void judge_link(struct lr_playing *play, struct lr_act *act) {
     if (now >= said->due) {
         said->due = due_behind_others(play, act, play->patience.stalled_ns);
         if (said->due == LR_TIME_NEVER && !waits_for_others(play, act)) {
-            lr_playing_find(play, LR_FINDING_LEAKED, "%s: %s does not give up what takes too long",
-                            act->party->name, play->seats[said->law.to].party->name);
+            const struct lr_want want = want_of(play, act, LR_WANTED_GIVEN_UP);
+            lr_playing_miss(play, &want, LR_FINDING_LEAKED,
+                            "%s: %s does not give up what takes too long", act->party->name,
+                            play->seats[said->law.to].party->name);
         }
     }
 }
 
 static void expect(struct lr_playing *play, struct lr_act *act, enum lr_line_then then) {
     struct lr_said *said = &act->said;
+    said->step = act->step;
+    said->at = lr_playing_now(play);
     said->then = (uint8_t)then;
+    said->awaited = (uint8_t)then;
     said->heard = heard_by(play, act);
     said->got = lr_raw_received(act->party->role.raw, said->link, &(const uint8_t *){NULL});
     said->then_due = said->then == LR_THEN_WHATEVER ? LR_TIME_NEVER : at_once(play);
@@ -213,6 +240,7 @@ static void begin_open(struct lr_playing *play, struct lr_act *act,
     unsigned int host = service_of(act, step);
     size_t link;
     if (step->target == LR_OPEN_GRANTED && act->granted == 0) {
+        act->said = (struct lr_said){.due = LR_TIME_NEVER, .then_due = LR_TIME_NEVER};
         next_step(act);
         return;
     }
@@ -238,8 +266,10 @@ static void end_open(struct lr_playing *play, struct lr_act *act) {
         return;
     }
     said->law.open = state == LR_RAW_UP;
+    said->step = act->step;
+    said->at = lr_playing_now(play);
     said->due = lr_time_add(lr_playing_now(play),
-                            play->patience.handshake_ns + play->slack_ns + AT_ONCE_NS);
+                            play->patience.handshake_ns + play->slack_ns + LR_LAW_AT_ONCE_NS);
     next_step(act);
 }
 
@@ -269,7 +299,7 @@ static enum lr_status send_line(struct lr_playing *play, struct lr_act *act, uns
 static void set_due(struct lr_playing *play, struct lr_said *said, unsigned int line,
                     bool was_lawless) {
     bool of_tracker = lr_line_row(line)->plane == LR_PLANE_CONTROL;
-    uint64_t slack = play->slack_ns + AT_ONCE_NS;
+    uint64_t slack = play->slack_ns + LR_LAW_AT_ONCE_NS;
     bool floods = lr_line_floods(line);
     if ((floods && said->law.lawless) || (!floods && said->law.flooded)) {
         said->due = LR_TIME_NEVER; /* it is behind a flood, or cut behind a message */
@@ -296,23 +326,6 @@ static bool hush(struct lr_playing *play, struct lr_act *act) {
     return play->error.code == LR_OK;
 }
 
-/* Whom it is said to, and what was said before, may make it another answer. */
-static enum lr_line_said answer_to(const struct lr_playing *play, const struct lr_said *said,
-                                   unsigned int line) {
-    enum lr_line_said usual = lr_line_row(line)->said;
-    if (said->law.flooded) {
-        return LR_SAID_ANYTHING; /* nobody knows where it begins */
-    }
-    if (said->law.to == LR_HOST_TRACKER || said->law.to > play->plan->server_count) {
-        return usual;
-    }
-    if (line == LR_LINE_INIT && said->law.needs_met == LR_NEEDS_INIT) {
-        return LR_SAID_EXCEPTION; /* it is initialised already */
-    }
-    bool understood = play->plan->servers[said->law.to - LR_HOST_SERVERS].dialect == LR_SPEAK_FFI;
-    return line == LR_LINE_LOOK_UP && !understood ? LR_SAID_PACKET : usual;
-}
-
 /* Line after line, as each needs the one before: true while there is one more to be said. */
 static bool say_next(struct lr_playing *play, struct lr_act *act, const struct lr_plan_step *step) {
     struct lr_said *said = &act->said;
@@ -327,7 +340,7 @@ static bool say_next(struct lr_playing *play, struct lr_act *act, const struct l
     if (send_line(play, act, line, more ? 0 : step->ms, &cut) != LR_OK) {
         return false;
     }
-    said->answer = (uint8_t)answer_to(play, said, line);
+    said->answer = (uint8_t)lr_law_answer(&said->law, play->plan, line);
     expect(play, act, lr_law_say(&said->law, line, cut));
     set_due(play, said, line, was_lawless);
     if (unheard && said->then != LR_THEN_WHATEVER) {
@@ -337,11 +350,12 @@ static bool say_next(struct lr_playing *play, struct lr_act *act, const struct l
 }
 
 static void say(struct lr_playing *play, struct lr_act *act, const struct lr_plan_step *step) {
-    if (act->phase > 0 && !has_come(play, act) && lr_playing_now(play) < act->until) {
+    bool come = act->said.awaited == LR_THEN_WHATEVER || is_answered(play, act) || sees_end(act);
+    if (act->phase > 0 && !come && lr_playing_now(play) < act->until) {
         return; /* for what was said to be answered */
     }
     judge_link(play, act);
-    if (act->phase > UINT8_MAX - 2 || !lr_law_suits(&act->said.law, step) || is_ended(play, act)) {
+    if (act->phase > UINT8_MAX - 2 || !lr_law_suits(&act->said.law, step) || sees_end(act)) {
         next_step(act);
         return;
     }
@@ -362,9 +376,26 @@ static void say(struct lr_playing *play, struct lr_act *act, const struct lr_pla
 
 /* ---- asking for a server by hand ---- */
 
-static void begin_ask(struct lr_playing *play, struct lr_act *act,
-                      const struct lr_plan_step *step) {
+static void begin_ask(struct lr_playing *play, struct lr_act *act) {
+    const struct lr_party *tracker = play->seats[LR_HOST_TRACKER].party;
+    if (lr_raw_connect(act->party->role.raw, &tracker->service, &act->asking) != LR_OK) {
+        lr_error_set(&play->error, LR_ENOMEM, "no memory for a peer's link");
+        return;
+    }
+    play->out->operations++;
+    wait_until(act, lr_time_add(lr_playing_now(play), CONNECT_NS));
+}
+
+static void ask(struct lr_playing *play, struct lr_act *act, const struct lr_plan_step *step) {
     struct lr_raw *raw = act->party->role.raw;
+    enum lr_raw_state state = lr_raw_state(raw, act->asking);
+    if (state == LR_RAW_CONNECTING && lr_playing_now(play) < act->until) {
+        return;
+    }
+    if (state != LR_RAW_UP) {
+        next_step(act);
+        return;
+    }
     struct lr_tracker_msg msg;
     struct lr_buf bytes;
     lr_buf_init(&bytes, play->alloc);
@@ -377,9 +408,6 @@ static void begin_ask(struct lr_playing *play, struct lr_act *act,
         status = lr_tracker_msg_encode(&msg, &bytes);
     }
     if (status == LR_OK) {
-        status = lr_raw_connect(raw, &play->seats[LR_HOST_TRACKER].party->service, &act->asking);
-    }
-    if (status == LR_OK) {
         status = lr_raw_send(raw, act->asking, lr_buf_data(&bytes), lr_buf_size(&bytes));
     }
     lr_tracker_msg_deinit(&msg);
@@ -388,7 +416,6 @@ static void begin_ask(struct lr_playing *play, struct lr_act *act,
         lr_error_set(&play->error, status, "no memory for a peer's request");
         return;
     }
-    play->out->operations++;
     wait_until(act, lr_time_add(lr_playing_now(play), step->limit * LR_MS));
 }
 
@@ -468,14 +495,8 @@ static void do_at_once(struct lr_playing *play, struct lr_act *act, unsigned int
     next_step(act);
 }
 
-static void go_on(struct lr_playing *play, struct lr_act *act) {
+static void do_step(struct lr_playing *play, struct lr_act *act) {
     const struct lr_plan_step *step = step_of(play, act);
-    if (act->phase == 0) {
-        lr_meet_step(play, act);
-    }
-    if (act->state == LR_ACT_OVER) {
-        return;
-    }
     switch (step->what) {
     case LR_DO_NOTHING:
         next_step(act);
@@ -487,7 +508,9 @@ static void go_on(struct lr_playing *play, struct lr_act *act) {
         say(play, act, step);
         break;
     case LR_DO_REQUEST:
-        (act->phase == 0) ? begin_ask(play, act, step) : end_ask(play, act);
+        (act->phase == 0)   ? begin_ask(play, act)
+        : (act->phase == 1) ? ask(play, act, step)
+                            : end_ask(play, act);
         break;
     case LR_DO_PASS:
         if (act->phase == 0) {
@@ -499,6 +522,20 @@ static void go_on(struct lr_playing *play, struct lr_act *act) {
     default:
         do_at_once(play, act, step->what);
         break;
+    }
+}
+
+static void go_on(struct lr_playing *play, struct lr_act *act) {
+    unsigned int step = act->step;
+    bool begins = act->phase == 0;
+    if (begins) {
+        lr_meet_step(play, act, step, false);
+    }
+    if (act->state != LR_ACT_OVER) {
+        do_step(play, act);
+        if (begins) {
+            lr_meet_step(play, act, step, true);
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "explore/peer_law.h"
 
+#include "rpc/server.h"
+
 unsigned int lr_law_serial(unsigned int actor, unsigned int step) {
     return 100U + actor * (unsigned int)LR_PLAN_STEPS_MAX + step;
 }
@@ -36,6 +38,22 @@ enum lr_line_then lr_law_say(struct lr_law *law, unsigned int line, bool cut) {
         law->needs_met = (uint8_t)met;
     }
     return law->lawless || law->hushed ? LR_THEN_WHATEVER : row->then;
+}
+
+enum lr_line_said lr_law_answer(const struct lr_law *law, const struct lr_plan *plan,
+                                unsigned int line) {
+    enum lr_line_said usual = lr_line_row(line)->said;
+    if (law->flooded) {
+        return LR_SAID_ANYTHING; /* nobody knows where it begins */
+    }
+    if (law->to == 0 || law->to > plan->server_count) {
+        return usual;
+    }
+    if (line == LR_LINE_INIT && law->needs_met == LR_NEEDS_INIT) {
+        return LR_SAID_EXCEPTION; /* it is initialised already */
+    }
+    bool understood = plan->servers[law->to - LR_HOST_SERVERS].dialect == LR_SPEAK_FFI;
+    return line == LR_LINE_LOOK_UP && !understood ? LR_SAID_PACKET : usual;
 }
 
 void lr_law_step(struct lr_law *law, const struct lr_plan_step *step) {

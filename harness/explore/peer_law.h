@@ -7,6 +7,9 @@
 
 #include "explore/plan.h"
 
+/* What a service does at once. */
+#define LR_LAW_AT_ONCE_NS (100 * LR_MS)
+
 struct lr_law {
     bool open;
     bool hushed;  /* it reads no more */
@@ -24,6 +27,10 @@ bool lr_law_needs_more(const struct lr_law *law, const struct lr_plan_step *step
 unsigned int lr_law_next(const struct lr_law *law, const struct lr_plan_step *step);
 /* It is said, in part where |cut|: what must come of it. */
 enum lr_line_then lr_law_say(struct lr_law *law, unsigned int line, bool cut);
+/* What |line| is answered by: whom it is said to, and what was said before, may make it another
+ * answer than usual. */
+enum lr_line_said lr_law_answer(const struct lr_law *law, const struct lr_plan *plan,
+                                unsigned int line);
 /* Goes over a whole step as if everything was said. */
 void lr_law_step(struct lr_law *law, const struct lr_plan_step *step);
 /* What makes the lines of |step| their own. */

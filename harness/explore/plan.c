@@ -17,6 +17,8 @@
  * rest of this to come. */
 #define HASTY_UNUSED_NS (3 * LR_SECOND)
 
+#define BUDGETS_NS (10 * LR_SECOND) /* a tracker that is back has every server within 5 s */
+#define PROBE_NS (5 * LR_SECOND)
 #define FLOOD_BYTES UINT64_C(3000000)
 #define SMALL_BYTES UINT64_C(20000)
 
@@ -116,6 +118,17 @@ uint64_t lr_plan_slack_ns(const struct lr_plan *plan) {
 uint64_t lr_plan_parts_ns(const struct lr_plan *plan, uint64_t bytes) {
     const uint64_t held = lr_sim_options_default.receive_buffer;
     return (bytes + held - 1) / held * 2 * (plan->link.latency_us + plan->link.jitter_us) * LR_US;
+}
+
+uint64_t lr_plan_recovery_ns(const struct lr_plan *plan) {
+    const struct lr_plan_patience patience = lr_plan_patience(plan);
+    return patience.silence_ns + patience.stalled_ns + patience.unread_ns + patience.unused_ns +
+           BUDGETS_NS + 4 * lr_plan_slack_ns(plan);
+}
+
+uint64_t lr_plan_probe_ns(const struct lr_plan *plan, bool quiet) {
+    /* A grant that nobody has seen may have to be missed first. */
+    return quiet ? PROBE_NS : PROBE_NS + lr_plan_patience(plan).unused_ns;
 }
 
 bool lr_plan_equal(const struct lr_plan *a, const struct lr_plan *b) {

@@ -171,9 +171,10 @@ const struct lr_plan_fault_row *lr_plan_fault_row(unsigned int kind);
 
 /* When a fault comes. */
 enum lr_plan_when {
-    LR_WHEN_TIME, /* |ms| after the beginning; links: the newest of |from| */
-    LR_WHEN_STEP, /* as actor |actor| begins its step |step|, or |ms| after */
-    LR_WHEN_BYTES /* links: the next one to open, when |bytes| have passed */
+    LR_WHEN_TIME,  /* |ms| after the beginning; links: the newest of |from| */
+    LR_WHEN_STEP,  /* as actor |actor| begins its step |step|, or |ms| after */
+    LR_WHEN_BEGUN, /* likewise, when it has begun: what it asks is on its way */
+    LR_WHEN_BYTES  /* links: the next one to open, when |bytes| have passed */
 };
 
 /* Whom a fault meets: 0 the tracker, then servers, then actors. */
@@ -185,7 +186,7 @@ struct lr_plan_fault {
     uint8_t host;  /* a service where it is of a link */
     uint8_t side;  /* enum lr_fault_side */
     uint8_t from;  /* the host that has opened the link, where it is there already */
-    uint8_t actor; /* LR_WHEN_STEP */
+    uint8_t actor; /* of all but LR_WHEN_TIME */
     uint8_t step;
     uint8_t apart;  /* PARTITION */
     uint16_t bytes; /* of a link that is there: from now on; 0: at once; NO_MEMORY: which one */
@@ -234,5 +235,9 @@ uint64_t lr_plan_slack_ns(const struct lr_plan *plan);
 /* How much longer than that |bytes| are on their way to one who reads them at once: each part that
  * a system holds waits for the one before to be read, a way there and back. */
 uint64_t lr_plan_parts_ns(const struct lr_plan *plan, uint64_t bytes);
+/* In what time everything is as if nothing had happened, when faults have stopped, and a last
+ * client has what it asks for; |quiet|: nothing had happened. */
+uint64_t lr_plan_recovery_ns(const struct lr_plan *plan);
+uint64_t lr_plan_probe_ns(const struct lr_plan *plan, bool quiet);
 
 #endif

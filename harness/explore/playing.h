@@ -43,6 +43,7 @@ struct lr_stray {
 struct lr_said {
     struct lr_law law;
     uint8_t then;    /* enum lr_line_then, of the last line: by |then_due| */
+    uint8_t awaited; /* likewise, of which the peer waits before it goes on */
     uint32_t number; /* in the ledger; 0: the service has not taken it yet */
     uint16_t port;   /* of the service; it may come again at another one */
     size_t link;     /* of the peer */
@@ -50,6 +51,8 @@ struct lr_said {
     size_t got;      /* .. and to the peer */
     uint8_t answer;  /* enum lr_line_said, of the last line */
     bool finished;   /* it has said FIN, and nothing was wrong before */
+    uint8_t step;    /* at which the peer has said something last, or opened it, .. */
+    lr_time at;      /* .. and when */
     lr_time then_due;
     lr_time due; /* by then the link is ended, as something takes too long; LR_TIME_NEVER */
 };
@@ -139,6 +142,7 @@ struct lr_playing {
     struct lr_liar liars[LR_PLAN_LIARS_MAX];
     unsigned int liar_count;
     struct lr_fault_state faults[LR_PLAN_FAULTS_MAX];
+    unsigned int fault_count;           /* that were put on somebody */
     lr_time back_due[LR_PLAYING_HOSTS]; /* a server whose tracker has ended its link is back there
                                            by then; 0: nobody waits */
     struct lr_host_fault parted[LR_PLAYING_HOSTS];
@@ -163,6 +167,9 @@ static inline void lr_playing_drain(const struct lr_party *party) {
 /* A finding of the exploration's own. */
 void lr_playing_find(struct lr_playing *play, enum lr_finding_kind kind, const char *format, ...)
     LR_PRINTF(3, 4);
+/* Likewise, of something that a scenario can ask for. */
+void lr_playing_miss(struct lr_playing *play, const struct lr_want *want, enum lr_finding_kind kind,
+                     const char *format, ...) LR_PRINTF(4, 5);
 /* One turn: what is ready acts, then the world turns until |until| at most. False: it cannot go on
  * (play->error). */
 bool lr_playing_turn(struct lr_playing *play, lr_time until);
@@ -202,19 +209,22 @@ static inline bool lr_playing_lies(const struct lr_playing *play, unsigned int h
 void lr_meet_begin(struct lr_playing *play);
 /* Some are still to come by themselves. */
 bool lr_meet_waits(const struct lr_playing *play);
-/* A step begins: what waits for it. */
-void lr_meet_step(struct lr_playing *play, const struct lr_act *act);
+/* A step begins, or has |begun|: what waits for it. */
+void lr_meet_step(struct lr_playing *play, const struct lr_act *act, unsigned int step, bool begun);
 /* What is due is done; returns when the next is due. */
 lr_time lr_meet_due(struct lr_playing *play);
 /* Faults stop: what was lost is found, who was killed comes again. */
 LR_NODISCARD enum lr_status lr_meet_undo(struct lr_playing *play);
 /* Something has met somebody; |silent|: who is not heard of is to be given up yet. */
 void lr_meet_noted(struct lr_playing *play, bool silent);
-/* Chance of the fault |number|'s own. */
-struct lr_prng lr_meet_random(const struct lr_playing *play, unsigned int number);
+/* Chance of the next fault's own. */
+struct lr_prng lr_meet_random(struct lr_playing *play);
 
 /* ---- meet_host.c ---- */
-enum { LR_MEET_SCARCE_OF = 30 }; /* NO_MEMORY: one allocation in so many fails */
+enum {
+    LR_MEET_SCARCE_OF = 30, /* NO_MEMORY: one allocation in so many fails */
+    LR_MEET_SHORT_BYTES = 3 /* SHORT_READS and _WRITES: so many at a time, one time in two */
+};
 /* The fault |number|, of a host or service, comes. False: whom it is of has gone. */
 bool lr_meet_host(struct lr_playing *play, unsigned int number);
 void lr_meet_host_undo(struct lr_playing *play, unsigned int number);

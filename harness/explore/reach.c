@@ -90,16 +90,20 @@ static enum lr_reach_state work_of(const struct lr_playing *play,
     return account->in_call ? LR_AT_CALL : LR_AT_IDLE;
 }
 
-/* |now|: what has happened in this instant is the fault's own work. */
-static enum lr_reach_state state_of(const struct lr_playing *play,
-                                    const struct lr_account *account) {
-    lr_time now = lr_playing_now(play);
+/* One side has ended it: that is seen on the wire, or its client has done it and the wire is to
+ * show it yet. What the wire shows of this instant is the fault's own work. */
+static bool is_ending(struct lr_playing *play, const struct lr_account *account) {
     lr_time said = lr_time_min(account->shutdown_at[LR_TO_SERVICE],
                                lr_time_min(account->fin_at[0], account->fin_at[1]));
+    const struct lr_cause_note *note = lr_judge_note_of(play, account->number);
+    return said < lr_playing_now(play) || (note != NULL && note->cause != LR_CAUSE_NONE);
+}
+
+static enum lr_reach_state state_of(struct lr_playing *play, const struct lr_account *account) {
     if (account->connected_at == LR_TIME_NEVER) {
         return account->granted_at == LR_TIME_NEVER ? LR_AT_WAIT : LR_AT_GRANT;
     }
-    if (said < now) {
+    if (is_ending(play, account)) {
         return LR_AT_END;
     }
     if (account->accepted_at == LR_TIME_NEVER) {

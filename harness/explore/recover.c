@@ -9,10 +9,6 @@
 #include "explore/owner.h"
 #include "scenario/stage_audit.h"
 
-#define SETTLED_NS (50 * LR_MS)
-#define BUDGETS_NS (10 * LR_SECOND) /* a tracker that is back has every server within 5 s */
-#define PROBE_NS (5 * LR_SECOND)
-
 enum { PROBES_MAX = LR_PLAN_SERVERS_MAX * 8 + 1 };
 
 struct probe {
@@ -112,7 +108,7 @@ static bool look_at_clients(struct lr_playing *play) {
             holds |= play->acts[i].slots[k].session != NULL;
         }
     }
-    lr_time until = lr_time_add(lr_playing_now(play), 2 * play->slack_ns + SETTLED_NS);
+    lr_time until = lr_time_add(lr_playing_now(play), 2 * play->slack_ns + LR_RUN_SETTLED_NS);
     if (holds && until < play->faults_end) {
         until = play->faults_end;
     }
@@ -131,7 +127,9 @@ static bool look_at_clients(struct lr_playing *play) {
     for (unsigned int key = 0; key < LR_PLAN_KEYS && play->quiet; key++) {
         size_t pending = queue_of(play, key).pending;
         if (pending > 0) {
-            lr_playing_find(play, LR_FINDING_PENDING,
+            const struct lr_want want = {.what = LR_WANTED_WITHDRAWAL,
+                                         .ns = lr_playing_now(play) - play->began};
+            lr_playing_miss(play, &want, LR_FINDING_PENDING,
                             "%zu requests wait that were given up by who asked", pending);
         }
     }
@@ -167,11 +165,6 @@ static void end_actors(struct lr_playing *play) {
 
 /* ---- the last client ---- */
 
-/* A grant that nobody has seen may have to be missed first. */
-static uint64_t probe_ns(const struct lr_playing *play) {
-    return play->quiet ? PROBE_NS : PROBE_NS + play->patience.unused_ns;
-}
-
 static enum lr_status ask_for(struct probing *probing, unsigned int host) {
     struct lr_playing *play = probing->play;
     struct probe *probe = &probing->probes[probing->count++];
@@ -179,7 +172,7 @@ static enum lr_status ask_for(struct probing *probing, unsigned int host) {
     const struct lr_party *party = play->seats[host].party;
     lr_time now = lr_playing_now(play);
     struct lr_request_options options = lr_request_options_default;
-    options.wait_ns = probe_ns(play);
+    options.wait_ns = lr_plan_probe_ns(play->plan, play->quiet);
     *probe = (struct probe){.waits = true, .host = host, .key = server->key};
     return server->direct ? lr_client_connect(probing->client->role.client, now, &party->service,
                                               lr_text_of(party->key), 0, &probe->op)
@@ -249,7 +242,8 @@ static unsigned int take_probes(struct probing *probing) {
 
 static bool wait_for_probes(struct probing *probing) {
     struct lr_playing *play = probing->play;
-    lr_time until = lr_time_add(lr_playing_now(play), 2 * probe_ns(play) + 4 * play->slack_ns);
+    lr_time until = lr_time_add(lr_playing_now(play),
+                                2 * lr_plan_probe_ns(play->plan, play->quiet) + 4 * play->slack_ns);
     while (take_probes(probing) > 0 && lr_playing_now(play) < until) {
         if (!lr_playing_turn(play, until)) {
             return false;
@@ -316,7 +310,7 @@ static bool ask_summary(struct probing *probing, bool early) {
     struct lr_playing *play = probing->play;
     struct lr_result result;
     lr_op op = 0;
-    lr_time until = lr_time_add(lr_playing_now(play), PROBE_NS);
+    lr_time until = lr_time_add(lr_playing_now(play), lr_plan_probe_ns(play->plan, true));
     if (lr_client_summary(probing->client->role.client, lr_playing_now(play), false, &op) !=
         LR_OK) {
         return false;
@@ -361,7 +355,8 @@ static enum lr_status probe_all(struct lr_playing *play) {
         return play->error.code != LR_OK ? play->error.code : LR_ENOMEM;
     }
     lr_party_end(probing.client, true);
-    return turn_until(play, lr_time_add(lr_playing_now(play), 2 * play->slack_ns + SETTLED_NS))
+    return turn_until(play,
+                      lr_time_add(lr_playing_now(play), 2 * play->slack_ns + LR_RUN_SETTLED_NS))
                ? LR_OK
                : play->error.code;
 }
@@ -378,8 +373,11 @@ static void audit_memory(struct lr_playing *play) {
         size_t blocks = seat->party->memory.live_blocks;
         size_t places = i == LR_HOST_TRACKER ? 0 : play->plan->servers[i - LR_HOST_SERVERS].slots;
         if (blocks > seat->base_blocks + KEPT_BLOCKS_MAX + 2 * places) {
-            lr_playing_find(play, LR_FINDING_LEFT, "%s has %zu blocks of memory more than before",
-                            seat->party->name, blocks - seat->base_blocks);
+            const struct lr_want want = {
+                .what = LR_WANTED_MEMORY, .number = i, .ns = KEPT_BLOCKS_MAX + 2 * places};
+            lr_playing_miss(play, &want, LR_FINDING_LEFT,
+                            "%s has %zu blocks of memory more than before", seat->party->name,
+                            blocks - seat->base_blocks);
         }
     }
 }
@@ -402,7 +400,6 @@ static void set_patience(struct lr_playing *play) {
 }
 
 enum lr_status lr_recover(struct lr_playing *play) {
-    const struct lr_plan_patience *patience = &play->patience;
     if (!look_at_clients(play)) {
         return play->error.code;
     }
@@ -414,9 +411,7 @@ enum lr_status lr_recover(struct lr_playing *play) {
     if (!turn_until(play, play->silence_end)) { /* links that were black holes do not heal */
         return play->error.code;
     }
-    uint64_t longest = patience->silence_ns + patience->stalled_ns + patience->unread_ns +
-                       patience->unused_ns + BUDGETS_NS + 4 * play->slack_ns;
-    if (!settle(play, longest)) {
+    if (!settle(play, lr_plan_recovery_ns(play->plan))) {
         return play->error.code;
     }
     status = probe_all(play);

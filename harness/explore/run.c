@@ -40,25 +40,43 @@ void lr_fingerprint(char out[LR_FINGERPRINT_MAX], const char *text) {
     out[used] = '\0';
 }
 
-static void add_finding(struct lr_explored *out, const char *text) {
+static void add_finding(struct lr_explored *out, const struct lr_want *want, const char *text) {
     if (out->finding_count < LR_EXPLORED_FINDINGS_MAX) {
         struct lr_explored_finding *finding = &out->findings[out->finding_count];
+        finding->want = *want;
         (void)snprintf(finding->text, sizeof finding->text, "%s", text);
         lr_fingerprint(finding->fingerprint, finding->text);
     }
     out->finding_count++;
 }
 
+static const struct lr_want nothing = {.what = LR_WANTED_NOTHING};
+
+static void find(struct lr_playing *play, const struct lr_want *want, enum lr_finding_kind kind,
+                 const char *text) {
+    char whole[LR_ERROR_TEXT_MAX + 32];
+    (void)snprintf(whole, sizeof whole, "%s: %s", lr_finding_name(kind), text);
+    lr_ledger_note(play->ledger, lr_playing_now(play), 0, "finding: %s", whole);
+    add_finding(play->out, want, whole);
+}
+
 void lr_playing_find(struct lr_playing *play, enum lr_finding_kind kind, const char *format, ...) {
     char text[LR_ERROR_TEXT_MAX];
-    char whole[LR_ERROR_TEXT_MAX + 32];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    (void)snprintf(whole, sizeof whole, "%s: %s", lr_finding_name(kind), text);
-    lr_ledger_note(play->ledger, lr_playing_now(play), 0, "finding: %s", whole);
-    add_finding(play->out, whole);
+    find(play, &nothing, kind, text);
+}
+
+void lr_playing_miss(struct lr_playing *play, const struct lr_want *want, enum lr_finding_kind kind,
+                     const char *format, ...) {
+    char text[LR_ERROR_TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    find(play, want, kind, text);
 }
 
 /* ---- turns ---- */
@@ -204,7 +222,7 @@ static void close_stage(struct lr_playing *play) {
 static void gather_findings(struct lr_playing *play) {
     for (const struct lr_result_line *line = play->result.findings.first; line != NULL;
          line = line->next) {
-        add_finding(play->out, line->text);
+        add_finding(play->out, &nothing, line->text);
     }
     lr_result_lines_free(play->alloc, &play->result.findings);
 }
@@ -218,6 +236,7 @@ static enum lr_status perform(struct lr_playing *play, const struct lr_run_plan_
     status = lr_cast_all(play);
     if (status == LR_OK && play->out->finding_count == 0) {
         status = play_steps(play);
+        lr_ledger_note(play->ledger, lr_playing_now(play), 0, "plan: %s", LR_RUN_ALL_DONE);
         if (status == LR_OK) {
             status = lr_recover(play);
         }

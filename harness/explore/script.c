@@ -34,6 +34,10 @@ void lr_scripting_quote(struct lr_scripting *script, const void *bytes, size_t s
     lr_scripting_say(script, "\"");
 }
 
+void lr_scripting_key(struct lr_scripting *script, unsigned int key) {
+    lr_scripting_quote(script, lr_plan_key(key), strlen(lr_plan_key(key)));
+}
+
 void lr_scripting_name(const struct lr_scripting *script, unsigned int host,
                        char out[LR_PLAN_NAME_MAX]) {
     lr_cast_name(script->plan, host, out);
@@ -65,9 +69,14 @@ static const char common[] =
     "  local ok, value = pcall(f, ...)\n"
     "  if ok then return value end\n"
     "end\n"
+    "local function went(f, ...)\n"
+    "  return (pcall(f, ...))\n"
+    "end\n"
     "-- An operation on what |held| holds: references to one session, and what is of it.\n"
     "local function on(held, word, ...)\n"
-    "  return held[1] and attempt(held[1][word], held[1], ...)\n"
+    "  local value = held[1] and attempt(held[1][word], held[1], ...)\n"
+    "  held.busy = nil -- answers come in order\n"
+    "  return value\n"
     "end\n"
     "local function leave(held)\n"
     "  while #held > 0 do table.remove(held):unref() end\n"
@@ -107,6 +116,7 @@ static void say_comment(struct lr_scripting *script, const struct lr_script_abou
             break;
         }
     }
+    lr_scripting_want_words(script);
     lr_scripting_say(script, "\n");
 }
 
@@ -207,11 +217,15 @@ static void say_host_fault(struct lr_scripting *script, const struct lr_plan_fau
     bool by_chance =
         fault->kind >= LR_PLAN_SHORT_READS && fault->kind <= LR_PLAN_NO_MEMORY && !once;
     lr_scripting_name(script, fault->host, name);
+    bool ends = fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP ||
+                fault->kind == LR_PLAN_POWER_OFF;
+    if (ends && fault->host >= LR_HOST_ACTORS) {
+        lr_scripting_say(script, "gone.%s = true; ", name);
+    }
     if (fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP || fault->kind == LR_PLAN_LOSE) {
         lr_scripting_say(script, "attempt(%s.%s, %s)", name, row->name, name);
         if (fault->undo_ms != 0) {
-            lr_scripting_say(script,
-                             "; w:spawn(function() w:pass(\"%ums\"); attempt(%s.find, %s) end)",
+            lr_scripting_say(script, "; later(\"%ums\", function() attempt(%s.find, %s) end)",
                              fault->undo_ms, name, name);
         }
         return;
@@ -221,6 +235,9 @@ static void say_host_fault(struct lr_scripting *script, const struct lr_plan_fau
     lr_scripting_say(script, "attempt(w.fault, w, { on = %s, kind = \"%s\"", name, row->name);
     if (fault->undo_ms != 0) {
         lr_scripting_say(script, ", lasts = \"%ums\"", fault->undo_ms);
+    }
+    if (fault->kind == LR_PLAN_SHORT_READS || fault->kind == LR_PLAN_SHORT_WRITES) {
+        lr_scripting_say(script, ", bytes = %d", LR_MEET_SHORT_BYTES);
     }
     if (by_chance) {
         lr_scripting_say(script, ", chance = { 1, %u }",
@@ -258,22 +275,33 @@ static void say_fault(struct lr_scripting *script, const struct lr_plan_fault *f
     }
     lr_scripting_name(script, fault->host, name);
     if (fault->when == LR_WHEN_BYTES) {
-        lr_scripting_say(script, "w:fault { on = %s, kind = \"%s\", after = %u, side = \"%s\"%s }",
+        lr_scripting_say(script,
+                         "table.insert(armed, w:fault { on = %s, kind = \"%s\", after = %u, side = "
+                         "\"%s\"%s })",
                          name, row->name, fault->bytes, sides[fault->side], lasts);
         return;
     }
     lr_scripting_name(script, fault->from, from);
-    lr_scripting_say(script,
-                     "attempt(function() w:fault { on = w:link(%s, %s), kind = \"%s\", side = "
-                     "\"%s\"%s } end)",
-                     from, name, row->name, sides[fault->side], lasts);
+    lr_scripting_say(
+        script,
+        "attempt(function() local link = w:link(%s, %s, \"0s\"); w:fault { on = link, kind = "
+        "\"%s\", side = \"%s\"%s",
+        from, name, row->name, sides[fault->side], lasts);
+    if (fault->bytes != 0) {
+        lr_scripting_say(script, ", after = link:bytes(\"%s\") + %u",
+                         sides[fault->side == LR_SIDE_FROM_SERVICE], fault->bytes);
+    }
+    lr_scripting_say(script, " } end)");
 }
 
 static void say_fault_in(struct lr_scripting *script, const struct lr_plan_fault *fault,
                          const char *indent) {
     lr_scripting_say(script, "%s", indent);
-    if (fault->ms != 0) {
-        lr_scripting_say(script, "w:spawn(function() w:pass(\"%ums\"); ", fault->ms);
+    if (fault->when == LR_WHEN_TIME || fault->ms != 0) {
+        lr_scripting_say(script,
+                         fault->when == LR_WHEN_TIME ? "at(%u, function() "
+                                                     : "later(\"%ums\", function() ",
+                         fault->ms);
         say_fault(script, fault);
         lr_scripting_say(script, " end)\n");
     } else {
@@ -282,13 +310,25 @@ static void say_fault_in(struct lr_scripting *script, const struct lr_plan_fault
     }
 }
 
-void lr_scripting_faults(struct lr_scripting *script, unsigned int actor, unsigned int step) {
+unsigned int lr_scripting_faults(struct lr_scripting *script, unsigned int actor, unsigned int step,
+                                 bool begun) {
+    unsigned int count = 0;
     for (unsigned int i = 0; i < script->plan->fault_count; i++) {
         const struct lr_plan_fault *fault = &script->plan->faults[i];
-        if (fault->when != LR_WHEN_TIME && fault->actor == actor && fault->step == step) {
-            say_fault_in(script, fault, "      ");
+        if (fault->kind != LR_PLAN_NO_FAULT && fault->when != LR_WHEN_TIME &&
+            begun == (fault->when == LR_WHEN_BEGUN) && fault->actor == actor &&
+            fault->step == step) {
+            if (begun && count == 0) {
+                lr_scripting_say(script, "      do\n      local once = soon(function()\n");
+            }
+            say_fault_in(script, fault, begun ? "        " : "      ");
+            count++;
         }
     }
+    if (begun && count > 0) {
+        lr_scripting_say(script, "      end)\n");
+    }
+    return count;
 }
 
 static void say_timed_faults(struct lr_scripting *script) {
@@ -305,9 +345,11 @@ static void say_timed_faults(struct lr_scripting *script) {
 static void say_undo(struct lr_scripting *script) {
     char name[LR_PLAN_NAME_MAX];
     uint32_t gone = 0;
+    bool armed = false;
     for (unsigned int i = 0; i < script->plan->fault_count; i++) {
         const struct lr_plan_fault *fault = &script->plan->faults[i];
         lr_scripting_name(script, fault->host, name);
+        armed |= fault->when == LR_WHEN_BYTES;
         if (fault->kind == LR_PLAN_LOSE && fault->undo_ms == 0) {
             lr_scripting_say(script, "    attempt(%s.find, %s)\n", name, name);
         }
@@ -320,6 +362,10 @@ static void say_undo(struct lr_scripting *script) {
             gone |= UINT32_C(1) << fault->host;
         }
     }
+    if (armed) {
+        lr_scripting_say(script,
+                         "    for _, fault in ipairs(armed) do attempt(fault.undo, fault) end\n");
+    }
     for (unsigned int i = 0; i <= script->plan->server_count; i++) {
         if ((gone & UINT32_C(1) << i) != 0) {
             lr_scripting_name(script, i, name);
@@ -327,6 +373,17 @@ static void say_undo(struct lr_scripting *script) {
             say_service(script, i, "-again");
         }
     }
+}
+
+/* Somebody may be off the net, or a link carry nothing more. */
+static bool is_silent(const struct lr_plan *plan) {
+    bool silent = false;
+    for (unsigned int i = 0; i < plan->fault_count; i++) {
+        unsigned int kind = plan->faults[i].kind;
+        silent |= kind == LR_PLAN_BLACK_HOLE || kind == LR_PLAN_LOSE || kind == LR_PLAN_POWER_OFF ||
+                  kind == LR_PLAN_PARTITION;
+    }
+    return silent;
 }
 
 static void say_probe(struct lr_scripting *script) {
@@ -345,7 +402,8 @@ static void say_probe(struct lr_scripting *script) {
             } else {
                 lr_scripting_say(script, "probe:request(");
                 lr_scripting_quote(script, key, strlen(key));
-                lr_scripting_say(script, ", { wait = \"12s\" }) end),\n");
+                lr_scripting_say(script, ", { wait = \"%" PRIu64 "ms\" }) end),\n",
+                                 lr_plan_probe_ns(plan, plan->fault_count == 0) / LR_MS);
             }
         }
     }
@@ -361,47 +419,114 @@ static void say_probe(struct lr_scripting *script) {
                              "    for _, session in ipairs(probes) do session:unref() end\n");
 }
 
-static void say_counts(struct lr_scripting *script) {
+static unsigned int places_of(const struct lr_plan *plan, unsigned int key) {
+    unsigned int places = 0;
+    for (unsigned int i = 0; i < plan->server_count; i++) {
+        bool offered = plan->servers[i].key == key && !plan->servers[i].direct;
+        places += offered ? plan->servers[i].slots : 0;
+    }
+    return places;
+}
+
+/* What the tracker says of every key, |within_ns| at the latest. */
+static void say_counts(struct lr_scripting *script, uint64_t within_ns) {
     const struct lr_plan *plan = script->plan;
     for (unsigned int key = 0; key < LR_PLAN_KEYS; key++) {
-        unsigned int places = 0;
-        bool is_asked_for = false;
-        for (unsigned int i = 0; i < plan->server_count; i++) {
-            bool offered = plan->servers[i].key == key && !plan->servers[i].direct;
-            places += offered ? plan->servers[i].slots : 0;
-            is_asked_for |= plan->servers[i].key == key;
-        }
-        if (is_asked_for) {
+        unsigned int places = places_of(plan, key);
+        if (places > 0) {
             lr_scripting_say(script, "    expect(tracker):free(");
-            lr_scripting_quote(script, lr_plan_key(key), strlen(lr_plan_key(key)));
-            lr_scripting_say(script, ", %u)\n    expect(tracker):pending(", places);
-            lr_scripting_quote(script, lr_plan_key(key), strlen(lr_plan_key(key)));
+            lr_scripting_key(script, key);
+            lr_scripting_say(script, ", %u, \"%" PRIu64 "ms\")\n    expect(tracker):pending(",
+                             places, within_ns / LR_MS);
+            lr_scripting_key(script, key);
             lr_scripting_say(script, ", 0)\n");
         }
     }
 }
 
+/* What is done beside the actors, if anything is. */
+static void say_clock(struct lr_scripting *script) {
+    lr_scripting_say(script, "    local tasks, gone, armed, parted = {}, {}, {}, nil\n");
+    if (script->plan->fault_count > 0) {
+        lr_scripting_say(script,
+                         "    local function later(after, f)\n"
+                         "      table.insert(tasks, w:spawn(function() w:pass(after); f() end))\n"
+                         "    end\n"
+                         "    -- So many ms after the beginning.\n"
+                         "    local function at(ms, f)\n"
+                         "      later(math.max(ms * 1000000 - w:now(), 0) .. \"ns\", f)\n"
+                         "    end\n"
+                         "    -- When what comes next is under way, or when it is called.\n"
+                         "    local function soon(f)\n"
+                         "      local done\n"
+                         "      local function once()\n"
+                         "        if not done then done = true; f() end\n"
+                         "      end\n"
+                         "      w:spawn(once)\n"
+                         "      return once\n"
+                         "    end\n");
+    }
+}
+
+/* What the tracker says when all that was asked for has come back, of whatever key. */
+static void say_summary(struct lr_scripting *script) {
+    lr_scripting_say(script, "    w:pass(\"%" PRIu64 "ms\")\n    local places = {",
+                     (LR_SECOND + 4 * lr_plan_slack_ns(script->plan)) / LR_MS);
+    for (unsigned int key = 0; key < LR_PLAN_KEYS; key++) {
+        unsigned int places = places_of(script->plan, key);
+        if (places > 0) {
+            lr_scripting_say(script, " [");
+            lr_scripting_key(script, key);
+            lr_scripting_say(script, "] = %u,", places);
+        }
+    }
+    lr_scripting_say(script, " }\n"
+                             "    for key, queue in pairs(probe:summary()) do\n"
+                             "      expect(queue.free):is(places[key] or 0)\n"
+                             "      expect(queue.pending):is(0)\n"
+                             "    end\n");
+}
+
+/* Until everybody has acted on everything, as long as nobody is told to go. */
+static uint64_t rest_ns(const struct lr_plan *plan) {
+    uint64_t slack = lr_plan_slack_ns(plan);
+    uint64_t rest = 2 * slack + LR_RUN_SETTLED_NS;
+    rest += plan->fault_count == 0 ? 0 : slack + LR_RUN_ACTED_NS;
+    return is_silent(plan) ? rest + lr_plan_patience(plan).silence_ns : rest;
+}
+
 static void say_end(struct lr_scripting *script) {
     char name[LR_PLAN_NAME_MAX];
-    lr_scripting_say(script, "    for _, task in ipairs(tasks) do task:join() end\n\n");
+    lr_scripting_say(script, "    for _, task in ipairs(tasks) do task:join() end\n"
+                             "    w:note(\"" LR_RUN_ALL_DONE "\")\n");
     lr_scripting_liar_end(script);
+    lr_scripting_want_done(script);
     lr_scripting_say(script,
-                     "    -- Faults stop, everybody goes: all is as if nothing had been.\n");
+                     "    w:pass(\"%" PRIu64 "us\") -- for what is to come of it by itself\n",
+                     rest_ns(script->plan) / LR_US);
+    lr_scripting_say(script,
+                     "\n    -- Faults stop, everybody goes: all is as if nothing had been.\n");
     for (unsigned int i = 0; i < script->plan->actor_count; i++) {
         lr_scripting_name(script, LR_HOST_ACTORS + i, name);
         lr_scripting_say(script, "    attempt(%s.stop, %s)\n", name, name);
     }
     say_undo(script);
-    lr_scripting_say(script, "    w:pass(\"%us\")\n", script->plan->hasty ? 8U : 100U);
+    if (is_silent(script->plan)) { /* links that were black holes do not heal */
+        lr_scripting_say(script, "    w:pass(\"%" PRIu64 "ms\")\n",
+                         (lr_plan_patience(script->plan).silence_ns + LR_RUN_ACTED_NS +
+                          lr_plan_slack_ns(script->plan)) /
+                             LR_MS);
+    }
+    say_counts(script, lr_plan_recovery_ns(script->plan));
     say_probe(script);
-    say_counts(script);
+    say_summary(script);
+    lr_scripting_want_last(script);
     lr_scripting_say(script, "  end,\n}\n");
 }
 
 enum lr_status lr_script_write(const struct lr_plan *plan, const struct lr_script_about *about,
                                struct lr_buf *out) {
-    struct lr_scripting script = {
-        .plan = plan, .finding = about->finding == NULL ? "" : about->finding, .out = out};
+    struct lr_scripting script = {.plan = plan, .want = about->want, .out = out};
     char title[200];
     say_comment(&script, about);
     (void)snprintf(title, sizeof title, "%s",
@@ -412,7 +537,8 @@ enum lr_status lr_script_write(const struct lr_plan *plan, const struct lr_scrip
                               "  run = function(w)\n");
     say_network(&script);
     say_cast(&script);
-    lr_scripting_say(&script, "    local tasks, parted = {}, nil\n");
+    say_clock(&script);
+    lr_scripting_want_in_time(&script);
     say_timed_faults(&script);
     for (unsigned int i = 0; i < plan->actor_count; i++) {
         lr_scripting_actor(&script, i);

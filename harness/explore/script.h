@@ -10,6 +10,7 @@
 struct lr_script_about {
     uint64_t seed;       /* that the plan was made from */
     const char *finding; /* what it breaks; NULL: nothing */
+    struct lr_want want; /* what it is to show; all zero: nothing of its own */
     const char *path;    /* of the file, as `lastref run` is told; NULL: none */
 };
 

@@ -40,7 +40,8 @@ static void say_open(struct lr_scripting *script, const char *client,
         }
         return;
     }
-    bool counts = step->target == LR_PLAN_LIAR_KEY && strstr(script->finding, "tries a request");
+    bool counts = step->target == LR_PLAN_LIAR_KEY && (script->want.what == LR_WANTED_TRIES ||
+                                                       script->want.what == LR_WANTED_ALL_TRIES);
     if (counts) {
         SAY(script, "local before = visits\n");
     }
@@ -107,7 +108,7 @@ static void say_data(struct lr_scripting *script, unsigned int actor,
             slot, step->size, mark, step->size);
         SAY(script, "end\n");
         SAY(script,
-            "%c.written = %c.array and pcall(%c.array.write, %c.array, %c.text) or %c.written\n",
+            "%c.written = %c.array and went(%c.array.write, %c.array, %c.text) or %c.written\n",
             slot, slot, slot, slot, slot, slot);
         break;
     case LR_DO_READ:
@@ -116,12 +117,12 @@ static void say_data(struct lr_scripting *script, unsigned int actor,
         break;
     case LR_DO_FREE:
         SAY(script,
-            "if %c.array and pcall(%c.array.free, %c.array) then %c.array, %c.written = nil end\n",
+            "if %c.array and went(%c.array.free, %c.array) then %c.array, %c.written = nil end\n",
             slot, slot, slot, slot, slot);
         break;
     case LR_DO_UPLOAD:
         SAY(script, "%c.file = marked(\"%s\", %u)\n", slot, mark, step->size);
-        SAY(script, "%c.uploaded = %c[1] and pcall(%c[1].upload, %c[1], \"f\", %c.file)\n", slot,
+        SAY(script, "%c.uploaded = %c[1] and went(%c[1].upload, %c[1], \"f\", %c.file)\n", slot,
             slot, slot, slot, slot);
         break;
     default:
@@ -133,7 +134,6 @@ static void say_data(struct lr_scripting *script, unsigned int actor,
 
 static void say_holding(struct lr_scripting *script, const struct lr_plan_step *step) {
     char slot = slot_of(step);
-    bool late = strstr(script->finding, "late") != NULL;
     switch (step->what) {
     case LR_DO_KEEP:
         SAY(script, "%c.f = %c.f or on(%c, \"get_function\", \"rpc.test.addone\")\n", slot, slot,
@@ -144,18 +144,22 @@ static void say_holding(struct lr_scripting *script, const struct lr_plan_step *
             step->size + 1);
         break;
     case LR_DO_DROP:
-        SAY(script, "if %c.f and pcall(%c.f.free, %c.f) then %c.f = nil end\n", slot, slot, slot,
-            slot);
+        SAY(script, "if %c.f and went(%c.f.free, %c.f) then\n", slot, slot, slot);
+        SAY(script, "  %c.f, %c.dropped = nil, %c.f\n", slot, slot, slot);
+        SAY(script, "elseif not %c.f and %c.dropped then\n", slot, slot);
+        SAY(script, "  attempt(%c.dropped.free, %c.dropped) -- once more\n", slot, slot);
+        SAY(script, "end\n");
         break;
     case LR_DO_STRAY:
         SAY(script, "-- It frees a handle of another session, for which scripts have no word.\n");
         break;
     case LR_DO_BUSY:
         SAY(script,
-            "local lasting = on(%c, \"call\", \"runtime.RPCTimeEvaluator\", nil, "
+            "local lasting = not %c.busy and on(%c, \"call\", \"runtime.RPCTimeEvaluator\", nil, "
             "\"rpc.test.addone\", 1, 0, 1, 2, 0, 3, %u, 1, 0, \"\")\n",
-            slot, step->ms);
-        SAY(script, "if lasting then w:spawn(function() attempt(lasting, 1) end) end\n");
+            slot, slot, step->ms);
+        SAY(script, "%c.busy = lasting and went(lasting.begin, lasting, 1) or %c.busy\n", slot,
+            slot);
         break;
     case LR_DO_REF:
         SAY(script, "if %c[1] then table.insert(%c, %c[1]:ref()) end\n", slot, slot, slot);
@@ -166,9 +170,6 @@ static void say_holding(struct lr_scripting *script, const struct lr_plan_step *
     default:
         SAY(script, "if %c[1] then\n", slot);
         SAY(script, "  %c[1]:close()\n", slot);
-        if (late) {
-            SAY(script, "  expect(%c[1]):released { after = \"close\" }\n", slot);
-        }
         if (step->what == LR_DO_SCOPE) {
             SAY(script, "  table.remove(%c):unref()\n", slot);
         }
@@ -187,7 +188,9 @@ static void say_client_step(struct lr_scripting *script, unsigned int actor, con
         say_open(script, client, step);
         break;
     case LR_DO_PASS:
-        SAY(script, "w:pass(\"%ums\")\n", step->ms);
+        if (step->ms != 0) { /* nobody else comes in between */
+            SAY(script, "w:pass(\"%ums\")\n", step->ms);
+        }
         break;
     case LR_DO_SUMMARY:
         SAY(script, "attempt(%s.summary, %s)\n", client, client);
@@ -230,6 +233,18 @@ static void say_program_step(struct lr_scripting *script, unsigned int actor, co
     }
 }
 
+/* A fault may end it itself. */
+static bool may_be_ended(const struct lr_scripting *script, unsigned int actor) {
+    bool ends = false;
+    for (unsigned int i = 0; i < script->plan->fault_count; i++) {
+        const struct lr_plan_fault *fault = &script->plan->faults[i];
+        ends |= fault->host == LR_HOST_ACTORS + actor &&
+                (fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP ||
+                 fault->kind == LR_PLAN_POWER_OFF);
+    }
+    return ends;
+}
+
 void lr_scripting_actor(struct lr_scripting *script, unsigned int actor) {
     const struct lr_plan_actor *of = &script->plan->actors[actor];
     char name[LR_PLAN_NAME_MAX];
@@ -247,8 +262,15 @@ void lr_scripting_actor(struct lr_scripting *script, unsigned int actor) {
     } else {
         lr_scripting_peer_head(script);
     }
+    bool may_end = may_be_ended(script, actor);
     for (unsigned int i = 0; i < of->count; i++) {
-        lr_scripting_faults(script, actor, i);
+        (void)lr_scripting_faults(script, actor, i, false);
+        if (may_end) {
+            SAY(script, "if gone.%s then return end\n", name);
+        }
+        lr_scripting_want_before(script, actor, i, name);
+        bool begun = lr_scripting_faults(script, actor, i, true) > 0;
+        bool instead = lr_scripting_want_instead(script, actor, i);
         if (of->runtime != 0) {
             say_program_step(script, actor, name, &of->steps[i]);
         } else if (of->kind == LR_ACTOR_CLIENT) {
@@ -256,6 +278,14 @@ void lr_scripting_actor(struct lr_scripting *script, unsigned int actor) {
         } else {
             lr_scripting_peer_step(script, actor, i);
         }
+        if (instead) {
+            SAY(script, "end\n");
+        }
+        if (begun) {
+            SAY(script, "once()\n      end\n");
+        }
+        lr_scripting_want_after(script, actor, i, name);
     }
+    lr_scripting_want_of_actor(script, actor);
     lr_scripting_say(script, "    end))\n");
 }

@@ -4,11 +4,12 @@
 #define LR_EXPLORE_SCRIPT_INTERNAL_H
 
 #include "base/buf.h"
+#include "explore/run.h"
 #include "explore/shadow.h"
 
 struct lr_scripting {
     const struct lr_plan *plan;
-    const char *finding; /* "" where there is none */
+    struct lr_want want;
     struct lr_buf *out;
     struct lr_shadow shadow; /* of the program that is being written */
     enum lr_status status;
@@ -21,8 +22,12 @@ void lr_scripting_quote(struct lr_scripting *script, const void *bytes, size_t s
 /* "server2": what the host is called, in the script and by itself. */
 void lr_scripting_name(const struct lr_scripting *script, unsigned int host,
                        char out[LR_PLAN_NAME_MAX]);
-/* The faults that come as |actor| begins |step|. */
-void lr_scripting_faults(struct lr_scripting *script, unsigned int actor, unsigned int step);
+/* A key of the plan's as a string of Lua's. */
+void lr_scripting_key(struct lr_scripting *script, unsigned int key);
+/* The faults that come as |actor| begins |step|, or has |begun| it; how many those are. Behind the
+ * step of the latter |once| is called. */
+unsigned int lr_scripting_faults(struct lr_scripting *script, unsigned int actor, unsigned int step,
+                                 bool begun);
 /* What the scripts of raw peers have in common, the beginning of one's steps, and one of them. */
 void lr_scripting_peer_words(struct lr_scripting *script);
 void lr_scripting_peer_head(struct lr_scripting *script);
@@ -51,5 +56,23 @@ void lr_scripting_owner_call(struct lr_scripting *script, const char *client,
 void lr_scripting_request(struct lr_scripting *script, const struct lr_plan_step *step);
 /* An actor as a function of its own. */
 void lr_scripting_actor(struct lr_scripting *script, unsigned int actor);
+
+/* What was found is asked for: words for it, before and after a step of an actor that is called
+ * |name|, behind an actor's last step, as all begins, when all have done their steps, and at the
+ * end of all. */
+void lr_scripting_want_words(struct lr_scripting *script);
+void lr_scripting_want_before(struct lr_scripting *script, unsigned int actor, unsigned int step,
+                              const char *name);
+void lr_scripting_want_after(struct lr_scripting *script, unsigned int actor, unsigned int step,
+                             const char *name);
+/* Within a step another word stands for the one that lets everything pass: a block is begun. */
+bool lr_scripting_want_instead(struct lr_scripting *script, unsigned int actor, unsigned int step);
+void lr_scripting_want_of_actor(struct lr_scripting *script, unsigned int actor);
+void lr_scripting_want_in_time(struct lr_scripting *script);
+void lr_scripting_want_done(struct lr_scripting *script);
+void lr_scripting_want_last(struct lr_scripting *script);
+/* What a peer says in its step has to be answered rightly. */
+bool lr_scripting_wants_answer(const struct lr_scripting *script, unsigned int actor,
+                               unsigned int step);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A raw peer's steps as Lua. What it says is written as bytes; what it was granted is filled in as
  * the script runs. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "explore/peer_law.h"
@@ -9,23 +10,61 @@
 #define SAY(script, ...) lr_scripting_say((script), "      " __VA_ARGS__)
 
 static const char words[] =
-    "-- Says |bytes| on |link|; waits a moment for an answer or the end, where it must come.\n"
-    "local function say(w, link, bytes, awaited)\n"
-    "  if not link then return end\n"
+    "-- How answers begin: where their length stands, in how many bytes, their first word and\n"
+    "-- where it stands, and how often they come.\n"
+    "local answers = {\n"
+    "  magic = { 4, 0, 0x2f271, 0, 1 }, word = { 4, 4, 0xff271, 0, 1 },\n"
+    "  success = { 0, 4, 1, 0, 1 }, successes = { 0, 4, 1, 0, 2 },\n"
+    "  packet = { 0, 8, nil, 8, 1 }, returned = { 0, 8, 4, 8, 1 }, exception = { 0, 8, 5, 8, 1 },\n"
+    "}\n"
+    "-- Whether |bytes| are all of such an answer, and the right one.\n"
+    "local function answered(how, bytes)\n"
+    "  if how == \"anything\" then return #bytes > 0, true end\n"
+    "  local at, length, word, word_at, times = table.unpack(answers[how], 1, 5)\n"
+    "  local right = true\n"
+    "  for _ = 1, times do\n"
+    "    if #bytes < at + length or #bytes < word_at + 4 then return false end\n"
+    "    local size = at + length\n"
+    "    if length > 0 then size = size + string.unpack(\"<I4\", bytes, at + 1) end\n"
+    "    if #bytes < size then return false end\n"
+    "    right = right and (not word or string.unpack(\"<I4\", bytes, word_at + 1) == word)\n"
+    "    if how:find(\"success\") then right = right and bytes:sub(5, size) == \"0\" end\n"
+    "    bytes = bytes:sub(size + 1)\n"
+    "  end\n"
+    "  return true, right\n"
+    "end\n"
+    "-- Says |bytes| on |link|, and waits a moment for the answer, or the end, that has to come.\n"
+    "local function say(w, link, bytes, how, within, wanted)\n"
+    "  if not link or link:ended(\"0s\") then return end\n"
     "  local before = link:unread()\n"
     "  attempt(link.send, link, bytes)\n"
-    "  if awaited == \"answer\" then\n"
-    "    attempt(w.await, w, function() return link:unread() > before end, \"100ms\")\n"
-    "  elseif awaited == \"end\" then\n"
-    "    attempt(link.ended, link, \"100ms\")\n"
+    "  if not how then return end\n"
+    "  attempt(w.await, w, function()\n"
+    "    if link:ended(\"0s\") or how == \"nothing\" or how == \"end\" then\n"
+    "      return link:ended(\"0s\")\n"
+    "    end\n"
+    "    return answered(how, link:peek():sub(before + 1))\n"
+    "  end, within)\n"
+    "  if not wanted then return end\n"
+    "  local heard = link:peek():sub(before + 1)\n"
+    "  if how == \"nothing\" or how == \"end\" then\n"
+    "    local said = how == \"nothing\" and heard or \"\"\n"
+    "    expect(link:ended(\"0s\") and said or \"still open\"):is(\"\")\n"
+    "  else\n"
+    "    local whole, right = answered(how, heard)\n"
+    "    if whole or not link:ended(\"0s\") then expect(right and how or heard):is(how) end\n"
     "  end\n"
     "end\n"
     "-- Asks the tracker by hand: the matchkey and the server that it names.\n"
-    "local function ask(peer, tracker, servers, key, within)\n"
+    "local function ask(w, peer, tracker, servers, key, within)\n"
     "  local link = attempt(peer.open, peer, tracker)\n"
     "  if not link then return end\n"
     "  link:send(string.pack(\"<i4s4\", 0x2f271, '[4, ' .. key .. ', \"\", 1]'))\n"
-    "  local answer = attempt(link.read, link, 4, within) and attempt(link.answer, link, within)\n"
+    "  local function come()\n"
+    "    return link:ended(\"0s\") or answered(\"word\", link:peek())\n"
+    "  end\n"
+    "  attempt(w.await, w, come, within)\n"
+    "  local answer = answered(\"word\", link:peek()) and link:peek():sub(9)\n"
     "  attempt(link.close, link)\n"
     "  local port, matchkey = string.match(answer or \"\", ', (%d+), \"(.*)\"%]%]$')\n"
     "  if not port then return end\n"
@@ -42,10 +81,12 @@ static const char words[] =
     "end\n";
 
 void lr_scripting_peer_words(struct lr_scripting *script) {
-    /* In two pieces, as it is long. */
-    const char *middle = strstr(words, "-- Asks");
-    lr_scripting_say(script, "%.*s", (int)(middle - words), words);
-    lr_scripting_say(script, "%s", middle);
+    /* In pieces, as it is long. */
+    const char *second = strstr(words, "-- Says");
+    const char *third = strstr(words, "-- Asks");
+    lr_scripting_say(script, "%.*s", (int)(second - words), words);
+    lr_scripting_say(script, "%.*s", (int)(third - second), second);
+    lr_scripting_say(script, "%s", third);
 }
 
 void lr_scripting_peer_head(struct lr_scripting *script) {
@@ -94,13 +135,19 @@ static struct lr_law law_before(const struct lr_scripting *script, unsigned int 
 }
 
 static void say_line(struct lr_scripting *script, unsigned int actor, unsigned int number) {
-    static const char *const awaited[] = {
-        [LR_THEN_WHATEVER] = "nil", [LR_THEN_ANSWER] = "\"answer\"", [LR_THEN_END] = "\"end\""};
+    static const char *const answers[] = {
+        [LR_SAID_ANYTHING] = "anything",   [LR_SAID_NOTHING] = "nothing",
+        [LR_SAID_MAGIC] = "magic",         [LR_SAID_SUCCESS] = "success",
+        [LR_SAID_SUCCESSES] = "successes", [LR_SAID_WORD] = "word",
+        [LR_SAID_PACKET] = "packet",       [LR_SAID_RETURN] = "returned",
+        [LR_SAID_EXCEPTION] = "exception",
+    };
     const struct lr_plan_step *step = &script->plan->actors[actor].steps[number];
     struct lr_law law = law_before(script, actor, number);
     const char *key = law.to == 0 || law.to > script->plan->server_count
                           ? ""
                           : lr_plan_key(script->plan->servers[law.to - 1].key);
+    bool wanted = lr_scripting_wants_answer(script, actor, number);
     if (!lr_law_suits(&law, step)) {
         return;
     }
@@ -112,6 +159,7 @@ static void say_line(struct lr_scripting *script, unsigned int actor, unsigned i
             SAY(script, "if link then attempt(link.pause, link) end\n");
             law.hushed = true;
         }
+        enum lr_line_said said = lr_law_answer(&law, script->plan, line);
         enum lr_line_then then = lr_law_say(&law, line, left_out != 0);
         SAY(script, "say(w, link, ");
         lr_scripting_say(script, left_out != 0 ? "cut(" : "");
@@ -119,7 +167,14 @@ static void say_line(struct lr_scripting *script, unsigned int actor, unsigned i
         if (left_out != 0) {
             lr_scripting_say(script, ", %u)", left_out);
         }
-        lr_scripting_say(script, ", %s)\n", awaited[then]);
+        if (then != LR_THEN_WHATEVER) {
+            lr_scripting_say(script, ", \"%s\", \"%" PRIu64 "us\"",
+                             then == LR_THEN_ANSWER    ? answers[said]
+                             : said == LR_SAID_NOTHING ? "nothing"
+                                                       : "end",
+                             (2 * lr_plan_slack_ns(script->plan) + LR_LAW_AT_ONCE_NS) / LR_US);
+        }
+        lr_scripting_say(script, wanted ? ", true)\n" : ")\n");
     }
 }
 
@@ -128,7 +183,7 @@ static void say_open(struct lr_scripting *script, const char *peer,
     char service[LR_PLAN_NAME_MAX];
     lr_scripting_name(script, step->target == LR_OPEN_GRANTED ? 0 : step->target, service);
     SAY(script, "to = %s\n", step->target == LR_OPEN_GRANTED ? "granted" : service);
-    SAY(script, "if to then link = attempt(%s.open, %s, to) end\n", peer, peer);
+    SAY(script, "link = to and attempt(%s.open, %s, to)\n", peer, peer);
 }
 
 static void say_ask(struct lr_scripting *script, const char *peer,
@@ -136,7 +191,7 @@ static void say_ask(struct lr_scripting *script, const char *peer,
     static const char *const json[LR_PLAN_KEYS] = {"\"k\"", "\"board\"", "\"a:b\"", "\"x:0.1\"",
                                                    "\"caf\\\\u00e9\\\\\\\\\\\\\"\""};
     SAY(script, "do\n");
-    SAY(script, "  local key, server = ask(%s, tracker, servers, '%s', \"%ums\")\n", peer,
+    SAY(script, "  local key, server = ask(w, %s, tracker, servers, '%s', \"%ums\")\n", peer,
         json[step->target], step->limit);
     SAY(script, "  if key then matchkey, granted = key, server end\n");
     SAY(script, "end\n");
@@ -157,7 +212,9 @@ void lr_scripting_peer_step(struct lr_scripting *script, unsigned int actor, uns
         say_ask(script, peer, step);
         break;
     case LR_DO_PASS:
-        SAY(script, "w:pass(\"%ums\")\n", step->ms);
+        if (step->ms != 0) { /* nobody else comes in between */
+            SAY(script, "w:pass(\"%ums\")\n", step->ms);
+        }
         break;
     case LR_DO_HUSH:
         SAY(script, "if link then attempt(link.pause, link) end\n");

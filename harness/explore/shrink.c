@@ -67,8 +67,9 @@ static bool drop_faults(struct trial *trial) {
 static bool move_fault(struct trial *trial, unsigned int number) {
     const struct lr_plan_fault *fault = &trial->plan->faults[number];
     unsigned int actor = fault->from - (unsigned int)LR_HOST_ACTORS;
-    if (fault->when != LR_WHEN_STEP || !lr_plan_is_of_link(fault->kind) ||
-        fault->from < LR_HOST_ACTORS || fault->actor == actor) {
+    bool with_step = fault->when == LR_WHEN_STEP || fault->when == LR_WHEN_BEGUN;
+    if (!with_step || !lr_plan_is_of_link(fault->kind) || fault->from < LR_HOST_ACTORS ||
+        fault->actor == actor) {
         return false;
     }
     for (unsigned int step = trial->plan->actors[actor].count; step-- > 0;) {

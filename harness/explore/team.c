@@ -15,13 +15,13 @@ enum {
 };
 #define PROGRESS_NS LR_SECOND
 
-enum doing { DOING_NOTHING, DOING_BATCH, DOING_SHRINK };
+enum doing { DOING_NOTHING, DOING_BATCH, DOING_SHRINK, DOING_REPEAT };
 
 struct worker {
     struct lr_program *program; /* NULL: not started */
     enum doing doing;
     struct lr_batch batch;
-    unsigned int finding; /* that is shrunk */
+    unsigned int finding; /* that is shrunk, or played as its scenario */
     lr_time limit_at;
     struct lr_line_reader line;
 };
@@ -95,12 +95,19 @@ static enum lr_status order_batch(struct team *team, struct worker *worker,
     return send(worker, &writer);
 }
 
-static enum lr_status order_shrink(struct team *team, struct worker *worker, unsigned int finding) {
+/* To shrink a finding, or to play its scenario. */
+static enum lr_status order_look(struct team *team, struct worker *worker, unsigned int number,
+                                 enum doing doing) {
+    const struct lr_tally_finding *finding = &team->tally->findings[number];
     struct lr_line_writer writer;
     lr_line_writer_init(&writer, team->options->alloc);
-    lr_batch_say_shrink(&writer, &team->tally->findings[finding], team->options->found);
-    worker->doing = DOING_SHRINK;
-    worker->finding = finding;
+    if (doing == DOING_SHRINK) {
+        lr_batch_say_shrink(&writer, finding, team->options->found);
+    } else {
+        lr_batch_say_repeat(&writer, finding);
+    }
+    worker->doing = doing;
+    worker->finding = number;
     worker->limit_at = lr_time_add(lr_live_now(team->live), team->options->hang_ns);
     return send(worker, &writer);
 }
@@ -140,11 +147,14 @@ static bool next_batch(struct team *team, struct lr_batch *batch) {
 /* ---- what workers say ---- */
 
 static void take_answer(struct team *team, struct worker *worker) {
-    if (worker->doing == DOING_SHRINK) {
-        struct lr_tally_finding *shrunk = &team->tally->findings[worker->finding];
-        uint64_t count = shrunk->count;
-        *shrunk = team->answer.findings[0];
-        shrunk->count = count;
+    struct lr_tally_finding *finding = &team->tally->findings[worker->finding];
+    const struct lr_tally_finding *seen = &team->answer.findings[0];
+    if (worker->doing == DOING_REPEAT) {
+        finding->repeats = seen->repeats;
+    } else if (worker->doing == DOING_SHRINK) {
+        uint64_t count = finding->count;
+        *finding = *seen;
+        finding->count = count;
     } else {
         lr_tally_add(team->tally, &team->answer);
     }
@@ -185,6 +195,10 @@ static void lose(struct team *team, struct worker *worker, const char *how) {
         find_crash(team, worker, how);
     } else if (worker->doing == DOING_BATCH && team->again_count < RETRIES_MAX) {
         team->again[team->again_count++] = worker->batch;
+    } else if (worker->doing == DOING_SHRINK) {
+        team->tally->findings[worker->finding].crashed = true; /* one of the smaller plans was */
+    } else if (worker->doing == DOING_REPEAT) {
+        team->tally->findings[worker->finding].repeats = true;
     }
     drop(worker);
 }
@@ -256,21 +270,32 @@ static enum lr_status write_crash(struct team *team, struct lr_tally_finding *fi
     struct lr_plan plan;
     lr_generate(&plan, finding->seed);
     finding->operations = lr_plan_operations(&plan);
-    return lr_batch_write(finding, &plan, team->options->found, team->options->alloc, team->error);
+    const struct lr_want nothing = {.what = LR_WANTED_NOTHING};
+    return lr_batch_write(finding, &plan, &nothing, team->options->found, team->options->alloc,
+                          team->error);
+}
+
+/* A worker's look at the finding |number|, to its end. */
+static enum lr_status look_into(struct team *team, unsigned int number, enum doing doing) {
+    struct worker *worker = &team->workers[0];
+    enum lr_status status = start(team, worker);
+    status = status == LR_OK ? order_look(team, worker, number, doing) : status;
+    while (status == LR_OK && worker->doing != DOING_NOTHING && !team->interrupted) {
+        turn(team);
+    }
+    return status;
 }
 
 static enum lr_status shrink_all(struct team *team) {
     enum lr_status status = LR_OK;
     for (unsigned int i = 0; i < team->tally->finding_count && status == LR_OK; i++) {
-        if (team->tally->findings[i].crashed) {
-            status = write_crash(team, &team->tally->findings[i]);
-            continue;
+        struct lr_tally_finding *finding = &team->tally->findings[i];
+        if (!finding->crashed) {
+            status = look_into(team, i, DOING_SHRINK);
         }
-        struct worker *worker = &team->workers[0];
-        status = start(team, worker);
-        status = status == LR_OK ? order_shrink(team, worker, i) : status;
-        while (status == LR_OK && worker->doing != DOING_NOTHING && !team->interrupted) {
-            turn(team);
+        if (status == LR_OK && finding->crashed) {
+            status = write_crash(team, finding);
+            status = status == LR_OK ? look_into(team, i, DOING_REPEAT) : status;
         }
     }
     return status;

@@ -135,3 +135,17 @@ enum lr_release lr_budget_judge(const struct lr_account *account, const struct l
     }
     return LR_RELEASE_ON_TIME;
 }
+
+lr_time lr_account_expires_at(const struct lr_account *account) {
+    bool never = account->accepted_at == LR_TIME_NEVER || account->timeout_ns == LR_TIME_NEVER;
+    return never ? LR_TIME_NEVER : lr_time_add(account->accepted_at, account->timeout_ns);
+}
+
+lr_time lr_account_gone_at(const struct lr_account *account) {
+    lr_time ended = lr_time_min(account->fin_at[LR_TO_SERVICE], account->reset_at[LR_TO_SERVICE]);
+    if (account->accepted_at == LR_TIME_NEVER) {
+        return ended;
+    }
+    lr_time gone = lr_time_min(ended, account->shutdown_at[LR_TO_SERVICE]);
+    return gone < account->accepted_at ? account->accepted_at : gone;
+}

@@ -26,6 +26,12 @@ struct lr_calibration {
 struct lr_budget lr_budget_for(enum lr_cause cause, uint64_t timeout_ns, bool live,
                                const struct lr_calibration *calibration);
 
+/* When its timeout ends it; LR_TIME_NEVER: it has none, or was not accepted. */
+lr_time lr_account_expires_at(const struct lr_account *account);
+/* Its client's end, as its server gets it: what is said before it is accepted waits to be read,
+ * what is done to the link does not. LR_TIME_NEVER: it is there. */
+lr_time lr_account_gone_at(const struct lr_account *account);
+
 enum lr_release {
     LR_RELEASE_ON_TIME,
     LR_RELEASE_EARLY, /* a timeout that fired before its time */

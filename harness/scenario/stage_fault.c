@@ -209,12 +209,27 @@ static enum lr_status begin(struct lr_stage_fault *fault) {
                                       : lr_world_host_fault(party->host, &fault->hosts[0]);
 }
 
+/* What lasts on a link does so from when it has fired; and when memory has first failed. */
+static void note_firing(struct lr_stage_fault *fault) {
+    const enum lr_fault_kind kind = fault->options.kind;
+    bool of_link = lr_fault_row(kind)->subject == LR_FAULT_OF_LINK;
+    if (of_link && fault->options.lasts_ns > 0 && fault->fault.fired > 0 &&
+        fault->ends_at == LR_TIME_NEVER) {
+        fault->ends_at = lr_time_add(fault->fault.fired_at, fault->options.lasts_ns);
+    }
+    if (kind == LR_FAULT_NO_MEMORY && fault->scarce.refused > fault->fired) {
+        fault->fired = (unsigned int)fault->scarce.refused;
+        fault->fired_at = now_of(fault->stage);
+    }
+}
+
 static void begin_now(struct lr_stage_fault *fault) {
     fault->status = begin(fault);
     bool of_link = lr_fault_row(fault->options.kind)->subject == LR_FAULT_OF_LINK;
     if (fault->options.lasts_ns > 0 && !of_link) {
         fault->ends_at = lr_time_add(now_of(fault->stage), fault->options.lasts_ns);
     }
+    note_firing(fault); /* at once, where nothing has to pass first */
 }
 
 /* ---- ending ---- */
@@ -367,20 +382,6 @@ lr_time lr_stage_faults_next(const struct lr_stage *stage) {
         next = lr_time_min(next, next_of(LR_CONTAINER_OF(node, struct lr_stage_fault, timed)));
     }
     return next;
-}
-
-/* What lasts on a link does so from when it has fired; and when memory has first failed. */
-static void note_firing(struct lr_stage_fault *fault) {
-    const enum lr_fault_kind kind = fault->options.kind;
-    bool of_link = lr_fault_row(kind)->subject == LR_FAULT_OF_LINK;
-    if (of_link && fault->options.lasts_ns > 0 && fault->fault.fired > 0 &&
-        fault->ends_at == LR_TIME_NEVER) {
-        fault->ends_at = lr_time_add(fault->fault.fired_at, fault->options.lasts_ns);
-    }
-    if (kind == LR_FAULT_NO_MEMORY && fault->scarce.refused > fault->fired) {
-        fault->fired = (unsigned int)fault->scarce.refused;
-        fault->fired_at = now_of(fault->stage);
-    }
 }
 
 void lr_stage_faults_come(struct lr_stage *stage) {

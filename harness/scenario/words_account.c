@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ledger/budget.h"
 #include "ledger/held.h"
 #include "scenario/words.h"
 #include "scenario/words_of_world.h"
@@ -91,6 +92,22 @@ int lr_world_word_session(lua_State *lua) {
                         account_found);
 }
 
+/* w:sessions(client): all of its sessions that the ledger has seen, asked for or begun, the oldest
+ * first. */
+int lr_world_word_sessions(lua_State *lua) {
+    const struct lr_party *client = lr_check_party(lua, 2);
+    const struct lr_ledger *ledger = lr_play_of(lua)->stage->ledger;
+    lua_Integer count = 0;
+    lua_newtable(lua);
+    for (uint32_t i = 1; i <= lr_ledger_account_count(ledger); i++) {
+        if (strcmp(lr_ledger_account(ledger, i)->client, client->name) == 0) {
+            lr_push_account(lua, i);
+            lua_rawseti(lua, -2, ++count);
+        }
+    }
+    return 1;
+}
+
 int lr_world_word_note(lua_State *lua) {
     struct lr_stage *stage = lr_play_of(lua)->stage;
     lr_ledger_note(stage->ledger, lr_world_now(stage->world), 0, "script: %s",
@@ -150,7 +167,25 @@ static int push_time(lua_State *lua, lr_time at) {
     return 1;
 }
 
-/* session:released_at(), session:requestable_at(): ns since the case began; nil: not yet. */
+/* session:granted_at(), .. : ns since the case began; nil: not yet. */
+static int account_granted_at(lua_State *lua) {
+    return push_time(lua, account_at(lua, 1)->granted_at);
+}
+
+static int account_accepted_at(lua_State *lua) {
+    return push_time(lua, account_at(lua, 1)->accepted_at);
+}
+
+/* By its timeout. */
+static int account_expires_at(lua_State *lua) {
+    return push_time(lua, lr_account_expires_at(account_at(lua, 1)));
+}
+
+/* Its client's end, as its server gets it: a Shutdown is read when it is accepted. */
+static int account_gone_at(lua_State *lua) {
+    return push_time(lua, lr_account_gone_at(account_at(lua, 1)));
+}
+
 static int account_released_at(lua_State *lua) {
     return push_time(lua, account_at(lua, 1)->released_at);
 }
@@ -173,6 +208,10 @@ void lr_words_account(lua_State *lua) {
         {"client", account_client},
         {"bytes", account_bytes},
         {"shutdown_seen", account_shutdown_seen},
+        {"granted_at", account_granted_at},
+        {"accepted_at", account_accepted_at},
+        {"expires_at", account_expires_at},
+        {"gone_at", account_gone_at},
         {"released_at", account_released_at},
         {"requestable_at", account_requestable_at},
         {NULL, NULL},

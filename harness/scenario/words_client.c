@@ -427,14 +427,30 @@ static int array_free(lua_State *lua) {
     return await_op(lua, array->session->client, status, op);
 }
 
-static int function_call(lua_State *lua) {
-    struct lr_remote *function = check_remote(lua, LR_FUNCTION_TYPE);
+static enum lr_status queue_call(lua_State *lua, const struct lr_remote *function, lr_op *op) {
     struct lr_value values[LR_CALL_ARGUMENTS_MAX];
     size_t count = lr_values_from_lua(lua, 2, lua_gettop(lua), values);
+    return lr_session_call(function->session->session, now_of(function->session), function->handle,
+                           values, count, op);
+}
+
+static int function_call(lua_State *lua) {
+    struct lr_remote *function = check_remote(lua, LR_FUNCTION_TYPE);
     lr_op op = 0;
-    enum lr_status status = lr_session_call(function->session->session, now_of(function->session),
-                                            function->handle, values, count, &op);
+    enum lr_status status = queue_call(lua, function, &op);
     return await_op(lua, function->session->client, status, op);
+}
+
+/* f:begin(..): the call is under way, and nobody waits for what comes of it. */
+static int function_begin(lua_State *lua) {
+    struct lr_remote *function = check_remote(lua, LR_FUNCTION_TYPE);
+    lr_op op = 0;
+    enum lr_status status = queue_call(lua, function, &op);
+    if (status != LR_OK) {
+        return await_op(lua, function->session->client, status, op);
+    }
+    drain(function->session->client);
+    return 0;
 }
 
 static int function_free(lua_State *lua) {
@@ -466,8 +482,10 @@ void lr_words_client(lua_State *lua) {
     };
     static const luaL_Reg array_methods[] = {
         {"write", array_write}, {"read", array_read}, {"free", array_free}, {NULL, NULL}};
-    static const luaL_Reg function_methods[] = {
-        {"free", function_free}, {"__call", function_call}, {NULL, NULL}};
+    static const luaL_Reg function_methods[] = {{"free", function_free},
+                                                {"begin", function_begin},
+                                                {"__call", function_call},
+                                                {NULL, NULL}};
     static const luaL_Reg pending_methods[] = {{"__gc", pending_collect}, {NULL, NULL}};
     lr_words_type(lua, LR_PENDING_TYPE, pending_methods);
     lr_words_type(lua, LR_SESSION_TYPE, session_methods);

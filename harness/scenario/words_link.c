@@ -29,7 +29,8 @@ static int found(lua_State *lua, int status, lua_KContext kcontext) {
     return 1;
 }
 
-/* w:link(server, tracker): the newest open connection of the one to the other; waits a little. */
+/* w:link(server, tracker, [within]): the newest open connection of the one to the other; waits a
+ * little. */
 int lr_world_word_link(lua_State *lua) {
     const struct lr_party *client = lr_check_party(lua, 2);
     const struct lr_party *service = lr_check_party(lua, 3);
@@ -39,7 +40,11 @@ int lr_world_word_link(lua_State *lua) {
     if (is_there(finding)) {
         return found(lua, LUA_OK, 0);
     }
-    lr_time until = lr_time_add(lr_world_now(stage->world), 5 * LR_SECOND);
+    uint64_t within = lua_isnoneornil(lua, 4) ? 5 * LR_SECOND : lr_script_duration(lua, 4);
+    if (within == 0) {
+        return found(lua, LUA_OK, 0);
+    }
+    lr_time until = lr_time_add(lr_world_now(stage->world), within);
     return lr_play_wait(lua, is_there, finding, until, 0, found);
 }
 

@@ -17,6 +17,7 @@ int lr_world_word_python_client(lua_State *lua); /* words_python.c */
 const char *lr_words_interpreter(lua_State *lua, const struct lr_interpreters *list,
                                  const char *what, const char *name);
 int lr_world_word_session(lua_State *lua); /* words_account.c */
+int lr_world_word_sessions(lua_State *lua);
 int lr_world_word_note(lua_State *lua);
 int lr_world_word_tell(lua_State *lua); /* words_tell.c */
 int lr_world_word_network(lua_State *lua);

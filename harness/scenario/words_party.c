@@ -152,6 +152,12 @@ static int party_stop(lua_State *lua) {
     return 0;
 }
 
+/* party:blocks(): of memory that its role has. */
+static int party_blocks(lua_State *lua) {
+    lua_pushinteger(lua, (lua_Integer)lr_check_party(lua, 1)->memory.live_blocks);
+    return 1;
+}
+
 static int party_tostring(lua_State *lua) {
     return party_name(lua);
 }
@@ -175,6 +181,7 @@ void lr_words_party(lua_State *lua) {
         {"address", party_address},
         {"kill", party_kill},
         {"stop", party_stop},
+        {"blocks", party_blocks},
         {"lose", lr_party_word_lose},
         {"find", lr_party_word_find},
         {"freeze", lr_party_word_freeze},

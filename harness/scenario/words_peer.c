@@ -334,7 +334,7 @@ static int link_ended(lua_State *lua) {
     lr_time until = patience(lua, 2);
     struct ending *ending = lua_newuserdatauv(lua, sizeof *ending, 0);
     *ending = (struct ending){.link = link};
-    if (has_ended(ending)) {
+    if (has_ended(ending) || until == lr_world_now(link->peer->stage->world)) {
         return ended(lua, LUA_OK, 0);
     }
     return lr_play_wait(lua, has_ended, ending, until, 0, ended);
@@ -346,6 +346,15 @@ static int link_unread(lua_State *lua) {
     const uint8_t *bytes;
     size_t size = lr_raw_received(link->peer->role.raw, link->number, &bytes);
     lua_pushinteger(lua, (lua_Integer)size);
+    return 1;
+}
+
+/* link:peek(): they themselves, which may still be read. */
+static int link_peek(lua_State *lua) {
+    const struct peer_link *link = check_link(lua);
+    const uint8_t *bytes;
+    size_t size = lr_raw_received(link->peer->role.raw, link->number, &bytes);
+    lua_pushlstring(lua, (const char *)bytes, size);
     return 1;
 }
 
@@ -362,7 +371,7 @@ void lr_words_peer(lua_State *lua) {
         {"close", link_close},   {"reset", link_reset}, {"pause", link_pause},
         {"resume", link_resume}, {"read", link_read},   {"answer", link_answer},
         {"packet", link_packet}, {"ended", link_ended}, {"unread", link_unread},
-        {"unsent", link_unsent}, {NULL, NULL},
+        {"unsent", link_unsent}, {"peek", link_peek},   {NULL, NULL},
     };
     lr_words_type(lua, LR_PEER_LINK_TYPE, methods);
 }

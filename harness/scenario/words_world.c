@@ -307,6 +307,7 @@ void lr_words_world(lua_State *lua) {
         {"tvm_client", lr_world_word_tvm_client},
         {"python_client", lr_world_word_python_client},
         {"session", lr_world_word_session},
+        {"sessions", lr_world_word_sessions},
         {"fault", lr_world_word_fault},
         {"network", lr_world_word_network},
         {"hosts", lr_world_word_hosts},

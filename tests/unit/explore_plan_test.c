@@ -109,7 +109,8 @@ Test(explore_plan, faults_stay_with_the_step_that_they_come_with) {
 
 static void write_script(struct lr_alloc *alloc, void *context) {
     struct lr_buf text;
-    const struct lr_script_about about = {7, "late: by 3 s", "found/late.lua"};
+    const struct lr_script_about about = {
+        .seed = 7, .finding = "late: by 3 s", .path = "found/late.lua"};
     (void)context;
     lr_buf_init(&text, alloc);
     lr_generate(&plan, 7);
