@@ -141,7 +141,8 @@ static void play(struct lr_alloc *alloc, void *context) {
 
 static void write(struct lr_alloc *alloc, void *context) {
     struct lr_buf text;
-    const struct lr_script_about about = {7, "protocol: client1 tries a request more", "x.lua"};
+    const struct lr_script_about about = {
+        .seed = 7, .finding = "protocol: client1 tries a request more", .path = "x.lua"};
     (void)context;
     lr_buf_init(&text, alloc);
     enum lr_status status = lr_script_write(&plan, &about, &text);

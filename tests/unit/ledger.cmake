@@ -11,7 +11,7 @@ if(CRITERION_FOUND)
     PRIVATE lr_warnings lr_sanitizers)
 
   foreach(name
-      capture observer session slots direct lies place queue audit budget held result texts timeline)
+      capture observer session slots direct lies place queue turn audit budget held result texts timeline)
     lr_add_unit_test(ledger_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/ledger_${name}_test.c
       LINKS lr_test_ledger)

@@ -338,58 +338,6 @@ Test(ledger_queue, does_not_judge_what_a_tracker_does_that_has_just_been_woken) 
     }
 }
 
-Test(ledger_queue, finds_a_grant_out_of_turn) {
-    begin();
-    uint32_t low = lr_rig_request(&rig, "c1", 5001, 1);
-    lr_rig_request(&rig, "c2", 5002, 9);
-    rig.now += LR_SECOND;
-    lr_rig_server(&rig, "s1", 9091, "test:0.1");
-    lr_rig_grant(&rig, low, "test:0.1");
-    lr_rig_audit(&rig);
-    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
-    end();
-}
-
-/* Its grant, which comes in pieces, is whole a little later. */
-Test(ledger_queue, waits_for_who_is_passed_over_to_be_granted_at_once) {
-    for (int late = 0; late < 2; late++) {
-        begin();
-        uint32_t first = lr_rig_request(&rig, "c1", 5001, 5);
-        rig.now += LR_SECOND;
-        uint32_t second = lr_rig_request(&rig, "c2", 5002, 5);
-        rig.now += LR_SECOND;
-        uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
-        lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
-        lr_rig_grant(&rig, second, "test:0.2");
-        rig.now += late ? LR_SECOND : LR_MS;
-        lr_rig_grant(&rig, first, "test:0.1");
-        lr_rig_audit(&rig);
-        cr_assert_eq(rig.finding_count, (size_t)late);
-        end();
-    }
-}
-
-/* Who is passed over again waits from the first time on. */
-Test(ledger_queue, counts_from_when_somebody_was_first_passed_over) {
-    begin();
-    uint32_t first = lr_rig_request(&rig, "c1", 5001, 5);
-    rig.now += LR_SECOND;
-    uint32_t second = lr_rig_request(&rig, "c2", 5002, 5);
-    uint32_t third = lr_rig_request(&rig, "c3", 5003, 5);
-    rig.now += LR_SECOND;
-    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
-    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
-    lr_rig_put(&rig, server, 9091, "test:0.3", NULL);
-    lr_rig_grant(&rig, second, "test:0.1");
-    rig.now += 60 * LR_MS;
-    lr_rig_grant(&rig, third, "test:0.2");
-    rig.now += 60 * LR_MS;
-    lr_rig_grant(&rig, first, "test:0.3");
-    lr_rig_audit(&rig);
-    cr_assert_eq(lr_rig_count(&rig, LR_FINDING_PROTOCOL), 1U);
-    end();
-}
-
 /* The first of two places is granted before the second is put. */
 Test(ledger_queue, second_place_of_a_server_that_registers_is_no_return_of_the_first) {
     begin();
@@ -414,56 +362,6 @@ Test(ledger_queue, place_that_was_late_is_no_return_when_the_other_one_is_named)
     lr_rig_put(&rig, server, 9091, "test:0.3", "test:0.1");
     lr_rig_audit(&rig);
     cr_assert_eq(lr_rig_count(&rig, LR_FINDING_TWICE), 0U);
-    end();
-}
-
-Test(ledger_queue, finds_nothing_where_the_turn_is_right) {
-    begin();
-    uint32_t first = lr_rig_request(&rig, "c1", 5001, 5);
-    rig.now += LR_SECOND;
-    uint32_t second = lr_rig_request(&rig, "c2", 5002, 5);
-    rig.now += LR_SECOND;
-    uint32_t server = lr_rig_server(&rig, "s1", 9091, "test:0.1");
-    lr_rig_put(&rig, server, 9091, "test:0.2", NULL);
-    lr_rig_grant(&rig, first, "test:0.1");
-    lr_rig_grant(&rig, second, "test:0.2");
-    lr_rig_audit(&rig);
-    cr_assert_eq(rig.finding_count, 0U);
-    end();
-}
-
-static bool is_out_of_turn(uint32_t number) {
-    return lr_ledger_account(rig.ledger, number)->out_of_turn;
-}
-
-Test(ledger_queue, knows_who_was_given_a_server_that_others_had_been_free_before) {
-    begin();
-    (void)lr_rig_server(&rig, "s1", 9091, "test:0.1");
-    rig.now += LR_SECOND;
-    (void)lr_rig_server(&rig, "s2", 9092, "test:0.2");
-    rig.now += LR_SECOND;
-    (void)lr_rig_server(&rig, "s3", 9093, "test:0.3");
-    lr_rig_grant(&rig, lr_rig_request(&rig, "c1", 5001, 1), "test:0.2");
-    lr_rig_grant(&rig, lr_rig_request(&rig, "c2", 5002, 1), "test:0.1");
-    lr_rig_grant(&rig, lr_rig_request(&rig, "c3", 5003, 1), "test:0.3");
-    cr_expect(!is_out_of_turn(1));
-    cr_expect(is_out_of_turn(2));
-    cr_expect(!is_out_of_turn(3));
-    end();
-}
-
-/* What was on its way to one who has left is free again behind the others, and nobody sees it. */
-Test(ledger_queue, does_not_know_whose_turn_it_is_when_one_who_waited_has_left) {
-    begin();
-    (void)lr_rig_server(&rig, "s1", 9091, "test:0.1");
-    rig.now += LR_SECOND;
-    (void)lr_rig_server(&rig, "s2", 9092, "test:0.2");
-    uint32_t leaver = lr_rig_request(&rig, "c1", 5001, 1);
-    lr_ledger_link_reset(rig.ledger, rig.now, leaver, LR_TO_SERVICE);
-    lr_rig_grant(&rig, lr_rig_request(&rig, "c2", 5002, 1), "test:0.2");
-    lr_rig_grant(&rig, lr_rig_request(&rig, "c3", 5003, 1), "test:0.1");
-    cr_expect(!is_out_of_turn(2));
-    cr_expect(!is_out_of_turn(3));
     end();
 }
 
