@@ -315,6 +315,18 @@ void lr_ledger_see_data(struct lr_ledger_link *link, const struct lr_seen *seen)
 
 /* ---- ends ---- */
 
+/* |session| has just been seen to end, and what its server had said before was still on its way
+ * when another was let in; its client has said nothing since: it may have been over by then, and
+ * its place that of the other. */
+static bool may_be_given_on(const struct lr_ledger_link *link,
+                            const struct lr_ledger_session *session) {
+    return session->server != NULL && !session->server->registered &&
+           session->beside_at != LR_TIME_NEVER && session->client_gone_at == LR_TIME_NEVER &&
+           session->account.requestable_at == LR_TIME_NEVER &&
+           link->bytes_at[LR_TO_SERVICE] <= session->beside_at &&
+           link->said_before_at > session->beside_at;
+}
+
 void lr_ledger_data_ended(struct lr_ledger *ledger, lr_time at, struct lr_ledger_link *link,
                           enum lr_direction direction, bool reset) {
     struct lr_ledger_session *session = lr_ledger_session_at(ledger, link->session);
@@ -337,6 +349,9 @@ void lr_ledger_data_ended(struct lr_ledger *ledger, lr_time at, struct lr_ledger
     } else {
         lr_ledger_session_release(ledger, at, session,
                                   reset ? "RST from its server" : "FIN from its server");
+        if (may_be_given_on(link, session)) {
+            lr_ledger_session_renew(ledger, at, at, session, NULL);
+        }
     }
 }
 

@@ -40,12 +40,14 @@ struct lr_ledger_link {
     bool open;       /* neither reset nor closed, and not FIN from both sides */
     lr_time gone_at; /* control: the first end of either side */
     lr_time opened_at;
-    uint64_t bytes[2]; /* by direction */
-    bool fin[2];       /* likewise */
-    bool reset[2];     /* likewise */
-    bool broken[2];    /* a finding was made already */
-    bool scripted[2];  /* what comes in this direction is a script's own: no finding */
-    bool spoiled;      /* a fault of ours changes what passes: no finding either */
+    uint64_t bytes[2];      /* by direction */
+    lr_time bytes_at[2];    /* likewise: the last of them */
+    lr_time said_before_at; /* the last FROM_SERVICE, of an instant before |bytes_at| */
+    bool fin[2];            /* likewise */
+    bool reset[2];          /* likewise */
+    bool broken[2];         /* a finding was made already */
+    bool scripted[2];       /* what comes in this direction is a script's own: no finding */
+    bool spoiled;           /* a fault of ours changes what passes: no finding either */
     struct lr_ledger *ledger;
     /* control plane */
     struct lr_ledger_server *server; /* a server's: it has put matchkeys or told its info */
@@ -72,6 +74,7 @@ struct lr_ledger_session {
     lr_time client_gone_at;          /* Shutdown, FIN or RST of the client, or its link is gone */
     lr_time link_gone_at;            /* nothing more will be seen on the data link */
     lr_time early_put_at;            /* its server offered itself while the session ran */
+    lr_time beside_at;               /* another was let in while it ran */
     lr_time withdrawn_at;            /* its REQUEST's connection has gone */
     lr_time passed_at;               /* another was granted a server when it was its turn .. */
     uint32_t passed_by;              /* .. which one */

@@ -201,6 +201,10 @@ void lr_ledger_link_bytes(struct lr_ledger *ledger, lr_time at, uint32_t number,
         return;
     }
     link->bytes[direction] += size;
+    if (direction == LR_FROM_SERVICE && link->bytes_at[direction] < at) {
+        link->said_before_at = link->bytes_at[direction];
+    }
+    link->bytes_at[direction] = at;
     if (link->observer != NULL) {
         lr_observer_feed(link->observer, at, direction, bytes, size);
         if (link->observer->health != LR_OK) {

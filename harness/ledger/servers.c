@@ -232,6 +232,7 @@ void lr_ledger_server_accepted(struct lr_ledger *ledger, lr_time at,
         bool runs = session != by && lr_ledger_session_running(session);
         others_run = others_run || runs;
         session->given_on = session->given_on || (runs && lr_ledger_session_stuck(ledger, session));
+        session->beside_at = runs ? at : session->beside_at;
     }
     LR_LIST_EACH (node, &server->sessions) {
         struct lr_ledger_session *session =

@@ -56,6 +56,7 @@ struct lr_ledger_session *lr_ledger_session_new(struct lr_ledger *ledger, lr_tim
     session->client_gone_at = LR_TIME_NEVER;
     session->link_gone_at = LR_TIME_NEVER;
     session->early_put_at = LR_TIME_NEVER;
+    session->beside_at = LR_TIME_NEVER;
     session->withdrawn_at = LR_TIME_NEVER;
     session->passed_at = LR_TIME_NEVER;
     session->account.last_packet_at = at;

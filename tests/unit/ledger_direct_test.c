@@ -232,6 +232,30 @@ Test(ledger_direct, who_tried_and_was_given_another_place_shows_nothing_of_this_
     end();
 }
 
+/* Its end goes behind answers that take long: whoever was let in meanwhile may have its place, and
+ * shows nothing of the next one's. */
+Test(ledger_direct, place_that_was_given_on_before_its_end_was_seen_is_back) {
+    for (int asked = 0; asked < 2; asked++) {
+        begin();
+        uint32_t first = open_session(5001);
+        lr_rig_initialise(&rig, first, LR_DIALECT_FFI);
+        open_session(5002);
+        struct lr_value nothing = lr_value_null();
+        if (asked) {
+            rig.now += LR_MS;
+            lr_rig_packet(&rig, first, LR_TO_SERVICE, LR_DIALECT_FFI, LR_PACKET_CALL_FUNC, NULL, 0);
+        }
+        for (int i = 0; i < 2; i++) {
+            rig.now += LR_MS;
+            lr_rig_packet(&rig, first, LR_FROM_SERVICE, LR_DIALECT_FFI, LR_PACKET_EXCEPTION,
+                          &nothing, 0);
+        }
+        lr_ledger_link_fin(rig.ledger, rig.now, first, LR_FROM_SERVICE);
+        cr_assert_eq(account(1)->requestable_at != LR_TIME_NEVER, asked == 0);
+        end();
+    }
+}
+
 /* Its server has let go of it, and cannot say so to who does not read: it has one place or more. */
 Test(ledger_direct, whose_place_may_have_been_given_on_is_not_late) {
     static const uint8_t begun_answer[] = {12, 0, 0, 0, 0, 0, 0, 0, 5, 0};
