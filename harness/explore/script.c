@@ -219,7 +219,7 @@ static void say_host_fault(struct lr_scripting *script, const struct lr_plan_fau
     lr_scripting_name(script, fault->host, name);
     bool ends = fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP ||
                 fault->kind == LR_PLAN_POWER_OFF;
-    if (ends && fault->host >= LR_HOST_ACTORS) {
+    if (ends) {
         lr_scripting_say(script, "gone.%s = true; ", name);
     }
     if (fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP || fault->kind == LR_PLAN_LOSE) {
@@ -369,8 +369,9 @@ static void say_undo(struct lr_scripting *script) {
     for (unsigned int i = 0; i <= script->plan->server_count; i++) {
         if ((gone & UINT32_C(1) << i) != 0) {
             lr_scripting_name(script, i, name);
-            lr_scripting_say(script, "    %s = ", name);
+            lr_scripting_say(script, "    if gone.%s then\n      %s = ", name, name);
             say_service(script, i, "-again");
+            lr_scripting_say(script, "    end\n");
         }
     }
 }
