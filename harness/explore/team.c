@@ -36,6 +36,7 @@ struct team {
     uint64_t next; /* seed */
     bool at_end;   /* no new batch begins */
     bool interrupted;
+    bool no_memory; /* for what a worker has said: it is lost */
     struct lr_batch again[RETRIES_MAX];
     unsigned int again_count;
     lr_time began;
@@ -211,7 +212,12 @@ static void look_at(struct team *team, struct worker *worker) {
     if (worker->program == NULL || worker->doing == DOING_NOTHING) {
         return;
     }
-    if (hear(team, worker, &status)) {
+    bool heard = hear(team, worker, &status);
+    team->no_memory |= status == LR_ENOMEM || lr_program_health(worker->program) != LR_OK;
+    if (team->no_memory) {
+        return; /* no line of anybody's is to be relied on */
+    }
+    if (heard) {
         take_answer(team, worker);
     } else if (status != LR_OK) {
         lose(team, worker, "its process wrote what no worker writes");
@@ -232,7 +238,7 @@ static unsigned int busy_workers(const struct team *team) {
     return busy;
 }
 
-static void turn(struct team *team) {
+static enum lr_status turn(struct team *team) {
     lr_time until = lr_time_add(lr_live_now(team->live), PROGRESS_NS);
     if (!lr_live_turn(team->live, until)) {
         team->interrupted = true;
@@ -245,6 +251,9 @@ static void turn(struct team *team) {
         team->told_at = now;
         team->options->progress(team->options->context, team->tally, now - team->began);
     }
+    return team->no_memory
+               ? lr_error_set(team->error, LR_ENOMEM, "no memory for what a worker says")
+               : LR_OK;
 }
 
 static enum lr_status play_all(struct team *team) {
@@ -261,7 +270,7 @@ static enum lr_status play_all(struct team *team) {
         if (status != LR_OK || busy_workers(team) == 0 || team->interrupted) {
             return status;
         }
-        turn(team);
+        status = turn(team);
     }
 }
 
@@ -281,7 +290,7 @@ static enum lr_status look_into(struct team *team, unsigned int number, enum doi
     enum lr_status status = start(team, worker);
     status = status == LR_OK ? order_look(team, worker, number, doing) : status;
     while (status == LR_OK && worker->doing != DOING_NOTHING && !team->interrupted) {
-        turn(team);
+        status = turn(team);
     }
     return status;
 }

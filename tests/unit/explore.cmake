@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 if(CRITERION_FOUND)
-  foreach(name found lies owner plan reach run script tally)
+  foreach(name found lies owner plan reach run script tally team)
     lr_add_unit_test(explore_${name}
       SOURCES ${CMAKE_CURRENT_LIST_DIR}/explore_${name}_test.c
         ${CMAKE_CURRENT_LIST_DIR}/support/failing.c
