@@ -203,6 +203,7 @@ struct lr_ledger {
     struct lr_list hosts;
     struct lr_list scripted;
     uint64_t freed;               /* how often a matchkey has become free */
+    bool doubted;                 /* a grant may have been taken back, once at least */
     size_t unused_grants;         /* granted, and nobody has connected with the matchkey */
     struct lr_ledger_line *lines; /* a ring */
     size_t line_count, line_capacity, line_first;

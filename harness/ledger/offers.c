@@ -56,6 +56,7 @@ void lr_ledger_offer_set(struct lr_ledger_offer *offer, lr_time at, enum lr_offe
 
 void lr_ledger_offer_doubt(struct lr_ledger_offer *offer, lr_time at) {
     offer->in_doubt = true;
+    offer->link->ledger->doubted = true;
     offer->queue->unsure_until = lr_time_add(at, LR_LEDGER_POLL_NS);
 }
 
@@ -228,9 +229,7 @@ static void take_back(struct lr_ledger *ledger, const struct lr_ledger_link *lin
         return;
     }
     bool unread = lr_ledger_offer_unread(offer);
-    if (offer->in_doubt && !unread) {
-        lr_ledger_offer_doubt(offer, asked_at); /* it was read after all, and is spent */
-    } else if (unread || (offer->state == LR_OFFER_TAKEN && offer->session == NULL)) {
+    if (unread || (offer->state == LR_OFFER_TAKEN && offer->session == NULL)) {
         offer->serial = ++ledger->freed;
         offer->queue->unsure_serial = offer->serial; /* nobody has seen when */
         lr_ledger_offer_set(offer, asked_at, LR_OFFER_FREE);

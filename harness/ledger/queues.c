@@ -140,10 +140,27 @@ static void find_wrong(struct lr_ledger *ledger, lr_time at, struct lr_ledger_qu
                    queue->pending);
 }
 
+/* A grant of it may have been taken back: its tracker counts that as free until its server is back.
+ */
+static bool is_in_doubt(const struct lr_ledger *ledger, const struct lr_ledger_queue *queue) {
+    if (!ledger->doubted) {
+        return false;
+    }
+    LR_LIST_EACH (node, &ledger->offers_made) {
+        const struct lr_ledger_offer *offer =
+            LR_CONTAINER_OF(node, const struct lr_ledger_offer, made);
+        if (offer->in_doubt && offer->queue == queue && offer->link->gone_at == LR_TIME_NEVER &&
+            offer->session->account.requestable_at == LR_TIME_NEVER) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One queue, of which the tracker says |said|. */
 static void compare(struct lr_ledger *ledger, lr_time at, lr_time asked_at,
                     struct lr_ledger_queue *queue, const struct lr_summary_queue *said) {
-    if (queue->unsure > 0 || at < queue->unsure_until ||
+    if (queue->unsure > 0 || at < queue->unsure_until || is_in_doubt(ledger, queue) ||
         (queue->changed_at != 0 && lr_time_add(queue->changed_at, LR_LEDGER_ORDER_NS) > asked_at)) {
         return; /* it has just changed: the tracker may have answered before or after that */
     }
