@@ -169,7 +169,7 @@ static void take_offer(lr_time at, struct lr_ledger_session *session,
                   lr_ledger_offer_unread(offer);
     session->offer = offer;
     if (usable) {
-        session->account.out_of_turn = !lr_ledger_offer_take_turn(offer);
+        session->account.out_of_turn = !lr_ledger_offer_take_turn(offer, at);
         lr_ledger_offer_set(offer, at, LR_OFFER_GRANTED);
         offer->session = session;
         lr_ledger_session_join(session, offer->server);

@@ -117,7 +117,7 @@ void lr_ledger_offer_doubt(struct lr_ledger_offer *offer, lr_time at);
  * come, and has lost it. */
 bool lr_ledger_offer_unread(struct lr_ledger_offer *offer);
 /* |offer| is granted. False: it had been free for longer than one that was granted before it. */
-bool lr_ledger_offer_take_turn(struct lr_ledger_offer *offer);
+bool lr_ledger_offer_take_turn(struct lr_ledger_offer *offer, lr_time at);
 /* Which of |link|'s free matchkeys the tracker did not name. */
 void lr_ledger_offers_pending(struct lr_ledger *ledger, struct lr_ledger_link *link,
                               lr_time asked_at, const struct lr_tracker_answer *answer);

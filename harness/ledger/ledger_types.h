@@ -150,6 +150,7 @@ struct lr_ledger_queue {
      * on its way to one who left may be free again, behind all others. */
     uint64_t granted_serial;
     lr_time granted_put_at;
+    lr_time granted_at;
     uint64_t unsure_serial;
     bool told[3]; /* findings made: free, pending, fewer */
 };

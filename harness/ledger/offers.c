@@ -198,12 +198,14 @@ void lr_ledger_offer_put(struct lr_ledger *ledger, lr_time at, lr_time begun_at,
     }
 }
 
-bool lr_ledger_offer_take_turn(struct lr_ledger_offer *offer) {
+bool lr_ledger_offer_take_turn(struct lr_ledger_offer *offer, lr_time at) {
     struct lr_ledger_queue *queue = offer->queue;
     bool later = offer->serial > queue->granted_serial;
     bool passed = !later && offer->serial > queue->unsure_serial &&
-                  lr_time_add(offer->put_at, LR_LEDGER_ORDER_NS) < queue->granted_put_at;
+                  lr_time_add(offer->put_at, LR_LEDGER_ORDER_NS) < queue->granted_put_at &&
+                  queue->granted_at < at; /* else both at once, and this one in more pieces */
     if (later) {
+        queue->granted_at = at;
         queue->granted_serial = offer->serial;
         queue->granted_put_at = offer->put_at;
     }

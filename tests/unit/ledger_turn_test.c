@@ -86,6 +86,20 @@ static bool is_out_of_turn(uint32_t number) {
     return lr_ledger_account(rig.ledger, number)->out_of_turn;
 }
 
+/* Its grant was made first, and written in more pieces. */
+Test(ledger_turn, is_not_judged_of_two_who_are_granted_in_one_instant) {
+    begin();
+    (void)lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    rig.now += LR_SECOND;
+    (void)lr_rig_server(&rig, "s2", 9092, "test:0.2");
+    rig.now += LR_SECOND;
+    lr_rig_grant(&rig, lr_rig_request(&rig, "c1", 5001, 1), "test:0.2");
+    lr_rig_grant(&rig, lr_rig_request(&rig, "c2", 5002, 1), "test:0.1");
+    cr_expect(!is_out_of_turn(1));
+    cr_expect(!is_out_of_turn(2));
+    end();
+}
+
 Test(ledger_turn, knows_who_was_given_a_server_that_others_had_been_free_before) {
     begin();
     (void)lr_rig_server(&rig, "s1", 9091, "test:0.1");
@@ -94,6 +108,7 @@ Test(ledger_turn, knows_who_was_given_a_server_that_others_had_been_free_before)
     rig.now += LR_SECOND;
     (void)lr_rig_server(&rig, "s3", 9093, "test:0.3");
     lr_rig_grant(&rig, lr_rig_request(&rig, "c1", 5001, 1), "test:0.2");
+    rig.now += 1;
     lr_rig_grant(&rig, lr_rig_request(&rig, "c2", 5002, 1), "test:0.1");
     lr_rig_grant(&rig, lr_rig_request(&rig, "c3", 5003, 1), "test:0.3");
     cr_expect(!is_out_of_turn(1));
