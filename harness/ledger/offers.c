@@ -129,7 +129,8 @@ static struct lr_ledger_session *find_returning(struct lr_ledger *ledger, lr_tim
                    : lr_ledger_server_returning(server, is_registering(server->link, at));
     }
     bool was_free = replaced->state == LR_OFFER_FREE;
-    if (was_free || replaced->state == LR_OFFER_TAKEN) {
+    /* To a tracker it names one of its own link: what is on offer on another stays there. */
+    if (replaced->link == server->link && (was_free || replaced->state == LR_OFFER_TAKEN)) {
         lr_ledger_offer_set(replaced, at, LR_OFFER_REPLACED);
     }
     if (replaced->state == LR_OFFER_GRANTED && replaced->session != NULL) {

@@ -406,6 +406,20 @@ Test(ledger_queue, replaced_matchkey_is_free_no_more) {
 }
 
 /* What a tracker grants on a link that a fault has met may not be seen. */
+/* Its tracker has not heard that its server has given the first link up. */
+Test(ledger_queue, matchkey_of_another_link_is_replaced_by_nobody) {
+    begin();
+    (void)lr_rig_server(&rig, "s1", 9091, "test:0.1");
+    uint32_t again = lr_rig_control(&rig, "s1", 49092,
+                                    "[5, {\"key\": \"server:test\", \"addr\": [null, 9091]}]");
+    lr_rig_text(&rig, again, LR_FROM_SERVICE, "0");
+    lr_rig_put(&rig, again, 9091, "test:0.2", "test:0.1");
+    expect_queue(2, 0);
+    lr_rig_put(&rig, again, 9091, "test:0.3", "test:0.2");
+    expect_queue(2, 0);
+    end();
+}
+
 Test(ledger_queue, counts_are_not_judged_while_a_grant_may_have_gone_unseen) {
     begin();
     lr_rig_server(&rig, "s1", 9091, "test:0.1");
