@@ -222,7 +222,8 @@ static void expect(struct lr_playing *play, struct lr_act *act, enum lr_line_the
     struct lr_said *said = &act->said;
     said->step = act->step;
     said->at = lr_playing_now(play);
-    said->then = (uint8_t)then;
+    /* A service that has ended the link, as the peer has not seen yet, has said its last. */
+    said->then = (uint8_t)(is_ended(play, act) ? LR_THEN_WHATEVER : then);
     said->awaited = (uint8_t)then;
     said->heard = heard_by(play, act);
     said->got = lr_raw_received(act->party->role.raw, said->link, &(const uint8_t *){NULL});

@@ -11,8 +11,10 @@
 #include "explore/generate.h"
 #include "explore/shrink.h"
 #include "mocks/peers/deaf_server.h"
+#include "rpc/server.h"
 #include "support/failing.h"
 #include "world/link.h"
+#include "world/sim.h"
 
 static struct lr_plan plan;
 
@@ -177,6 +179,21 @@ Test(explore_run, a_server_that_was_misled_may_offer_more_than_it_has) {
                                                 .when = LR_WHEN_BYTES,
                                                 .side = LR_SIDE_FROM_SERVICE,
                                                 .bytes = 80};
+        expect_nothing();
+    }
+}
+
+/* The rest of what its server has said comes when the peer has gone on. */
+Test(explore_run, an_end_that_is_on_its_way_answers_nothing) {
+    static const struct lr_plan_step steps[] = {
+        {.what = LR_DO_SAY, .target = LR_LINE_FREE_NOTHING},
+        {.what = LR_DO_SAY, .target = LR_LINE_SHUTDOWN},
+    };
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        begin_peer(steps, LR_COUNT_OF(steps));
+        plan.seed = seed;
+        plan.link.segments = LR_SIM_CUTS;
+        plan.servers[0].dialect = LR_SPEAK_LEGACY;
         expect_nothing();
     }
 }
