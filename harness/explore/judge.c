@@ -240,6 +240,13 @@ static void judge_turn(struct lr_playing *play, const struct lr_account *account
     }
 }
 
+/* A Shutdown whose FIN a fault has kept back is read when a call is over, and ends none. */
+static lr_time gone_of(const struct lr_account *account, const struct lr_cause_note *note) {
+    lr_time ended = lr_time_min(account->fin_at[LR_TO_SERVICE], account->reset_at[LR_TO_SERVICE]);
+    bool alone = note->disturbed && account->shutdown_at[LR_TO_SERVICE] < ended;
+    return alone ? ended : lr_account_gone_at(account);
+}
+
 static void judge_session(struct lr_playing *play, const struct lr_account *account) {
     static const struct lr_cause_note nothing = {.cause = LR_CAUSE_NONE};
     const struct lr_cause_note *note = lr_judge_note_of(play, account->number);
@@ -262,7 +269,7 @@ static void judge_session(struct lr_playing *play, const struct lr_account *acco
         .server = server < LR_PLAYING_HOSTS ? UINT32_C(1) << server : 0,
         .client = client < LR_PLAYING_HOSTS ? UINT32_C(1) << client : 0,
         .by_peer = is_peer(play, client),
-        .gone_at = lr_account_gone_at(account),
+        .gone_at = gone_of(account, note == NULL ? &nothing : note),
         .due = LR_TIME_NEVER,
     };
     if ((play->disturbed & judging.server) != 0) {

@@ -198,6 +198,30 @@ Test(explore_run, an_end_that_is_on_its_way_answers_nothing) {
     }
 }
 
+/* Its FIN would end the call; without it the Shutdown is read when the call is over. */
+Test(explore_run, a_shutdown_behind_a_call_that_lasts_waits_for_that) {
+    for (uint16_t bytes = 1; bytes <= 400; bytes++) {
+        memset(&plan, 0, sizeof plan);
+        plan.seed = 3;
+        plan.hasty = true;
+        plan.link.latency_us = 50;
+        plan.server_count = 1;
+        plan.servers[0] = (struct lr_plan_server){.slots = 1, .direct = true};
+        plan.actor_count = 1;
+        plan.actors[0].count = 3;
+        plan.actors[0].steps[0] = (struct lr_plan_step){.what = LR_DO_CONNECT};
+        plan.actors[0].steps[1] = (struct lr_plan_step){.what = LR_DO_BUSY, .ms = 200};
+        plan.actors[0].steps[2] = (struct lr_plan_step){.what = LR_DO_CLOSE};
+        plan.fault_count = 1;
+        plan.faults[0] = (struct lr_plan_fault){.kind = LR_PLAN_BLACK_HOLE,
+                                                .host = LR_HOST_SERVERS,
+                                                .when = LR_WHEN_BYTES,
+                                                .side = LR_SIDE_TO_SERVICE,
+                                                .bytes = bytes};
+        expect_nothing();
+    }
+}
+
 /* The first seed from |*seed| on that shows the bug. */
 static struct lr_explored find_bug(uint64_t *seed) {
     struct lr_explored out;
