@@ -35,13 +35,10 @@ int lr_world_word_link(lua_State *lua) {
     const struct lr_party *client = lr_check_party(lua, 2);
     const struct lr_party *service = lr_check_party(lua, 3);
     struct lr_stage *stage = lr_play_of(lua)->stage;
+    uint64_t within = lua_isnoneornil(lua, 4) ? 5 * LR_SECOND : lr_script_duration(lua, 4);
     struct finding *finding = lua_newuserdatauv(lua, sizeof *finding, 0);
     *finding = (struct finding){.stage = stage, .client = client->name, .service = service->name};
-    if (is_there(finding)) {
-        return found(lua, LUA_OK, 0);
-    }
-    uint64_t within = lua_isnoneornil(lua, 4) ? 5 * LR_SECOND : lr_script_duration(lua, 4);
-    if (within == 0) {
+    if (is_there(finding) || within == 0) {
         return found(lua, LUA_OK, 0);
     }
     lr_time until = lr_time_add(lr_world_now(stage->world), within);
