@@ -41,6 +41,7 @@ static void release_peer(struct lr_playing *play, uint32_t link) {
         }
         if (said->law.open && said->number == link) {
             said->law.lawless = true;
+            said->finished = false;
             said->then = LR_THEN_WHATEVER;
             said->then_due = LR_TIME_NEVER;
             said->due = LR_TIME_NEVER;

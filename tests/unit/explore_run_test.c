@@ -222,6 +222,24 @@ Test(explore_run, a_shutdown_behind_a_call_that_lasts_waits_for_that) {
     }
 }
 
+/* It is the fault that resets it. */
+Test(explore_run, a_peer_that_has_finished_may_be_reset_by_a_fault) {
+    static const struct lr_plan_step steps[] = {
+        {.what = LR_DO_SAY, .target = LR_LINE_PING},
+        {.what = LR_DO_FINISH},
+        {.what = LR_DO_PASS, .ms = 100},
+    };
+    begin_peer(steps, LR_COUNT_OF(steps));
+    plan.actors[0].steps[0].target = 0;
+    plan.fault_count = 1;
+    plan.faults[0] = (struct lr_plan_fault){.kind = LR_PLAN_RST,
+                                            .when = LR_WHEN_STEP,
+                                            .from = LR_HOST_ACTORS,
+                                            .side = LR_SIDE_TO_SERVICE,
+                                            .step = 3};
+    expect_nothing();
+}
+
 /* The first seed from |*seed| on that shows the bug. */
 static struct lr_explored find_bug(uint64_t *seed) {
     struct lr_explored out;
