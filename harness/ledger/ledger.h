@@ -138,7 +138,7 @@ struct lr_account {
     /* The slot offered again: its server's next PUT, whole, or without a tracker the next handshake
      * accepted. Of a direct connect that was not accepted, and so took no slot: released_at. */
     lr_time requestable_at;
-    lr_time tried_at; /* directly: the first handshake that could show its return */
+    lr_time tried_at;            /* directly: the first handshake that could show its return */
     unsigned int released_count; /* more than one: released twice */
     bool out_of_turn; /* its matchkey had been free for longer than one that was granted before */
     enum lr_dialect dialect;
