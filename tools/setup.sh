@@ -66,7 +66,7 @@ find_missing() {
             need has_library libuv -- libuv1-dev libuv libuv-devel libuv
             need has_library lua5.4 lua-5.4 "lua >= 5.4" -- liblua5.4-dev lua lua-devel lua
             need has_library jansson -- libjansson-dev jansson jansson-devel jansson
-            [ "$(uname -s)" != Linux ] || need has ip -- iproute2 - iproute -
+            need has ip -- iproute2 - iproute -
             ;;
         test)
             need has_library criterion -- libcriterion-dev criterion criterion-devel -

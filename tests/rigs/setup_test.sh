@@ -22,7 +22,7 @@ new_machine() {
         ln -s "$(type -P "$tool")" "$machine/bin/$tool"
     done
     user 0
-    give_program cc gcc cmake ninja pkg-config python3 clang patch
+    give_program cc gcc cmake ninja pkg-config python3 clang patch ip
     cat >"$machine/bin/cmake" <<<'#!/bin/sh
 echo "cmake version 3.25.1"'
     cat >"$machine/bin/pkg-config" <<<'#!/bin/sh
