@@ -59,7 +59,7 @@ Test(ledger_texts, take_no_more_at_once_than_they_must) {
         char text[32];
         size_t before = counting.live_bytes;
         cr_assert_not_null(lr_texts_add(&texts, nth(text, i)));
-        cr_assert_leq(counting.live_bytes - before, 65U * 1024);
+        cr_assert_leq(counting.live_bytes - before, (size_t)65 * 1024);
     }
     lr_texts_deinit(&texts);
     cr_expect_eq(counting.live_bytes, 0);
