@@ -216,9 +216,10 @@ void lr_scripting_liar_end(struct lr_scripting *script) {
     if (lr_scripting_has_liars(script)) {
         SAY(script, "dismiss(w, {");
         for (unsigned int i = 0; i < script->plan->actor_count; i++) {
-            lr_scripting_name(script, LR_HOST_ACTORS + i, name);
-            lr_scripting_say(script, script->plan->actors[i].kind == LR_ACTOR_LIAR ? " %s," : "",
-                             name);
+            if (script->plan->actors[i].kind == LR_ACTOR_LIAR) {
+                lr_scripting_name(script, LR_HOST_ACTORS + i, name);
+                lr_scripting_say(script, " %s,", name);
+            }
         }
         lr_scripting_say(script, " })\n");
         SAY(script, "expect(table.concat(unmoved, \", \")):is(\"\")\n");

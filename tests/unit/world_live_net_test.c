@@ -156,7 +156,7 @@ Test(world_live_net, there_are_so_many_hosts_and_no_more, .timeout = 300) {
     if (!start()) {
         return;
     }
-    static char names[LR_NET_HOSTS_MAX][16];
+    static char names[LR_NET_HOSTS_MAX][24];
     int host;
     for (int i = 2; i < LR_NET_HOSTS_MAX; i++) {
         (void)snprintf(names[i], sizeof names[i], "host %d", i);
