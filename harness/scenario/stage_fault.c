@@ -94,6 +94,12 @@ static void end_memory(struct lr_stage_fault *fault) {
     }
 }
 
+/* It is the live network's to do, to roles and programs alike. */
+static bool is_on_net(const struct lr_stage_fault *fault) {
+    return fault->stage->live != NULL &&
+           lr_fault_row(fault->options.kind)->live == LR_FAULT_LIVE_HOSTS;
+}
+
 /* In the live world the network tells nobody whom it does not let through. */
 static enum lr_status begin_on_net(struct lr_stage_fault *fault) {
     struct lr_party *const *group = fault->options.group;
@@ -193,7 +199,7 @@ static enum lr_status begin(struct lr_stage_fault *fault) {
     if (kind == LR_FAULT_NO_MEMORY) {
         return begin_memory(fault);
     }
-    if (lr_fault_row(kind)->live == LR_FAULT_LIVE_HOSTS && fault->stage->live != NULL) {
+    if (is_on_net(fault)) {
         return begin_on_net(fault);
     }
     if (party->kind == LR_PARTY_PROGRAM) {
@@ -245,7 +251,7 @@ static void end(struct lr_stage_fault *fault) {
         (void)lr_program_signal(party->program, SIGCONT, true);
     } else if (kind == LR_FAULT_REFUSE && party->relay != NULL) {
         (void)lr_relay_refuse(party->relay, NULL);
-    } else if (lr_fault_row(kind)->live == LR_FAULT_LIVE_HOSTS && fault->stage->live != NULL) {
+    } else if (is_on_net(fault)) {
         end_on_net(fault);
     } else {
         for (size_t i = 0; i < LR_COUNT_OF(fault->hosts); i++) {
