@@ -221,10 +221,6 @@ static void carry_out(struct lr_playing *play, unsigned int number, struct lr_se
     }
 }
 
-static bool is_silence(unsigned int kind) {
-    return kind == LR_PLAN_LOSE || kind == LR_PLAN_POWER_OFF || kind == LR_PLAN_PARTITION;
-}
-
 bool lr_meet_host(struct lr_playing *play, unsigned int number) {
     const struct lr_plan_fault *planned = &play->plan->faults[number];
     const struct lr_plan_fault_row *row = lr_plan_fault_row(planned->kind);
@@ -236,7 +232,7 @@ bool lr_meet_host(struct lr_playing *play, unsigned int number) {
     }
     lr_reach_host(play, number);
     if (!row->harmless) {
-        lr_meet_noted(play, is_silence(planned->kind));
+        lr_meet_noted(play, lr_plan_silences_host(planned->kind));
         /* What a server offers while the tracker is off the net is seen when it is back. */
         bool hides = planned->kind != LR_PLAN_LOSE || planned->host == LR_HOST_TRACKER;
         play->stage->disturbed |=
@@ -270,6 +266,6 @@ void lr_meet_host_undo(struct lr_playing *play, unsigned int number) {
         break;
     }
     if (!lr_plan_fault_row(planned->kind)->harmless) {
-        lr_meet_noted(play, is_silence(planned->kind));
+        lr_meet_noted(play, lr_plan_silences_host(planned->kind));
     }
 }

@@ -223,6 +223,13 @@ unsigned int lr_plan_operations(const struct lr_plan *plan);
 static inline bool lr_plan_is_of_link(unsigned int kind) {
     return kind >= LR_PLAN_FIN && kind <= LR_PLAN_STALL;
 }
+/* .. ends its host, which does not come again by itself; or lets one fall silent. */
+static inline bool lr_plan_ends_host(unsigned int kind) {
+    return kind == LR_PLAN_KILL || kind == LR_PLAN_STOP || kind == LR_PLAN_POWER_OFF;
+}
+static inline bool lr_plan_silences_host(unsigned int kind) {
+    return kind == LR_PLAN_LOSE || kind == LR_PLAN_POWER_OFF || kind == LR_PLAN_PARTITION;
+}
 
 /* For how long everybody waits, as it was told to the roles. */
 struct lr_plan_patience {

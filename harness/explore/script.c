@@ -217,9 +217,7 @@ static void say_host_fault(struct lr_scripting *script, const struct lr_plan_fau
     bool by_chance =
         fault->kind >= LR_PLAN_SHORT_READS && fault->kind <= LR_PLAN_NO_MEMORY && !once;
     lr_scripting_name(script, fault->host, name);
-    bool ends = fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP ||
-                fault->kind == LR_PLAN_POWER_OFF;
-    if (ends) {
+    if (lr_plan_ends_host(fault->kind)) {
         lr_scripting_say(script, "gone.%s = true; ", name);
     }
     if (fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP || fault->kind == LR_PLAN_LOSE) {
@@ -356,9 +354,7 @@ static void say_undo(struct lr_scripting *script) {
         if (fault->kind == LR_PLAN_PARTITION && fault->undo_ms == 0) {
             lr_scripting_say(script, "    if parted then attempt(parted.undo, parted) end\n");
         }
-        if ((fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP ||
-             fault->kind == LR_PLAN_POWER_OFF) &&
-            fault->host < LR_HOST_ACTORS) {
+        if (lr_plan_ends_host(fault->kind) && fault->host < LR_HOST_ACTORS) {
             gone |= UINT32_C(1) << fault->host;
         }
     }
@@ -381,8 +377,7 @@ static bool is_silent(const struct lr_plan *plan) {
     bool silent = false;
     for (unsigned int i = 0; i < plan->fault_count; i++) {
         unsigned int kind = plan->faults[i].kind;
-        silent |= kind == LR_PLAN_BLACK_HOLE || kind == LR_PLAN_LOSE || kind == LR_PLAN_POWER_OFF ||
-                  kind == LR_PLAN_PARTITION;
+        silent |= kind == LR_PLAN_BLACK_HOLE || lr_plan_silences_host(kind);
     }
     return silent;
 }

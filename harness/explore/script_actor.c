@@ -238,9 +238,7 @@ static bool may_be_ended(const struct lr_scripting *script, unsigned int actor) 
     bool ends = false;
     for (unsigned int i = 0; i < script->plan->fault_count; i++) {
         const struct lr_plan_fault *fault = &script->plan->faults[i];
-        ends |= fault->host == LR_HOST_ACTORS + actor &&
-                (fault->kind == LR_PLAN_KILL || fault->kind == LR_PLAN_STOP ||
-                 fault->kind == LR_PLAN_POWER_OFF);
+        ends |= fault->host == LR_HOST_ACTORS + actor && lr_plan_ends_host(fault->kind);
     }
     return ends;
 }
